@@ -1,0 +1,133 @@
+"""Where a table lies, and how it is read and logged without Spark: Arrow in, Arrow out, at a version."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from jobs.settings import settings
+from jobs.table import Log, columns
+
+_ARROW = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+class NoSuchTable(Exception):
+    """The table has not been created in this lake."""
+
+
+def location(name: str) -> str:
+    """Address of a table: `silver.orders` lies at LAKE_URI/silver/orders."""
+    layer, _, short = name.partition(".")
+    return f"{settings().lake_uri}/{layer}/{short}"
+
+
+def opened(name: str, version: int | None = None) -> DeltaTable:
+    """The table's handle at a version (null: the newest).
+
+    Raises:
+        NoSuchTable: it has not been created.
+    """
+    try:
+        return DeltaTable(location(name), version=version)
+    except TableNotFoundError:
+        raise NoSuchTable(
+            f"{name} does not exist in {settings().lake_uri}; `make up` creates all tables"
+        ) from None
+
+
+def exists(name: str) -> bool:
+    return DeltaTable.is_deltatable(location(name))
+
+
+def version(name: str) -> int:
+    """The newest version of a table."""
+    return opened(name).version()
+
+
+def read(name: str, at: int | None = None, sql: str = "select * from t") -> pa.Table:
+    """Rows of a table at a version, through `sql` over the name `t` (DataFusion's dialect)."""
+    handle = opened(name, at)
+    builder = QueryBuilder().register("t", handle)
+    found = pa.table(builder.execute(sql).read_all())
+    return found.cast(pa.schema([f.with_type(_plain(f.type)) for f in found.schema]))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Views have no compare kernels in Arrow: the older types carry the same values."""
+    if kind == pa.string_view():
+        return pa.string()
+    if kind == pa.binary_view():
+        return pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    return kind
+
+
+def arrow_schema(schema: str) -> pa.Schema:
+    """The Arrow schema of a SCHEMA; decimals and arrays of plain types included."""
+    return pa.schema(
+        [
+            pa.field(c.name, arrow_type(c.type), c.nullable, {"comment": c.comment})
+            for c in columns(schema)
+        ]
+    )
+
+
+def arrow_type(ddl: str) -> pa.DataType:
+    if ddl.startswith("decimal("):
+        precision, scale = ddl[8:-1].split(",")
+        return pa.decimal128(int(precision), int(scale))
+    if ddl.startswith("array<"):
+        return pa.list_(arrow_type(ddl[6:-1]))
+    return _ARROW[ddl]
+
+
+def create(log: Log) -> None:
+    """Create a log table if it is not there; harmless when it is."""
+    DeltaTable.create(
+        location(log.name),
+        schema=arrow_schema(log.schema),
+        mode="ignore",
+        name=log.name,
+        partition_by=list(log.partition_by) or None,
+        # many small appends: short logs to read (measured: 39 ms instead of 57 at 1,000 commits)
+        configuration={"delta.checkpointInterval": "10"},
+    )
+
+
+def append(log: Log, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows to a log; creates it at first use."""
+    _write(log, rows, predicate=None)
+
+
+def replace(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str) -> None:
+    """Put `rows` in the place of those that `predicate` (SQL) names, in one commit."""
+    _write(log, rows, predicate)
+
+
+# another writer of the same log was first: deltalake's own retries cover plain appends only
+@retry(
+    retry=retry_if_exception_type(CommitFailedError),
+    wait=wait_random_exponential(0.05, max=2),
+    stop=stop_after_attempt(20),
+    reraise=True,
+)
+def _write(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str | None) -> None:
+    create(log)
+    data = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(log.schema))
+    if predicate is None:
+        write_deltalake(location(log.name), data, mode="append")
+    else:
+        write_deltalake(location(log.name), data, mode="overwrite", predicate=predicate)

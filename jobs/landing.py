@@ -1,0 +1,186 @@
+"""Batches of files as received, each with a manifest: sources and predictions write them, bronze reads them.
+
+landing/<entity>/<system>/<batch>/manifest.json     the batch's truth, swapped atomically
+landing/<entity>/<system>/<batch>/<sha256>/<file>   what it names; landing again adds a folder
+landing/<entity>/.lists/<sha256>.json               which batches a build has taken (see `taken`)
+"""
+
+import datetime as dt
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import pyarrow.parquet as pq
+from pyarrow.lib import ArrowException
+
+from jobs.settings import settings
+
+Mode = Literal["events", "snapshot", "changes"]
+Format = Literal["csv", "parquet"]
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a batch. `rows` is null where it could not be counted (bronze then says why)."""
+
+    name: str
+    rows: int | None
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a source handed over. `columns` maps the source's names to ours; values stay untouched."""
+
+    entity: str
+    system: str
+    batch: str
+    mode: Mode  # snapshot: keys that are missing are deletes
+    known_at: str  # ISO 8601, UTC: when the drop was complete in the business's time
+    watermark: str  # how far the source's own clock or counter had come
+    format: Format
+    encoding: str
+    columns: Mapping[str, str]
+    files: tuple[File, ...]
+    sha256: str  # of all the above and the files' contents
+
+    @property
+    def batch_id(self) -> str:
+        return f"{self.system}/{self.batch}"
+
+    @property
+    def folder(self) -> Path:
+        return settings().landing / self.entity / self.system / self.batch / self.sha256
+
+
+def land(
+    entity: str,
+    system: str,
+    batch: str,
+    files: Sequence[Path],
+    *,
+    mode: Mode,
+    known_at: dt.datetime,
+    watermark: str,
+    columns: Mapping[str, str],
+    format: Format,
+    encoding: str = "utf-8",
+) -> Manifest:
+    """Take files over as a batch, byte by byte. The same content landed again changes nothing.
+
+    Args:
+        known_at: aware; when the drop was complete in the business's time, not when we fetched it.
+
+    Raises:
+        ValueError: `known_at` has no zone, or two files share a name.
+        FileNotFoundError: a file is not there.
+    """
+    if known_at.tzinfo is None:
+        raise ValueError(
+            f"{entity} {system}/{batch}: known_at {known_at} has no time zone; give one"
+        )
+    if len({path.name for path in files}) != len(files):
+        raise ValueError(f"{entity} {system}/{batch}: two files share a name; give each its own")
+    told = {
+        "entity": entity,
+        "system": system,
+        "batch": batch,
+        "mode": mode,
+        "known_at": known_at.astimezone(dt.UTC).isoformat(),
+        "watermark": watermark,
+        "format": format,
+        "encoding": encoding,
+        "columns": dict(columns),
+        "files": [asdict(_described(path, format)) for path in sorted(files, key=lambda p: p.name)],
+    }
+    sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    manifest = _manifest({**told, "sha256": sha256})
+    if not manifest.folder.exists():
+        manifest.folder.parent.mkdir(parents=True, exist_ok=True)
+        arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=manifest.folder.parent))
+        for path in files:
+            shutil.copyfile(path, arriving / path.name)
+        arriving.chmod(0o755)
+        try:
+            arriving.rename(manifest.folder)
+        except OSError:
+            # landed by someone else meanwhile: same name, same content
+            shutil.rmtree(arriving)
+    _swap(manifest.folder.parent / "manifest.json", {**told, "sha256": sha256})
+    return manifest
+
+
+def manifests(entity: str) -> dict[str, Manifest]:
+    """All batches of an entity by batch id, oldest `known_at` first."""
+    found = [
+        _manifest(json.loads(path.read_text()))
+        for path in (settings().landing / entity).glob("*/*/manifest.json")
+    ]
+    return {m.batch_id: m for m in sorted(found, key=lambda m: (m.known_at, m.batch_id))}
+
+
+def take(entity: str, batches: Mapping[str, str]) -> str:
+    """Write down a set of batches (id → sha256) and return the list's own sha256."""
+    text = json.dumps(dict(sorted(batches.items())))
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    path = _list_path(entity, sha256)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _swap(path, dict(sorted(batches.items())))
+    return sha256
+
+
+def taken(entity: str, list_sha256: str) -> dict[str, str] | None:
+    """The batches that `take` wrote down; null if the list is gone."""
+    path = _list_path(entity, list_sha256)
+    return cast(dict[str, str], json.loads(path.read_text())) if path.exists() else None
+
+
+def _list_path(entity: str, sha256: str) -> Path:
+    return settings().landing / entity / ".lists" / f"{sha256}.json"
+
+
+def _manifest(told: dict[str, object]) -> Manifest:
+    files = tuple(File(**file) for file in cast(list[dict[str, object]], told["files"]))  # type: ignore[arg-type]
+    return Manifest(**{**told, "files": files})  # type: ignore[arg-type]
+
+
+def _described(path: Path, format: Format) -> File:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return File(path.name, _rows(path, format), path.stat().st_size, digest.hexdigest())
+
+
+def _rows(path: Path, format: Format) -> int | None:
+    """Rows that the file itself tells of; a broken file has no number, and is landed all the same."""
+    try:
+        if format == "parquet":
+            return int(pq.read_metadata(path).num_rows)
+        opener = gzip.open if path.suffix == ".gz" else open
+        newlines, last = 0, b"\n"
+        with opener(path, "rb") as file:
+            while block := file.read(1 << 20):
+                newlines += block.count(b"\n")
+                last = block[-1:]
+        return max(newlines + (last != b"\n") - 1, 0)
+    except (OSError, EOFError, ArrowException):
+        return None
+
+
+def _swap(path: Path, content: Mapping[str, object]) -> None:
+    """Readers see the old file or the new one, never half of one."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(file.name, path)

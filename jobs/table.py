@@ -1,0 +1,225 @@
+"""What a table is, without Spark: its columns, key, kind and the arrows to the tables it is made from."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+LAYERS = ("bronze", "silver", "gold", "features", "scores")
+
+# Where a landed row came from; every bronze table ends with these.
+LANDED_COLUMNS = """
+    _batch_id    string    not null comment 'system and batch as landed, such as till/2017-03-05',
+    _known_at    timestamp not null comment 'UTC; when the drop was complete in the business time',
+    _source_file string    not null comment 'path below the landing folder, with the content hash',
+    _row_number  bigint    not null comment 'row in that file, the first is 1'
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a SCHEMA. `type` is Spark's DDL type in lower case."""
+
+    name: str
+    type: str
+    nullable: bool
+    comment: str
+
+
+def columns(schema: str) -> tuple[Column, ...]:
+    """Parse a SCHEMA (a DDL list of columns) without a Spark session.
+
+    Raises:
+        ValueError: a line is not `name type [not null] [comment '…']`.
+    """
+    parsed = []
+    for part in re.split(r",(?![^(<]*[)>])(?=(?:[^']*'[^']*')*[^']*$)", schema.strip()):
+        match = re.fullmatch(
+            r"(\w+)\s+([\w<>:(), ]+?)(\s+not\s+null)?(?:\s+comment\s+'([^']*)')?",
+            part.strip(),
+            flags=re.IGNORECASE,
+        )
+        if not match:
+            raise ValueError(f"not a column of a SCHEMA: {part.strip()!r}")
+        name, kind, required, comment = match.groups()
+        kind = re.sub(r"\s+", "", kind.lower())
+        parsed.append(Column(name, kind, nullable=not required, comment=comment or ""))
+    return tuple(parsed)
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What a changed row of an input touches in the table that is made from it."""
+
+    kind: Literal["window", "by_key", "all"]
+    on: str | None = None  # window: SQL over the input's row giving a date; null: its slice column
+    before: int = 0  # days
+    after: int = 0  # days
+    column: str = ""  # by_key: the column that both inputs share
+    through: str = ""  # by_key: the driving input, whose own touch turns its rows into slices
+
+
+def same_date(on: str | None = None) -> Touch:
+    """A changed row touches the slice of its own date."""
+    return Touch("window", on=on)
+
+
+def window(before: int, after: int, on: str | None = None) -> Touch:
+    """A changed row dated d touches the slices d - before … d + after (days)."""
+    return Touch("window", on=on, before=before, after=after)
+
+
+def by_key(column: str, through: str) -> Touch:
+    """A changed row touches every slice in which its `column` occurs in the input `through`."""
+    return Touch("by_key", column=column, through=through)
+
+
+everything = Touch("all")
+
+
+@dataclass(frozen=True)
+class Input:
+    """An arrow: the table that is read, and what its changed rows touch.
+
+    For an entities table the touch is left out: a changed row touches the units (see Entities)
+    named by the same columns; an input without those columns must say `everything`.
+    """
+
+    name: str
+    touches: Touch = field(default_factory=same_date)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A bronze table: the rows of landed batches, typed. A slice is a batch."""
+
+    name: str
+    schema: str  # without LANDED_COLUMNS
+    entity: str
+    max_refused_share: float = 0.05  # of a batch's rows; above both limits the build is refused
+    max_refused_rows: int = 100
+
+    inputs: tuple[Input, ...] = ()
+    slice: str = "_batch_id"
+    key: tuple[str, ...] = ("_batch_id", "_source_file", "_row_number")
+
+    @property
+    def full_schema(self) -> str:
+        return f"{self.schema.strip()},{LANDED_COLUMNS}"
+
+
+@dataclass(frozen=True)
+class Events:
+    """A table whose rows belong to one slice (a business date) and never move.
+
+    `make(*inputs)` gets one DataFrame per input, in order; with `as_of=True` a list of the dates
+    being built comes last. Where `make` leaves the columns `_duplicates` and `_superseded`, `build`
+    sums them into its record and drops them.
+    """
+
+    name: str
+    schema: str
+    key: tuple[str, ...]
+    slice: str
+    inputs: tuple[Input, ...]
+    make: Callable[..., Any]
+    grain: Literal["day", "week"] = (
+        "day"  # week: a slice is named by its Monday, as_of by its Sunday
+    )
+    as_of: bool = False
+    chunk: int = 400  # slices that one commit of a wide build replaces
+
+    @property
+    def full_schema(self) -> str:
+        return self.schema
+
+
+@dataclass(frozen=True)
+class Entities:
+    """A table with one row per key, made from versions; `unit` names what is rebuilt together."""
+
+    name: str
+    schema: str
+    key: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    make: Callable[..., Any]
+    unit: tuple[str, ...] = ()  # columns of the key; empty: the whole key
+
+    @property
+    def full_schema(self) -> str:
+        return self.schema
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        return self.unit or self.key
+
+
+@dataclass(frozen=True)
+class Log:
+    """A table that the pipeline keeps about itself, written by deltalake (never by Spark)."""
+
+    name: str
+    schema: str
+    partition_by: tuple[str, ...] = ()
+
+    inputs: tuple[Input, ...] = ()
+
+    @property
+    def full_schema(self) -> str:
+        return self.schema
+
+
+Built = Landed | Events | Entities
+Table = Built | Log
+
+
+@cache
+def table(name: str) -> Table:
+    """The table by its name: `silver.orders` is TABLE in jobs/spark/silver/orders.py.
+
+    Raises:
+        KeyError: there is no such file, or its TABLE has another name.
+    """
+    layer, _, short = name.partition(".")
+    home = "jobs.ops" if layer == "ops" else f"jobs.spark.{layer}"
+    try:
+        found: Table = importlib.import_module(f"{home}.{short}").TABLE
+    except ModuleNotFoundError as error:
+        if error.name and not f"{home}.{short}".startswith(error.name):
+            raise
+        known = ", ".join(names())
+        raise KeyError(f"no table {name!r}; the tables are: {known}") from None
+    if found.name != name:
+        raise KeyError(f"{home}.{short} names its table {found.name!r}; it must be {name!r}")
+    return found
+
+
+def names(layers: Iterable[str] = (*LAYERS, "ops")) -> list[str]:
+    """Names of all tables, layer by layer, alphabetically in a layer."""
+    found = []
+    for layer in layers:
+        home = importlib.import_module("jobs.ops" if layer == "ops" else f"jobs.spark.{layer}")
+        found += [f"{layer}.{m.name}" for m in pkgutil.iter_modules(home.__path__)]
+    return found
+
+
+def in_build_order(layers: Iterable[str] = LAYERS) -> list[str]:
+    """All tables that `build` makes, inputs before the tables made from them."""
+    wanted = names(layers)
+    order: list[str] = []
+
+    def place(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise ValueError(f"tables are made from each other: {' <- '.join((*path, name))}")
+        if name in order or name not in wanted:
+            return
+        for arrow in table(name).inputs:
+            place(arrow.name, (*path, name))
+        order.append(name)
+
+    for name in wanted:
+        place(name, ())
+    return order
