@@ -1,0 +1,16 @@
+"""ops.promotions: one row per decision about a champion."""
+
+from jobs.table import Log
+
+SCHEMA = """
+    decided_at       timestamp not null comment 'UTC',
+    family           string    not null comment 'also the name of the registered model',
+    decision         string    not null comment 'promoted, refused, unchanged or rolled_back',
+    model_version    string    not null comment 'registered version that was looked at',
+    configuration    string    not null comment 'model and a hash of its settings',
+    previous_version string             comment 'champion before; null if there was none',
+    bench_run_id     string             comment 'MLflow run that judged the configuration',
+    reason           string    not null comment 'every rule of the gate with its numbers'
+"""
+
+TABLE = Log("ops.promotions", SCHEMA)

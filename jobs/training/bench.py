@@ -1,0 +1,287 @@
+"""Judge every configuration of a family on one cut: `python -m jobs.training.bench recommenders`.
+
+The choice rests on the valid split alone; the test split, four weeks later, is judged beside it.
+"""
+
+import datetime as dt
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal, cast
+
+import typer
+import yaml
+from matplotlib.figure import Figure
+
+from jobs import lake
+from jobs.ops.leaderboard import TABLE as LEADERBOARD
+from jobs.settings import ROOT
+from jobs.training import metrics, tracking
+from jobs.training.family import (
+    Configuration,
+    Data,
+    Family,
+    Judged,
+    Split,
+    configuration_of,
+    family,
+)
+
+logger = logging.getLogger(__name__)
+
+SPLITS: tuple[Split, ...] = ("valid", "test")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A family's part of mlflow/models.yaml: what decides, and the gate to the championship."""
+
+    task: str
+    metric: str
+    better: Literal["higher", "lower"]
+    gate: Mapping[str, bool]
+
+
+def rules(name: str) -> Rules:
+    """Read mlflow/models.yaml.
+
+    Raises:
+        KeyError: the family is not in it.
+    """
+    path = ROOT / "mlflow" / "models.yaml"
+    told = yaml.safe_load(path.read_text())
+    if name not in told:
+        raise KeyError(f"{path} has no family {name!r}; it has: {', '.join(told)}")
+    return Rules(**told[name])
+
+
+@dataclass(frozen=True)
+class Result:
+    """One configuration on one task of one split, and what it cost."""
+
+    split: Split
+    configuration: Configuration
+    judged: Judged
+    seconds: float
+
+
+def champion_configuration(of: Family) -> Configuration | None:
+    version = tracking.champion(of.name)
+    if version is None:
+        return None
+    return configuration_of(of, version.tags["model"], json.loads(version.tags["params"]))
+
+
+def contenders(of: Family, champion: Configuration | None) -> list[Configuration]:
+    """The family's configurations, and the champion's where it is none of them any more."""
+    found = list(of.configurations())
+    if champion and champion.id not in {c.id for c in found}:
+        found.append(champion)
+    return found
+
+
+def judge(
+    of: Family, windows: Mapping[Split, Any], configuration: Configuration, parent: tracking.Run
+) -> list[Result]:
+    """One child run: the configuration on both splits."""
+    results = []
+    mark = tracking.fingerprint(parent=parent.id, configuration=configuration.id)
+    with tracking.run(of.name, configuration.id, mark, parent=parent) as child:
+        child.params({"model": configuration.model, **asdict(configuration.params)})
+        for split in SPLITS:
+            started = time.perf_counter()
+            judged = of.judge(windows[split], configuration)
+            seconds = time.perf_counter() - started
+            results += [Result(split, configuration, one, seconds) for one in judged]
+            for one in judged:
+                child.metrics(
+                    {
+                        f"{split}.{one.task}.{metric}{end}": number
+                        for metric, values in one.per_subject.items()
+                        for end, number in _ends(metrics.estimate(values)).items()
+                    }
+                )
+            for name, values in (judged[0].curves if judged else {}).items():
+                child.curve(f"{split}.{name}", values)
+            logger.info("%s %s: judged in %.1f s", configuration.id, split, seconds)
+        child.tags({"device": results[0].judged.device})
+    return results
+
+
+def _ends(found: metrics.Estimate) -> dict[str, float]:
+    return {"": found.value, ".low": found.low, ".high": found.high}
+
+
+def choose(results: Sequence[Result], by: Rules) -> Configuration:
+    """The best configuration on the valid split by the deciding metric.
+
+    Raises:
+        ValueError: nothing was judged on the deciding task.
+    """
+    seen = {
+        r.configuration: float(r.judged.per_subject[by.metric].mean())
+        for r in results
+        if r.split == "valid" and r.judged.task == by.task
+    }
+    if not seen:
+        raise ValueError(f"no configuration was judged on task {by.task!r} of the valid split")
+    return (max if by.better == "higher" else min)(seen, key=lambda c: seen[c])
+
+
+def rows(
+    results: Sequence[Result], of: Family, chosen: Configuration, champion: Configuration | None
+) -> list[dict[str, Any]]:
+    """The leaderboard's rows, with paired differences to the baseline and to the champion."""
+    judged = {(r.split, r.judged.task, r.configuration.id): r.judged for r in results}
+    found = []
+    for r in results:
+        for metric, values in r.judged.per_subject.items():
+            place = (r.split, r.judged.task)
+            naive = judged[(*place, of.baseline.id)].per_subject[metric]
+            mean, gain = metrics.estimate(values), metrics.difference(values, naive)
+            row = {
+                "split": r.split,
+                "task": r.judged.task,
+                "model": r.configuration.model,
+                "configuration": r.configuration.id,
+                "params": json.dumps(asdict(r.configuration.params), sort_keys=True),
+                "metric": metric,
+                "value": mean.value,
+                "value_low": mean.low,
+                "value_high": mean.high,
+                "subjects": int(values.notna().sum()),
+                "baseline": of.baseline.id,
+                "difference": gain.value,
+                "difference_low": gain.low,
+                "difference_high": gain.high,
+                "is_chosen": r.configuration.id == chosen.id,
+                "seconds": r.seconds,
+                "device": r.judged.device,
+            }
+            if champion:
+                best = metrics.difference(values, judged[(*place, champion.id)].per_subject[metric])
+                row |= {
+                    "champion": champion.id,
+                    "champion_difference": best.value,
+                    "champion_difference_low": best.low,
+                    "champion_difference_high": best.high,
+                }
+            found.append(row)
+    return found
+
+
+def plot(table: Sequence[Mapping[str, Any]], by: Rules) -> Figure:
+    """Every configuration's deciding metric on the test split, with its interval."""
+    seen = sorted(
+        (r for r in table if (r["split"], r["task"], r["metric"]) == ("test", by.task, by.metric)),
+        key=lambda r: cast(float, r["value"]),
+    )
+    figure = Figure(figsize=(7, 1 + 0.35 * len(seen)), layout="constrained")
+    axes = figure.subplots()
+    values = [r["value"] for r in seen]
+    sides = [
+        [r["value"] - r["value_low"] for r in seen],
+        [r["value_high"] - r["value"] for r in seen],
+    ]
+    axes.barh([r["configuration"] for r in seen], values, xerr=sides, color="#4878a8")
+    axes.set_xlabel(f"{by.metric}, task {by.task}, test split, 95% interval")
+    return figure
+
+
+def bench(name: str, cut: dt.date | None = None) -> str:
+    """Judge a family and write ops.leaderboard; the same data and code are judged only once.
+
+    Returns:
+        The MLflow run id of the bench.
+    """
+    of, by = family(name), rules(name)
+    data = of.data(None)
+    cut = cut or of.cut(data)
+    champion = champion_configuration(of)
+    configurations = contenders(of, champion)
+    code = tracking.code_version(name)
+    mark = tracking.fingerprint(
+        kind="bench",
+        cut=cut,
+        datasets=data.datasets,
+        code=code.partition("+")[2],
+        configurations=[c.id for c in configurations],
+        champion=champion and champion.id,
+    )
+    if done := tracking.finished(of.name, mark):
+        logger.info("%s: already judged by run %s", name, done.id)
+        return done.id
+    tags = {"kind": "bench", "code_version": code}
+    with tracking.run(of.name, f"bench {cut}", mark, data.datasets, tags) as run:
+        run.params({"cut": cut, "configurations": len(configurations)})
+        windows = of.windows(data, cut)
+        results = [r for c in configurations for r in judge(of, windows, c, run)]
+        chosen = choose(results, by)
+        table = rows(results, of, chosen, champion)
+        write(table, run, of, data, cut, code)
+        run.figure(plot(table, by), "leaderboard")
+        run.tags({"chosen": chosen.id})
+    logger.info("%s: chosen %s, bench run %s", name, chosen.id, run.id)
+    return run.id
+
+
+def write(
+    table: Sequence[Mapping[str, Any]],
+    run: tracking.Run,
+    of: Family,
+    data: Data,
+    cut: dt.date,
+    code: str,
+) -> None:
+    """Put a bench's rows into ops.leaderboard; a continued run replaces its own."""
+    common = {
+        "bench_run_id": run.id,
+        "judged_at": tracking.now(),
+        "family": of.name,
+        "cut_date": cut,
+        "datasets": json.dumps([asdict(d) for d in data.datasets]),
+        "code_version": code,
+    }
+    lake.replace(LEADERBOARD, [common | dict(row) for row in table], f"bench_run_id = '{run.id}'")
+
+
+def show(bench_run_id: str) -> None:
+    """Print a bench's rows as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    found = lake.read(
+        "ops.leaderboard",
+        sql=f"select * from t where bench_run_id = '{bench_run_id}' order by split desc, task,"  # noqa: S608
+        " metric, value desc",
+    ).to_pylist()
+    page = Table("split", "task", "configuration", "metric", "value", "95%", "to baseline", "s")
+    for r in found:
+        page.add_row(
+            r["split"],
+            r["task"],
+            r["configuration"] + (" *" if r["is_chosen"] else ""),
+            r["metric"],
+            f"{r['value']:.4f}",
+            f"{r['value_low']:.4f} .. {r['value_high']:.4f}",
+            f"{r['difference']:+.4f} ({r['difference_low']:+.4f} .. {r['difference_high']:+.4f})",
+            f"{r['seconds']:.1f}",
+        )
+    Console(width=130).print(page)
+
+
+def main(
+    family: Annotated[str, typer.Argument(help="recommenders or forecasts")],
+    cut: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="last day of training before the test"),
+    ] = None,
+) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    show(bench(family, cut.date() if cut else None))
+
+
+if __name__ == "__main__":
+    typer.run(main)

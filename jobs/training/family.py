@@ -1,0 +1,177 @@
+"""What a family of models promises: how it gets data, is judged, is fitted, and answers.
+
+A model is one file with `Params` (a frozen dataclass) and one class; a family is one protocol.py
+with FAMILY. `bench`, `train`, `promote` and `predict` know families by name only.
+"""
+
+import datetime as dt
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import pandas as pd
+
+Split = Literal["valid", "test"]
+
+FAMILIES = {
+    "recommenders": "jobs.training.recommenders.protocol",
+    "forecasts": "jobs.training.forecasts.protocol",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table at the version that was read."""
+
+    table: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a family learns from: frames by a short name, and the tables they were read from.
+
+    The first dataset is the feature table whose version the scores carry.
+    """
+
+    frames: Mapping[str, pd.DataFrame]
+    datasets: tuple[Dataset, ...]
+    newest: dt.date  # last business date in the feature table
+
+    @property
+    def feature_version(self) -> int:
+        return self.datasets[0].version
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A model with its settings: what the bench judges and `train` refits."""
+
+    model: str
+    params: Any  # the model's Params
+
+    @cached_property
+    def id(self) -> str:
+        """Such as repeat-1f3a9c: the same settings have the same id."""
+        text = json.dumps(asdict(self.params), sort_keys=True)
+        return f"{self.model}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One configuration on one task of one split: a value per metric and subject."""
+
+    task: str
+    per_subject: Mapping[str, pd.Series]  # metric → values, indexed by account or series
+    device: str = "cpu"
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # such as loss per epoch
+
+
+class Model(Protocol):
+    """What every model can do, of whatever family."""
+
+    name: ClassVar[str]
+    Params: ClassVar[type]
+    params: Any
+    device: str  # cpu or cuda: where it was fitted
+
+    def save(self, folder: Path) -> None:
+        """Write everything into an existing folder, without pickle."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+
+
+class Recommender(Model, Protocol):
+    """Interactions: one row per account, product and business date (features.interactions)."""
+
+    def fit(
+        self,
+        interactions: pd.DataFrame,
+        accounts: pd.DataFrame,
+        products: pd.DataFrame,
+        promotions: pd.DataFrame | None,
+        as_of: dt.date,
+    ) -> Self:
+        """Learn from interactions dated up to as_of; the caller has cut them."""
+
+    def observe(self, interactions: pd.DataFrame, as_of: dt.date) -> Self:
+        """Take newer histories as input to what was learnt, without learning again."""
+
+    def recommend(
+        self,
+        account_ids: Sequence[str],
+        k: int,
+        candidates: Sequence[str],
+        exclude_owned: bool,
+        as_of: dt.date,
+    ) -> pd.DataFrame:
+        """Rows (account_id, rank from 1, product_id, score, reason_code), best first."""
+
+
+class Forecaster(Model, Protocol):
+    """Series: one row per series_id and ds, with y and the covariates known in advance."""
+
+    def fit(self, series: pd.DataFrame) -> Self: ...
+
+    def predict(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
+        """Rows (series_id, ds, p10, p50, p90) of the next `horizon` steps."""
+
+
+class Family(Protocol):
+    """A family's protocol.py has one of these as FAMILY."""
+
+    name: str  # of the family, its MLflow experiment and its registered model
+    entity: str  # of the landed answers
+    valid_days: int  # an answer made as of D is good until D + valid_days
+
+    @property
+    def baseline(self) -> Configuration:
+        """The naive configuration that everything is compared with; one of `configurations`."""
+
+    def model(self, name: str) -> type[Any]:
+        """The model's class, imported when asked for."""
+
+    def data(self, as_of: dt.date | None) -> Data:
+        """Read the tables; with as_of only rows dated up to it and known before the next day."""
+
+    def cut(self, data: Data) -> dt.date:
+        """The default cut: the last day of training, such that the test's days are complete."""
+
+    def configurations(self) -> Sequence[Configuration]:
+        """What the bench judges."""
+
+    def windows(self, data: Data, cut: dt.date) -> Mapping[Split, Any]:
+        """What `judge` needs per split; valid ends where test begins."""
+
+    def judge(self, window: Any, configuration: Configuration) -> Sequence[Judged]:
+        """Fit on a window's training part and judge on the rest, one result per task."""
+
+    def fit(self, data: Data, configuration: Configuration, as_of: dt.date) -> Any:
+        """Learn from everything up to as_of."""
+
+    def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
+        """The entity's rows, without the columns that `predict.py` adds for all families."""
+
+
+def family(name: str) -> Family:
+    """The family by its name.
+
+    Raises:
+        KeyError: there is no such family.
+    """
+    if name not in FAMILIES:
+        raise KeyError(f"no family {name!r}; the families are: {', '.join(FAMILIES)}")
+    found: Family = importlib.import_module(FAMILIES[name]).FAMILY
+    return found
+
+
+def configuration_of(family: Family, model: str, params: Mapping[str, Any]) -> Configuration:
+    """A configuration from what a log kept of it."""
+    return Configuration(model, family.model(model).Params(**params))

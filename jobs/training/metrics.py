@@ -1,0 +1,62 @@
+"""Numbers that say how good an answer is: per subject first, then a mean with its 95% interval."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+RESAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over subjects, and its 95% interval by bootstrap over subjects."""
+
+    value: float
+    low: float
+    high: float
+
+
+@cache
+def _weights(subjects: int) -> np.ndarray:
+    """How often each resample draws each subject. (R, S)"""
+    drawn = np.random.default_rng(0).multinomial(
+        subjects, np.full(subjects, 1 / subjects), RESAMPLES
+    )
+    return drawn.astype(np.float32)
+
+
+def estimate(values: pd.Series) -> Estimate:
+    """Mean over subjects with a percentile bootstrap; subjects without a value are left out.
+
+    Raises:
+        ValueError: no subject has a value.
+    """
+    known = values.dropna().to_numpy(np.float64)
+    if not len(known):
+        raise ValueError("nothing to judge: no subject has a value; is the window empty?")
+    means = _weights(len(known)) @ known / len(known)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(float(known.mean()), float(low), float(high))
+
+
+def difference(values: pd.Series, others: pd.Series) -> Estimate:
+    """Mean of values - others over the same subjects (paired), with its 95% interval."""
+    return estimate((values - others.reindex(values.index)).sort_index())
+
+
+def ndcg(hits: np.ndarray, truths: np.ndarray) -> np.ndarray:
+    """Normalised discounted cumulative gain, binary, ideal cut at min(k, truths); 0..1.
+
+    hits: (A, K) whether the product at each rank was bought; truths: (A,) products bought.
+    """
+    discounts = 1 / np.log2(np.arange(hits.shape[1]) + 2)  # (K,)
+    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(truths, hits.shape[1])]
+    return np.divide(hits @ discounts, ideal, out=np.zeros(len(hits)), where=ideal > 0)
+
+
+def recall(hits: np.ndarray, truths: np.ndarray) -> np.ndarray:
+    """Share of what was bought that the list named; 0..1. Shapes as in `ndcg`."""
+    found = hits.sum(axis=1).astype(np.float64)
+    return np.divide(found, truths, out=np.zeros(len(hits)), where=truths > 0)

@@ -1,0 +1,275 @@
+"""Runs and registered models in MLflow: what ran, on which table versions, with what result."""
+
+import datetime as dt
+import hashlib
+import json
+import logging
+import os
+import resource
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import mlflow
+import psutil
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import Dataset as LoggedDataset
+from mlflow.entities import DatasetInput, Metric, Param
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from jobs.settings import ROOT, settings
+from jobs.training.family import Dataset
+
+logger = logging.getLogger(__name__)
+
+CHAMPION = "champion"
+
+
+class TrackingDown(Exception):
+    """MLflow does not answer."""
+
+
+@cache
+def client() -> MlflowClient:
+    """The tracking server of settings, unless MLflow itself was told of another store.
+
+    Raises:
+        TrackingDown: it does not answer within 5 seconds; MLflow's own retries take minutes.
+    """
+    if not mlflow.tracking.is_tracking_uri_set():
+        url = settings().mlflow_url
+        try:
+            httpx.get(f"{url}/health", timeout=5).raise_for_status()
+        except httpx.HTTPError as error:
+            raise TrackingDown(
+                f"MLflow does not answer at {url} ({error}); run `make up`"
+            ) from None
+        mlflow.set_tracking_uri(url)
+    return MlflowClient()
+
+
+@cache
+def code_version(package: str) -> str:
+    """Git commit where there is one, and a hash of the training code of a family."""
+    files = [*ROOT.glob("jobs/training/*.py"), *ROOT.glob(f"jobs/training/{package}/*.py")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+    git = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    )
+    return f"{git.stdout.strip() or 'no-git'}+{digest[:12]}"
+
+
+def fingerprint(**parts: object) -> str:
+    """Hash of everything that decides a run's result: equal fingerprints need no second run."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One MLflow run that is under way, or has ended."""
+
+    id: str
+    experiment_id: str
+
+    def params(self, params: Mapping[str, object]) -> None:
+        client().log_batch(self.id, params=[Param(k, str(v)[:500]) for k, v in params.items()])
+
+    def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        now = int(time.time() * 1_000)
+        client().log_batch(
+            self.id, metrics=[Metric(k, float(v), now, step) for k, v in metrics.items()]
+        )
+
+    def curve(self, name: str, values: Sequence[float]) -> None:
+        now = int(time.time() * 1_000)
+        points = [Metric(name, float(v), now, step) for step, v in enumerate(values)]
+        client().log_batch(self.id, metrics=points[:1_000])
+
+    def tags(self, tags: Mapping[str, object]) -> None:
+        for key, value in tags.items():
+            client().set_tag(self.id, key, str(value))
+
+    def datasets(self, datasets: Sequence[Dataset]) -> None:
+        inputs = [
+            DatasetInput(
+                LoggedDataset(
+                    name=d.table,
+                    digest=f"v{d.version}",
+                    source_type="delta",
+                    source=json.dumps({"table": d.table, "version": d.version}),
+                )
+            )
+            for d in datasets
+        ]
+        client().log_inputs(self.id, datasets=inputs)
+
+    def figure(self, figure: Figure, name: str) -> None:
+        client().log_figure(self.id, figure, f"plots/{name}.png")
+
+    def json(self, content: Any, name: str) -> None:
+        client().log_dict(self.id, content, name)
+
+    def usage(self, seconds: float) -> None:
+        """Wall time, and the process's highest memory so far."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
+        self.metrics({"seconds": seconds, "peak_memory_mb": peak})
+
+
+def _experiment(name: str) -> str:
+    found = client().get_experiment_by_name(name)
+    if found:
+        return str(found.experiment_id)
+    try:
+        return str(client().create_experiment(name))
+    except MlflowException:
+        # another process made it between the question and the answer
+        found = client().get_experiment_by_name(name)
+        if not found:
+            raise
+        return str(found.experiment_id)
+
+
+def _owner() -> dict[str, str]:
+    """Who works on a run; a number of a process alone is used again after its end."""
+    return {
+        "owner_host": socket.gethostname(),
+        "owner_pid": str(os.getpid()),
+        "owner_started": str(psutil.Process().create_time()),
+    }
+
+
+def _is_abandoned(tags: Mapping[str, str]) -> bool:
+    """Whether the process that worked on a run is gone; runs of other machines are left alone."""
+    if tags.get("owner_host") != socket.gethostname():
+        return False
+    try:
+        process = psutil.Process(int(tags["owner_pid"]))
+        return str(process.create_time()) != tags.get("owner_started")
+    except psutil.NoSuchProcess:
+        return True
+
+
+def finished(experiment: str, fingerprint: str) -> Run | None:
+    """The newest run that ended well with the same fingerprint."""
+    place = _experiment(experiment)
+    found = client().search_runs(
+        [place],
+        f"attributes.status = 'FINISHED' and tags.fingerprint = '{fingerprint}'",
+        max_results=1,
+    )
+    return Run(found[0].info.run_id, place) if found else None
+
+
+def _continued(place: str, fingerprint: str) -> str | None:
+    """End what dead processes left running as KILLED; the one to continue is given back."""
+    mine = None
+    for run in client().search_runs([place], "attributes.status = 'RUNNING'"):
+        if not _is_abandoned(run.data.tags):
+            continue
+        client().set_terminated(run.info.run_id, "KILLED")
+        logger.warning("run %s: its process is gone, ended as KILLED", run.info.run_id)
+        if run.data.tags.get("fingerprint") == fingerprint:
+            mine = run.info.run_id
+    return mine
+
+
+@contextmanager
+def run(
+    experiment: str,
+    name: str,
+    fingerprint: str,
+    datasets: Sequence[Dataset] = (),
+    tags: Mapping[str, str] | None = None,
+    parent: Run | None = None,
+) -> Iterator[Run]:
+    """A run that ends as what it was: FINISHED, FAILED, or KILLED by the next one's hand.
+
+    A killed run with the same fingerprint is continued under its own id.
+    """
+    place = _experiment(experiment)
+    labels = {"fingerprint": fingerprint, **_owner(), **(tags or {})}
+    if parent:
+        labels["mlflow.parentRunId"] = parent.id
+    run_id = None if parent else _continued(place, fingerprint)
+    if run_id:
+        logger.info("continuing killed run %s", run_id)
+        client().update_run(run_id, status="RUNNING")
+    else:
+        run_id = client().create_run(place, run_name=name).info.run_id
+    current = Run(run_id, place)
+    current.tags(labels)
+    current.datasets(datasets)
+    started = time.perf_counter()
+    try:
+        yield current
+    except KeyboardInterrupt:
+        client().set_terminated(run_id, "KILLED")
+        raise
+    except BaseException:
+        client().set_terminated(run_id, "FAILED")
+        raise
+    current.usage(time.perf_counter() - started)
+    client().set_terminated(run_id, "FINISHED")
+
+
+def register(name: str, run: Run, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
+    """Put a saved model into the registry as the next version of `name`."""
+    try:
+        client().create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    client().log_artifacts(run.id, str(folder), "model")
+    source = f"{client().get_run(run.id).info.artifact_uri}/model"
+    return client().create_model_version(name, source, run.id, tags=dict(tags))
+
+
+def version_with(name: str, fingerprint: str) -> ModelVersion | None:
+    """The newest version made by a train run with this fingerprint."""
+    found = [
+        v
+        for v in client().search_model_versions(f"name = '{name}'")
+        if v.tags.get("fingerprint") == fingerprint
+    ]
+    return max(found, key=lambda v: int(v.version), default=None)
+
+
+def newest_version(name: str) -> ModelVersion | None:
+    found = client().search_model_versions(f"name = '{name}'")
+    return max(found, key=lambda v: int(v.version), default=None)
+
+
+def champion(name: str) -> ModelVersion | None:
+    """The version with the alias `champion`; null if there is none yet."""
+    try:
+        return client().get_model_version_by_alias(name, CHAMPION)
+    except MlflowException as error:
+        # MLflow: no such alias is INVALID_PARAMETER_VALUE, no such model RESOURCE_DOES_NOT_EXIST
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def crown(name: str, version: str) -> None:
+    client().set_registered_model_alias(name, CHAMPION, version)
+
+
+def download(version: ModelVersion, folder: Path) -> Path:
+    """The saved folder of a version, as a local copy."""
+    return Path(
+        mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=str(folder))
+    )
+
+
+def now() -> dt.datetime:
+    """When a decision was made (UTC): belongs to logs only, never to data."""
+    return dt.datetime.now(dt.UTC)
