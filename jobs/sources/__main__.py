@@ -1,0 +1,52 @@
+"""Lands what a source dropped: `python -m jobs.sources till --start 2017-03-01 --end 2017-03-05`."""
+
+import datetime as dt
+import importlib
+import logging
+import pkgutil
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+import jobs.sources
+from jobs.landing import Manifest
+
+Land = Callable[[dt.date, dt.date], list[Manifest]]
+
+
+def source(name: str) -> Land:
+    """The `land` of a source system.
+
+    Raises:
+        typer.BadParameter: there is no such source.
+    """
+    known = sorted(m.name for m in pkgutil.iter_modules(jobs.sources.__path__) if m.name[0] != "_")
+    if name not in known:
+        raise typer.BadParameter(f"no source {name!r}; the sources are: {', '.join(known)}")
+    found: Land = importlib.import_module(f"jobs.sources.{name}").land
+    return found
+
+
+def main(
+    system: Annotated[str, typer.Argument(help="till, erp or crm", show_default=False)],
+    start: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="first business date")],
+    end: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="last business date")],
+) -> None:
+    """Land the drops of one source system, dated START to END."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if end < start:
+        raise typer.BadParameter(f"--end {end:%Y-%m-%d} lies before --start {start:%Y-%m-%d}")
+    landed = source(system)(start.date(), end.date())
+    for entity in sorted({m.entity for m in landed}):
+        batches = [m for m in landed if m.entity == entity]
+        rows = sum(file.rows or 0 for m in batches for file in m.files)
+        size_mb = sum(file.bytes for m in batches for file in m.files) / 1e6
+        typer.echo(f"{system}: {entity}: {len(batches)} batches, {rows:,} rows, {size_mb:.1f} MB")
+    if not landed:
+        typer.echo(f"{system}: nothing dropped from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
