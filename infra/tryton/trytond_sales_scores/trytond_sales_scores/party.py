@@ -1,0 +1,65 @@
+"""party.party gets scores (written by the pipeline's user) and demographic bands."""
+
+from trytond.model import fields
+from trytond.model.modelstorage import AccessError
+from trytond.pool import Pool, PoolMeta
+from trytond.pyson import Eval
+from trytond.transaction import Transaction
+
+BAND = 40  # characters
+
+
+class Party(metaclass=PoolMeta):
+    __name__ = "party.party"
+
+    age_band = fields.Char("Age", size=BAND)
+    income_band = fields.Char("Income", size=BAND)
+    home_ownership = fields.Char("Home", size=BAND)
+    marital_status = fields.Char("Marital Status", size=BAND)
+    household_size = fields.Char("Household Size", size=BAND)
+    household_composition = fields.Char("Household", size=BAND)
+    kids_count = fields.Char("Kids", size=BAND)
+
+    score_next_products = fields.Text("Next Best Products", help="One a line, the best first.")
+    score_recency_band = fields.Char("Recency", size=BAND)
+    score_spend_band = fields.Char("Spend", size=BAND)
+    score_last_order_date = fields.Date("Last Order")
+    score_name = fields.Char("Score Name", size=BAND)
+    score_value = fields.Numeric("Score", digits=(12, 4))
+    score_grade = fields.Selection([(None, "")] + [(g, g) for g in "ABCDE"], "Grade")
+    score_trend = fields.Selection(
+        [
+            (None, ""),
+            ("improving", "Improving"),
+            ("steady", "Steady"),
+            ("declining", "Declining"),
+            ("new", "New"),
+        ],
+        "Trend",
+    )
+    score_reasons = fields.Text("Reasons", help="One a line, the strongest first.")
+    score_as_of = fields.Date("As Of")
+    score_valid_until = fields.Date(
+        "Valid Until",
+        domain=[
+            "OR",
+            ("score_valid_until", "=", None),
+            ("score_as_of", "=", None),
+            ("score_valid_until", ">=", Eval("score_as_of")),
+        ],
+    )
+    score_model_version = fields.Char("Model", size=80)
+
+    @classmethod
+    def check_modification(cls, mode, parties, values=None, external=False):
+        """The pipeline's user writes scores, and nothing else."""
+        super().check_modification(mode, parties, values=values, external=external)
+        data, groups = Pool().get("ir.model.data"), Pool().get("res.user").get_groups()
+        if not external or data.get_id("sales_scores", "group_pipeline") not in groups:
+            return
+        others = {name for name in values or {} if not name.startswith("score_")}
+        if mode in {"create", "delete"} or others:
+            raise AccessError(
+                f"user {Transaction().user} of the group Sales Pipeline may write scores only, "
+                f"not {mode} {', '.join(sorted(others)) or 'a party'}"
+            )
