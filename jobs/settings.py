@@ -1,4 +1,4 @@
-"""Addresses, sizes and places: the only reader of environment variables, and the one home of ports and paths."""
+"""Addresses, sizes and places: the only reader of environment variables, one home of ports."""
 
 import os
 import secrets
@@ -26,6 +26,7 @@ class Settings:
     spark_cores: int  # SPARK_CORES: cores that the Spark JVM may use
     timezone: str  # COMPANY_TIMEZONE: the shops' time zone; a business day is a day there
     device: str  # SALES_DEVICE: auto, cpu or cuda
+    java_home: str  # JAVA_HOME: a Java 17 or newer; empty: the `java` on the path, else a fetched one
 
     @property
     def landing(self) -> Path:
@@ -89,6 +90,20 @@ class Settings:
     def crm_url(self) -> str:
         return f"http://127.0.0.1:{self.crm_port}"
 
+    def environment(self) -> dict[str, str]:
+        """The variables that give a child process these settings."""
+        return {
+            "SALES_STATE": str(self.state),
+            "LAKE_URI": self.lake_uri,
+            "SALES_CACHE": str(self.cache),
+            "SALES_PORT_BASE": str(self.port_base),
+            "SPARK_DRIVER_MEMORY": self.driver_memory,
+            "SPARK_CORES": str(self.spark_cores),
+            "COMPANY_TIMEZONE": self.timezone,
+            "SALES_DEVICE": self.device,
+            "JAVA_HOME": self.java_home,
+        }
+
     def secret(self, name: str) -> str:
         """A secret by name: from the environment (SALES_SECRET_<NAME>), else from its file.
 
@@ -103,7 +118,7 @@ class Settings:
             return path.read_text().strip()
         except FileNotFoundError:
             raise SettingsError(
-                f"secret {name!r} is not set: export {variable}, or run `make up`, which makes {path}"
+                f"secret {name!r} is not set: export {variable}, or run `make up`: it makes {path}"
             ) from None
 
     def make_secret(self, name: str) -> str:
@@ -147,6 +162,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         spark_cores=number("SPARK_CORES", min(os.cpu_count() or 2, 8), 1, 512),
         timezone=environment.get("COMPANY_TIMEZONE", "America/New_York"),
         device=choice("SALES_DEVICE", "auto", ("auto", "cpu", "cuda")),
+        java_home=environment.get("JAVA_HOME", ""),
     )
     if faults:
         raise SettingsError("settings cannot be used: " + "; ".join(faults))

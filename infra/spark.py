@@ -1,0 +1,172 @@
+"""The Spark JVM: Connect for jobs, Thrift for BI tools and Delta, in one process on loopback.
+
+`python -m infra.spark` takes the lake's lock, writes the JVM's files and becomes the JVM.
+"""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+from infra.jars import jars, spark_home
+from infra.java.find import java_home
+from jobs.settings import ROOT, Settings, settings
+
+# The default pool is the one of jobs: Spark Connect cannot name another.
+POOLS = """<?xml version="1.0"?>
+<allocations>
+  <pool name="default"><schedulingMode>FAIR</schedulingMode><weight>3</weight><minShare>0</minShare></pool>
+  <pool name="bi"><schedulingMode>FAIR</schedulingMode><weight>1</weight><minShare>0</minShare></pool>
+</allocations>
+"""
+
+LOGGING = """
+rootLogger.level = warn
+rootLogger.appenderRef.stdout.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_OUT
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %c{1}: %m%n%ex{short}
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+logger.hive.name = org.apache.hadoop.hive
+logger.hive.level = error
+"""
+
+
+class LakeInUse(Exception):
+    """Another JVM writes this lake."""
+
+
+def argv(settings: Settings) -> list[str]:
+    """The command that becomes the JVM; give it `environment(settings)`. Any working folder will do."""
+    return [sys.executable, "-m", "infra.spark"]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What the JVM's process needs beside the environment it inherits."""
+    return {
+        **settings.environment(),
+        "PYTHONPATH": str(ROOT),
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_HOSTNAME": "localhost",
+    }
+
+
+def home(settings: Settings) -> Path:
+    """The JVM's working folder: its files, temporary space and catalog."""
+    return settings.state / "spark"
+
+
+def properties(settings: Settings) -> dict[str, str]:
+    """Every setting of the JVM."""
+    work = home(settings)
+    options = f"-Djava.io.tmpdir={work}/tmp -Dderby.system.durability=test -Duser.timezone=UTC"
+    return {
+        "spark.app.name": "sales-lakehouse",
+        "spark.master": f"local[{settings.spark_cores}]",
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.extraJavaOptions": f"{options} -XX:+ExitOnOutOfMemoryError",
+        # not spark.jars: with the Thrift server it breaks Delta once any Thrift client disconnects
+        "spark.driver.extraClassPath": ":".join(str(jar) for jar in jars(settings)),
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.local.dir": f"{work}/tmp",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(settings.spark_port),
+        "spark.connect.authenticate.token": settings.make_secret("spark_token"),
+        # a table keeps one session id for ever: an id once closed must open again
+        "spark.connect.session.manager.closedSessionsTombstonesSize": "0",
+        "spark.connect.session.manager.defaultSessionTimeout": "24h",
+        "spark.scheduler.mode": "FAIR",
+        "spark.scheduler.allocation.file": f"file://{work}/pools.xml",
+        "spark.sql.thriftserver.scheduler.pool": "bi",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.warehouse.dir": f"{work}/warehouse",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    }
+
+
+def prepare(settings: Settings) -> None:
+    """Write the JVM's files; the one with the token is readable by the owner only."""
+    work = home(settings)
+    (work / "tmp").mkdir(parents=True, exist_ok=True)
+    (work / "pools.xml").write_text(POOLS)
+    (work / "log4j2.properties").write_text(LOGGING)
+    text = "".join(f"{name} {value}\n" for name, value in properties(settings).items())
+    (work / "spark.properties").unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(work / "spark.properties", flags, 0o600), "w") as file:
+        file.write(text)
+
+
+def hold(lake_uri: str) -> None:
+    """Lock a local lake for this process and what it becomes; a kill -9 frees it.
+
+    Two JVMs that write one local table lose commits.
+
+    Raises:
+        LakeInUse: another process holds it.
+    """
+    if "://" in lake_uri:
+        return
+    Path(lake_uri).mkdir(parents=True, exist_ok=True)
+    handle = os.open(Path(lake_uri, ".writer.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(handle, 20).decode() or "unknown"
+        raise LakeInUse(
+            f"lake {lake_uri} is written by the Spark JVM of process {holder}; stop that one "
+            "(`make down` in its checkout) or give this one another LAKE_URI"
+        ) from None
+    os.ftruncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+    os.set_inheritable(handle, True)
+
+
+def command(settings: Settings) -> list[str]:
+    """The JVM's own command line: no secret in it."""
+    work = home(settings)
+    thrift = {
+        "hive.server2.thrift.port": str(settings.thrift_port),
+        "hive.server2.thrift.bind.host": "127.0.0.1",
+        "javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={work}/catalog;create=true",
+    }
+    return [
+        str(spark_home() / "bin/spark-submit"),
+        *("--properties-file", str(work / "spark.properties")),
+        *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"),
+        "spark-internal",
+        *(part for name, value in thrift.items() for part in ("--hiveconf", f"{name}={value}")),
+    ]
+
+
+def main() -> None:
+    try:
+        hold(settings().lake_uri)
+    except LakeInUse as error:
+        sys.exit(str(error))
+    prepare(settings())
+    os.chdir(home(settings()))
+    os.environ.update(
+        environment(settings()),
+        JAVA_HOME=str(java_home(settings())),
+        SPARK_HOME=str(spark_home()),
+        SPARK_CONF_DIR=str(home(settings())),
+    )
+    line = command(settings())
+    os.execv(line[0], line)
+
+
+if __name__ == "__main__":
+    main()
