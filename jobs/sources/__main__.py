@@ -1,4 +1,4 @@
-"""Lands what a source dropped: `python -m jobs.sources till --start 2017-03-01 --end 2017-03-05`."""
+"""Lands drops of a source: `python -m jobs.sources till --start 2017-03-01 --end 2017-03-05`."""
 
 import datetime as dt
 import importlib
