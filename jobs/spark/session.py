@@ -1,0 +1,71 @@
+"""Spark sessions: a fixed one per table on the long-lived Spark JVM, over Spark Connect."""
+
+import atexit
+import contextlib
+import logging
+import socket
+import uuid
+from collections.abc import Iterator
+
+from pyspark.sql import SparkSession
+from pyspark.sql.connect.session import SparkSession as RemoteSession
+
+from jobs.settings import settings
+
+# A query that fails writes its whole stack as one JSON line; the exception carries the message.
+logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+
+
+class SparkUnreachable(Exception):
+    """No Spark JVM answers at the address of the settings."""
+
+
+def connect(name: str) -> RemoteSession:
+    """The session that belongs to `name`, with whatever a killed client left running stopped.
+
+    A killed client's query goes on in the JVM and may commit later (seen: 33 s after its death),
+    over its successor's work. So the id is fixed, and the first act is to interrupt.
+
+    Raises:
+        SparkUnreachable: nothing listens there.
+    """
+    here = settings()
+    session_id = uuid.uuid5(uuid.NAMESPACE_URL, f"sales-lakehouse/{name}")
+    # the host must be the word localhost: with 127.0.0.1 and a token the client insists on TLS
+    address = f"sc://localhost:{here.spark_port}/;token={here.secret('spark_token')}"
+    _fail_fast(here.spark_port)
+    session = SparkSession.builder.remote(
+        f"{address};session_id={session_id};user_id=lakehouse"
+    ).create()
+    assert isinstance(session, RemoteSession)
+    # the id must stay usable for the next process: close the channel, keep the server's session
+    session.release_session_on_close = False
+    # a channel that is still open when Python shuts down is waited for without end
+    atexit.register(session.stop)
+    session.interruptAll()
+    return session
+
+
+@contextlib.contextmanager
+def opened(name: str) -> Iterator[RemoteSession]:
+    """`connect`, as the active session of this thread until the block ends."""
+    session = connect(name)
+    before = getattr(RemoteSession._active_session, "session", None)
+    # Great Expectations asks for the active session, and create() leaves an earlier one in place
+    RemoteSession._active_session.session = session
+    try:
+        yield session
+    finally:
+        RemoteSession._active_session.session = before
+        atexit.unregister(session.stop)
+        session.stop()
+
+
+def _fail_fast(port: int) -> None:
+    """The Connect client retries a dead address silently for minutes: ask the port first."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        raise SparkUnreachable(
+            f"no Spark server at 127.0.0.1:{port}; start the services with `make up`"
+        ) from None
