@@ -1,0 +1,33 @@
+"""silver.campaign_accounts: one row per customer that a campaign addressed."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.spark.columns import newest
+from jobs.table import Entities, Input
+
+SCHEMA = """
+    campaign_id string not null comment 'campaign',
+    account_id string not null comment 'customer that received it',
+    known_at timestamp not null comment 'UTC; when the first drop that says so was complete'
+"""
+
+
+def make(addressed: DataFrame) -> DataFrame:
+    oldest_first = [F.asc("_known_at"), F.asc("_batch_id"), F.asc("_row_number")]
+    return newest(addressed, ("campaign_id", "account_id"), oldest_first).select(
+        "campaign_id",
+        "account_id",
+        F.col("_known_at").alias("known_at"),
+        "_duplicates",
+        "_superseded",
+    )
+
+
+TABLE = Entities(
+    "silver.campaign_accounts",
+    SCHEMA,
+    key=("campaign_id", "account_id"),
+    inputs=(Input("bronze.campaign_accounts"),),
+    make=make,
+)

@@ -1,0 +1,40 @@
+"""silver.redemptions: one row per coupon that a customer redeemed on a day."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.spark.columns import newest
+from jobs.table import Events, Input, same_date
+
+KEY = ("account_id", "coupon_upc", "campaign_id", "redemption_date")
+
+SCHEMA = """
+    account_id string not null comment 'customer',
+    coupon_upc string not null comment 'bar code of the coupon',
+    campaign_id string not null comment 'campaign that handed it out',
+    redemption_date date not null comment 'business day of the redemption',
+    known_at timestamp not null comment 'UTC; when the first drop that says so was complete'
+"""
+
+
+def make(redemptions: DataFrame) -> DataFrame:
+    oldest_first = [F.asc("_known_at"), F.asc("_batch_id"), F.asc("_row_number")]
+    return newest(redemptions, KEY, oldest_first).select(
+        "account_id",
+        "coupon_upc",
+        "campaign_id",
+        "redemption_date",
+        F.col("_known_at").alias("known_at"),
+        "_duplicates",
+        "_superseded",
+    )
+
+
+TABLE = Events(
+    "silver.redemptions",
+    SCHEMA,
+    key=KEY,
+    slice="redemption_date",
+    inputs=(Input("bronze.redemptions", touches=same_date(on="redemption_date")),),
+    make=make,
+)
