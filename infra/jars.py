@@ -1,4 +1,4 @@
-"""Delta's JARs: resolved once by Spark's own Ivy, checked against pinned hashes, kept in the cache."""
+"""Delta's JARs: resolved once by Spark's own Ivy, checked against pinned hashes, cached."""
 
 import hashlib
 import importlib.util
@@ -76,11 +76,7 @@ def _resolve(settings: Settings, folder: Path) -> None:
         done = subprocess.run(
             command, env={**os.environ, **environment}, capture_output=True, text=True, cwd=ivy
         )
-        found = [
-            p
-            for p in Path(ivy, "jars").glob("*.jar")
-            if p.name.startswith(("io.delta_", "io.unity"))
-        ]
+        found = [*Path(ivy).glob("jars/io.delta_*"), *Path(ivy).glob("jars/io.unitycatalog_*")]
         if not found:
             told = [line.strip() for line in done.stderr.splitlines() if "rror" in line]
             raise JarsMissing(

