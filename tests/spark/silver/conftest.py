@@ -1,0 +1,59 @@
+"""Small rows for silver's tests: what a test does not name has a plain default."""
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, Row
+
+from jobs.table import Column, columns, table
+
+AT = dt.datetime(2017, 3, 6, 11)  # UTC
+
+PLAIN: dict[str, Any] = {
+    "string": "x",
+    "int": 1,
+    "bigint": 1,
+    "double": 1.0,
+    "boolean": True,
+    "date": dt.date(2017, 3, 5),
+    "timestamp": AT,
+}
+
+
+def value(row: dict[str, Any], column: Column) -> Any:
+    """What a test says of a column; else null where that is allowed, else a plain value."""
+    if column.type.startswith("decimal"):
+        return Decimal(str(row.get(column.name, 0)))
+    return row.get(column.name, None if column.nullable else PLAIN[column.type])
+
+
+@pytest.fixture
+def rows(spark: Any) -> Callable[..., DataFrame]:
+    """`rows("bronze.coupons", {...}, {...})`: a table's frame of the rows given, maybe of none."""
+
+    def build(name: str, *given: dict[str, Any]) -> DataFrame:
+        contract = columns(table(name).full_schema)
+        ddl = ", ".join(f"{column.name} {column.type}" for column in contract)
+        return spark.createDataFrame([[value(row, c) for c in contract] for row in given], ddl)
+
+    return build
+
+
+@pytest.fixture
+def made() -> Callable[..., list[Row]]:
+    """Rows that `make` gives, without build's counters, after checking them against SCHEMA."""
+
+    def build(name: str, *inputs: DataFrame) -> list[Row]:
+        contract = table(name)
+        result = contract.make(*inputs)  # type: ignore[union-attr]
+        expected = {c.name: c.type for c in columns(contract.full_schema)}
+        counters = [c for c in ("_duplicates", "_superseded") if c in result.columns]
+        assert result.columns == [*expected, *counters]
+        found = {f.name: f.dataType.simpleString() for f in result.schema.fields}
+        assert {name: found[name] for name in expected} == expected
+        return result.collect()
+
+    return build

@@ -1,0 +1,118 @@
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+UTC = dt.UTC
+MORNING_AFTER = dt.datetime(2017, 3, 6, 11, tzinfo=UTC)  # 06:00 in New York on the 6th
+
+
+def line(**told):
+    return {
+        "order_id": "1",
+        "product_id": "milk",
+        "sold_at": dt.datetime(2017, 3, 5, 15, tzinfo=UTC),
+        "sales_usd": 2,
+        "_known_at": MORNING_AFTER,
+        **told,
+    }
+
+
+@pytest.fixture
+def silver(rows, made):
+    """silver.order_lines of the lines given, by (order, product)."""
+
+    def build(*lines):
+        products = rows(
+            "silver.products",
+            {"product_id": "milk", "department": "GROCERY", "product_type": "FLUID MILK"},
+            {
+                "product_id": "petrol",
+                "department": "MISCELLANEOUS",
+                "product_type": "GASOLINE-REG UNLEADED",
+            },
+            {"product_id": "stamps", "department": "POSTAL CENTER"},  # without a type
+        )
+        found = made("silver.order_lines", rows("bronze.order_lines", *lines), products)
+        return {(row.order_id, row.product_id): row for row in found}
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("sold_at", "business_date"),
+    [
+        # 23:30 in New York is 04:30 UTC of the next day in winter
+        (dt.datetime(2017, 3, 6, 4, 30, tzinfo=UTC), dt.date(2017, 3, 5)),
+        (dt.datetime(2017, 3, 6, 5, 0, tzinfo=UTC), dt.date(2017, 3, 6)),
+        # … and 03:30 UTC in summer
+        (dt.datetime(2017, 7, 3, 3, 30, tzinfo=UTC), dt.date(2017, 7, 2)),
+        # the clock is set forward at 07:00 UTC of 12 March: midnight moves by an hour
+        (dt.datetime(2017, 3, 12, 4, 59, tzinfo=UTC), dt.date(2017, 3, 11)),
+        (dt.datetime(2017, 3, 13, 4, 0, tzinfo=UTC), dt.date(2017, 3, 13)),
+    ],
+)
+def test_the_business_day_is_the_shops_day_and_not_the_utc_date(silver, sold_at, business_date):
+    row = silver(line(sold_at=sold_at))["1", "milk"]
+    assert row.business_date == business_date
+    assert row.week_start_date == business_date - dt.timedelta(days=business_date.weekday())
+
+
+def test_a_product_that_the_erp_does_not_know_stays_and_is_flagged(silver):
+    row = silver(line(product_id="?", sales_usd=7))["1", "?"]
+    assert (row.is_product_known, row.is_merchandise) == (False, False)
+    assert (row.department, row.units, row.sales_usd) == (None, None, Decimal("7.00"))
+
+
+def test_petrol_is_measured_in_gallons_and_not_in_units(silver):
+    row = silver(line(product_id="petrol", quantity=12510))["1", "petrol"]
+    assert (row.quantity, row.units, row.fuel_gallons) == (12510, None, 12.51)
+    assert not row.is_merchandise
+
+
+def test_the_volume_of_prepaid_petrol_is_unknown(silver):
+    row = silver(line(product_id="petrol", quantity=1, sales_usd=15))["1", "petrol"]
+    assert (row.units, row.fuel_gallons) == (None, None)
+
+
+def test_goods_are_merchandise_and_services_are_not(silver):
+    found = silver(line(), line(product_id="stamps"))
+    assert found["1", "milk"].is_merchandise
+    assert not found["1", "stamps"].is_merchandise
+    assert found["1", "stamps"].units == 1  # its product_type is null, which is no petrol
+
+
+def test_a_line_of_no_sales_is_a_zero_line(silver):
+    found = silver(line(sales_usd=0, quantity=0), line(order_id="2"))
+    assert found["1", "milk"].line_kind == "zero"
+    assert found["2", "milk"].line_kind == "sale"
+
+
+def test_the_newest_version_of_a_line_wins_and_the_older_one_is_counted(silver):
+    later = MORNING_AFTER + dt.timedelta(days=3)
+    row = silver(
+        line(sales_usd=2, _row_number=9),
+        line(sales_usd=3, _known_at=later, _batch_id="till/2017-03-08"),
+    )["1", "milk"]
+    assert row.sales_usd == Decimal("3.00")
+    assert (row._duplicates, row._superseded) == (0, 1)
+    assert row.known_date == dt.date(2017, 3, 8)
+
+
+def test_a_line_sent_twice_word_by_word_is_a_duplicate(silver):
+    row = silver(line(_row_number=1), line(_row_number=2))["1", "milk"]
+    assert (row._duplicates, row._superseded) == (1, 0)
+
+
+def test_a_line_of_the_days_own_drop_was_known_by_the_days_closing(silver):
+    assert silver(line())["1", "milk"].known_date == dt.date(2017, 3, 5)
+
+
+def test_a_line_that_came_with_a_later_drop_is_known_by_that_days_closing(silver):
+    late = dt.datetime(2017, 3, 21, 10, tzinfo=UTC)  # the drop of the 20th
+    row = silver(line(_known_at=late))["1", "milk"]
+    assert (row.business_date, row.known_date) == (dt.date(2017, 3, 5), dt.date(2017, 3, 20))
+
+
+def test_no_lines_make_no_rows(silver):
+    assert silver() == {}
