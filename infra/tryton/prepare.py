@@ -77,7 +77,7 @@ def database(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
         shutil.copyfile(template, Path(new) / home.name)
         _run(
-            [program(settings, "python"), "-m", "trytond_sales_scores.passwords", DATABASE],
+            [program(settings, "python"), "-m", "trytond_sales_scores.first_start", DATABASE],
             environment(Path(new)),
             json.dumps(dict(passwords)),
         )

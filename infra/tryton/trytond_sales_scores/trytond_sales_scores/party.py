@@ -4,7 +4,6 @@ from trytond.model import fields
 from trytond.model.modelstorage import AccessError
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
-from trytond.transaction import Transaction
 
 BAND = 40  # characters
 
@@ -59,7 +58,5 @@ class Party(metaclass=PoolMeta):
             return
         others = {name for name in values or {} if not name.startswith("score_")}
         if mode in {"create", "delete"} or others:
-            raise AccessError(
-                f"user {Transaction().user} of the group Sales Pipeline may write scores only, "
-                f"not {mode} {', '.join(sorted(others)) or 'a party'}"
-            )
+            names = ", ".join(sorted(others)) or "parties"
+            raise AccessError(f"You are not allowed to {mode} {names}: only scores.")

@@ -1,10 +1,12 @@
-"""Set the passwords of a database's users: {"admin": "...", "pipeline": "..."} on standard input.
+"""Make a copy of the template a CRM of its own: passwords, and a token that names it.
 
-python -m trytond_sales_scores.passwords DATABASE (inside Tryton's environment)
+python -m trytond_sales_scores.first_start DATABASE (inside Tryton's environment), with
+{"admin": "...", "pipeline": "..."} on standard input.
 """
 
 import json
 import sys
+import uuid
 
 from trytond.pool import Pool
 from trytond.transaction import Transaction
@@ -18,6 +20,7 @@ def main(database):
         users = Pool().get("res.user")
         for user in users.search([("login", "in", list(passwords))]):
             users.write([user], {"password": passwords[user.login]})
+        Pool().get("sales_scores.instance").create([{"token": uuid.uuid4().hex}])
         transaction.commit()
 
 
