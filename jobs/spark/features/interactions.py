@@ -1,0 +1,58 @@
+"""features.interactions: one row per account, product, business date and date it was known.
+
+The lines of the public protocol: known product of a merchandise department, quantity and sales
+above zero. Summed `orders` are the distinct (account, order, product) that recommenders count.
+"""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.table import Events, Input
+
+SCHEMA = """
+    account_id string not null comment 'customer',
+    product_id string not null comment 'article',
+    business_date date not null comment 'day at the shop',
+    known_date date not null comment 'business day by whose closing the lines were known',
+    orders int not null comment 'orders that contain the product',
+    units bigint not null comment 'pieces',
+    sales_usd decimal(12,2) not null comment 'USD that the shop receives',
+    product_type string comment 'lowest level of the range; null = the ERP gives none',
+    department string not null comment 'highest level of the range'
+"""
+
+KEY = ("account_id", "product_id", "business_date", "known_date")
+
+
+def bought(order_lines: DataFrame) -> DataFrame:
+    """Lines that say something about a customer's taste."""
+    return order_lines.where(
+        "account_id is not null and is_product_known and is_merchandise"
+        " and quantity > 0 and sales_usd > 0"
+    ).withColumn("known_date", F.greatest("known_date", "business_date"))
+
+
+def make(order_lines: DataFrame) -> DataFrame:
+    # (order, product) is the lines' key: a line of a product is an order of it
+    return (
+        order_lines.transform(bought)
+        .groupBy(*KEY)
+        .agg(
+            F.count("*").cast("int").alias("orders"),
+            F.coalesce(F.sum("units"), F.lit(0)).cast("bigint").alias("units"),
+            F.sum("sales_usd").cast("decimal(12,2)").alias("sales_usd"),
+            F.max("product_type").alias("product_type"),
+            F.max("department").alias("department"),
+        )
+        .select(*KEY, "orders", "units", "sales_usd", "product_type", "department")
+    )
+
+
+TABLE = Events(
+    "features.interactions",
+    SCHEMA,
+    key=KEY,
+    slice="business_date",
+    inputs=(Input("silver.order_lines"),),
+    make=make,
+)

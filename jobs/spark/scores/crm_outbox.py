@@ -1,0 +1,127 @@
+"""scores.crm_outbox: one row per account: what the CRM should show of it, in our words.
+
+Made from the account's newest list of recommendations; its purchases are taken as of that date, so
+that a row does not change until there is a new list (or a line of that time is corrected).
+"""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from jobs.spark.grading import SCORE_COLUMNS, reasons, recency_band, spend_band
+from jobs.table import Entities, Input
+
+NEXT_PRODUCTS = 5  # that a salesperson sees
+SPEND_DAYS = 84  # 12 weeks, as_of_date included
+
+SCHEMA = f"""
+    account_id string not null comment 'customer, as the CRM calls it',
+    next_products array<string> not null comment 'up to 5, the best first, as a person says them',
+    next_product_ids array<string> not null comment 'the same articles',
+    last_order_date date comment 'business date up to as_of_date; null = never bought',
+    recency_days int comment 'days from last_order_date to as_of_date',
+    recency_band string not null comment 'this week, this month, this quarter, longer ago, never',
+    spend_12_weeks_usd decimal(12,2) not null comment 'USD in the 84 days to as_of_date',
+    spend_band string not null comment 'none, low, medium, high, very high',
+    {SCORE_COLUMNS.strip()}
+"""
+
+ONE_LIST = ("account_id", "as_of_date", "valid_until")
+OF_THE_LIST = ("score_name", "grade", "trend", "model_name", "model_version", "feature_version")
+
+
+def newest_list(recommendations: DataFrame) -> DataFrame:
+    of_the_account = Window.partitionBy("account_id")
+    return (
+        recommendations.withColumn("_newest", F.max("as_of_date").over(of_the_account))
+        .where("as_of_date = _newest")
+        .drop("_newest")
+    )
+
+
+def readable(products: DataFrame) -> DataFrame:
+    """A name that a salesperson can say: the source has kinds, no product names."""
+    words = F.concat_ws(", ", F.initcap(F.lower("product_type")), "brand", "package_size")
+    return products.select(
+        "product_id", F.concat(words, F.lit(" ("), "product_id", F.lit(")")).alias("product")
+    )
+
+
+def lists(recommendations: DataFrame, products: DataFrame) -> DataFrame:
+    """One row per account: its best products in order, and why."""
+    in_order = F.array_sort(
+        F.collect_list(
+            F.struct("rank", "product", "product_id", F.col("reasons.code").alias("why"))
+        )
+    )
+    best = F.slice(in_order, 1, NEXT_PRODUCTS)
+    return (
+        recommendations.join(F.broadcast(readable(products)), on="product_id", how="left")
+        .withColumn("product", F.coalesce("product", "product_id"))
+        .groupBy(*ONE_LIST, *OF_THE_LIST)
+        .agg(F.max("score").alias("score"), best.alias("best"))
+        .withColumn("next_products", F.col("best.product"))
+        .withColumn("next_product_ids", F.col("best.product_id"))
+        .withColumn("reasons", reasons(F.flatten(F.col("best.why"))))
+    )
+
+
+def with_purchases(outbox: DataFrame, account_days: DataFrame) -> DataFrame:
+    """Add what the account had bought, and what was known of it, by the list's date."""
+    recent = F.expr(
+        f"case when datediff(as_of_date, business_date) < {SPEND_DAYS} then sales_usd end"
+    )
+    bought = (
+        outbox.select("account_id", "as_of_date")
+        .join(account_days, on="account_id", how="inner")
+        .where("business_date <= as_of_date and known_date <= as_of_date")
+        .groupBy("account_id")
+        .agg(F.max("business_date").alias("last_order_date"), F.sum(recent).alias("spend"))
+    )
+    return outbox.join(bought, on="account_id", how="left").withColumn(
+        "recency_days", F.datediff("as_of_date", "last_order_date")
+    )
+
+
+def spend() -> Column:
+    return F.coalesce("spend", F.lit(0)).cast("decimal(12,2)")
+
+
+def make(recommendations: DataFrame, account_days: DataFrame, products: DataFrame) -> DataFrame:
+    return (
+        recommendations.transform(newest_list)
+        .transform(lists, products)
+        .transform(with_purchases, account_days)
+        .select(
+            "account_id",
+            "next_products",
+            "next_product_ids",
+            "last_order_date",
+            "recency_days",
+            recency_band(F.col("recency_days")).alias("recency_band"),
+            spend().alias("spend_12_weeks_usd"),
+            spend_band(spend()).alias("spend_band"),
+            "score_name",
+            "score",
+            "grade",
+            "trend",
+            "reasons",
+            "model_name",
+            "model_version",
+            "feature_version",
+            "as_of_date",
+            "valid_until",
+        )
+    )
+
+
+TABLE = Entities(
+    "scores.crm_outbox",
+    SCHEMA,
+    key=("account_id",),
+    inputs=(
+        Input("scores.recommendations"),
+        Input("gold.account_days"),
+        Input("silver.products"),
+    ),
+    make=make,
+)

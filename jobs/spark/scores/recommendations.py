@@ -1,0 +1,79 @@
+"""scores.recommendations: one row per account, as-of date and rank of a recommended product.
+
+`score` is the product's, without a common scale between models; grade and trend are the account's:
+where its best score stands among all accounts of that date, and how that has moved.
+"""
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from jobs.spark.grading import FIFTHS, SCORE_COLUMNS, grade, reasons, trend, with_standing
+from jobs.table import Events, Input, window
+
+LOOK_BACK_DAYS = 35  # an older list is not compared with: the trend is then new
+TREND_STEP = 0.1  # of the standing: a tenth of all accounts overtaken, or lost to
+
+SCHEMA = f"""
+    account_id string not null comment 'customer',
+    rank int not null comment 'place in the list, 1 is the best',
+    product_id string not null comment 'article recommended',
+    {SCORE_COLUMNS.strip()}
+"""
+
+
+def newest_answers(landed: DataFrame) -> DataFrame:
+    """Models may answer again for a date: the newest drop counts as a whole."""
+    drop = F.struct("_known_at", "_batch_id")
+    of_the_date = Window.partitionBy("as_of_date")
+    return (
+        landed.withColumn("_newest", F.max(drop).over(of_the_date))
+        .where(F.struct("_known_at", "_batch_id") == F.col("_newest"))
+        .drop("_newest")
+    )
+
+
+def standings(answers: DataFrame) -> DataFrame:
+    """One row per account and date: where its best score stands, now and in the list before."""
+    in_time = Window.partitionBy("account_id").orderBy("as_of_date")
+    days_since = F.datediff("as_of_date", F.lag("as_of_date").over(in_time))
+    before = F.when(days_since <= LOOK_BACK_DAYS, F.lag("standing").over(in_time))
+    return (
+        answers.groupBy("account_id", "as_of_date")
+        .agg(F.max("score").alias("best"))
+        .transform(with_standing, "best", "as_of_date")
+        .withColumn("before", before)
+    )
+
+
+def make(landed: DataFrame) -> DataFrame:
+    answers = landed.transform(newest_answers)
+    return answers.join(standings(answers), on=["account_id", "as_of_date"], how="inner").select(
+        "account_id",
+        "rank",
+        "product_id",
+        F.lit("next_purchase").alias("score_name"),
+        "score",
+        grade(F.col("standing"), FIFTHS).alias("grade"),
+        trend(F.col("standing"), F.col("before"), TREND_STEP).alias("trend"),
+        reasons(F.array("reason_code")).alias("reasons"),
+        "model_name",
+        "model_version",
+        "feature_version",
+        "as_of_date",
+        "valid_until",
+    )
+
+
+TABLE = Events(
+    "scores.recommendations",
+    SCHEMA,
+    key=("account_id", "as_of_date", "rank"),
+    slice="as_of_date",
+    inputs=(
+        Input(
+            "bronze.recommendations",
+            touches=window(before=0, after=LOOK_BACK_DAYS, on="as_of_date"),
+        ),
+    ),
+    make=make,
+)
