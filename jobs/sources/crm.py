@@ -1,0 +1,88 @@
+"""The CRM: a snapshot of all customers, read back through its adapter, as Parquet.
+
+One batch a run, named by the last business day asked for, complete at 06:00 shop time on the day
+after. A snapshot like the one before it is not landed again. Values are text as the CRM's adapter
+gives it; the pipeline's own scores are left out: the CRM is not their source.
+"""
+
+import datetime as dt
+import hashlib
+import logging
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.crm.adapter import Adapter, connect
+from jobs.landing import Manifest, manifests
+from jobs.landing import land as take_over
+from jobs.settings import settings
+
+log = logging.getLogger(__name__)
+
+CRM = "tryton"
+COMPLETE_AT = dt.time(6)  # shop time, on the day after
+FILE = "parties.parquet"
+
+COLUMNS: Mapping[str, str] = {  # the CRM's field → ours
+    "code": "account_id",
+    "name": "display_name",
+    "email": "email",
+    "age_band": "age_band",
+    "income_band": "income_band",
+    "home_ownership": "home_ownership",
+    "marital_status": "marital_status",
+    "household_size": "household_size",
+    "household_composition": "household_composition",
+    "kids_count": "kids_count",
+    "active": "is_active",
+}
+
+
+def parties(adapter: Adapter) -> pa.Table:
+    """All customers, in order of their code."""
+    rows = sorted(
+        (dict(r.values) for r in adapter.read(list(COLUMNS))), key=lambda r: r["code"] or ""
+    )
+    return pa.Table.from_pylist(rows, schema=pa.schema([(c, pa.string()) for c in COLUMNS]))
+
+
+def landed_before(end: dt.date) -> Manifest | None:
+    """The newest snapshot dated `end` or earlier."""
+    dated = [m for m in manifests("accounts").values() if m.system == "crm"]
+    known = [m for m in dated if m.batch <= end.isoformat()]
+    return max(known, key=lambda m: m.batch, default=None)
+
+
+def land(start: dt.date, end: dt.date) -> list[Manifest]:
+    """Land the customers as the CRM shows them now, as the snapshot of `end`.
+
+    Raises:
+        CrmError: the CRM cannot be read.
+    """
+    day_after = end + dt.timedelta(days=1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FILE
+        table = parties(connect(CRM))
+        pq.write_table(table, path)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        before = landed_before(end)
+        if before and [f.sha256 for f in before.files] == [sha256]:
+            log.info("crm: %d customers, the same as in %s", table.num_rows, before.batch_id)
+            return []
+        manifest = take_over(
+            "accounts",
+            "crm",
+            end.isoformat(),
+            [path],
+            mode="snapshot",
+            known_at=dt.datetime.combine(day_after, COMPLETE_AT, ZoneInfo(settings().timezone)),
+            watermark=end.isoformat(),
+            columns=COLUMNS,
+            format="parquet",
+        )
+    log.info("crm: %d customers landed as %s", table.num_rows, manifest.batch_id)
+    return [manifest]
