@@ -1,4 +1,4 @@
-"""Where a table lies, and how it is read and logged without Spark: Arrow in, Arrow out, at a version."""
+"""Where a table lies, and how it is read and logged without Spark: Arrow, at a version."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from jobs.settings import settings
 from jobs.table import Log, columns
 
-_ARROW = {
+_ARROW: dict[str, pa.DataType] = {
     "string": pa.string(),
     "int": pa.int32(),
     "bigint": pa.int64(),

@@ -48,15 +48,11 @@ def connect(name: str) -> RemoteSession:
 
 @contextlib.contextmanager
 def opened(name: str) -> Iterator[RemoteSession]:
-    """`connect`, as the active session of this thread until the block ends."""
+    """`connect` for a block; closed at its end."""
     session = connect(name)
-    before = getattr(RemoteSession._active_session, "session", None)
-    # Great Expectations asks for the active session, and create() leaves an earlier one in place
-    RemoteSession._active_session.session = session
     try:
         yield session
     finally:
-        RemoteSession._active_session.session = before
         atexit.unregister(session.stop)
         session.stop()
 

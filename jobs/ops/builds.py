@@ -1,0 +1,28 @@
+"""ops.builds: one row per build of a table, also of one that changed nothing or was refused."""
+
+from jobs.table import Log
+
+SCHEMA = """
+    table_name      string    not null comment 'layer and name, such as silver.order_lines',
+    run_id          string    not null comment 'one build; also in the commit it wrote',
+    kind            string    not null comment 'changed, everything, named or nothing',
+    why             string    not null comment 'what made the build necessary, in words',
+    outcome         string    not null comment 'written, unchanged or refused',
+    slices          bigint             comment 'slices or units that were built',
+    slices_written  bigint             comment 'slices or rows that differed and were written',
+    rows_landed     bigint             comment 'bronze: rows in the files; above: rows that went in',
+    rows_made       bigint             comment 'rows of the candidate',
+    rows_written    bigint             comment 'rows that were written',
+    rows_refused    bigint             comment 'rows that went to quarantine',
+    rows_duplicate  bigint             comment 'exact copies that were dropped',
+    rows_superseded bigint             comment 'older versions that were dropped',
+    seconds         double             comment 'wall time',
+    watermark       string             comment 'JSON: code and input versions that hold after this build; null: not moved',
+    table_id        string             comment 'id of the Delta table',
+    table_version   bigint             comment 'version that holds after this build',
+    error           string             comment 'refused: the rules that failed',
+    started_at      timestamp not null comment 'UTC',
+    finished_at     timestamp not null comment 'UTC'
+"""
+
+TABLE = Log("ops.builds", SCHEMA, partition_by=("table_name",))

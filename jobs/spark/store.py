@@ -1,0 +1,194 @@
+"""The only module that writes Delta by Spark: versions, feeds, candidates, slices, merges."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.fs as fs
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.connect.session import SparkSession
+
+from jobs import lake
+from jobs.settings import settings
+from jobs.table import Built, Entities, columns
+
+# Commits looked through for a watermark: OPTIMIZE and VACUUM add commits that carry none.
+COMMITS_BACK = 100
+USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+Slice = dt.date | str
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A table at a version. A table that was dropped and made again has another id."""
+
+    table_id: str
+    version: int
+
+
+def pin(name: str) -> Pin:
+    handle = lake.opened(name)
+    return Pin(str(handle.metadata().id), handle.version())
+
+
+def is_empty(name: str) -> bool:
+    return not lake.opened(name).file_uris()
+
+
+def commit_metadata(name: str) -> Mapping[str, object] | None:
+    """What the newest commit that carries a watermark says (see `build`)."""
+    for commit in lake.opened(name).history(COMMITS_BACK):
+        text = commit.get("userMetadata")
+        if text and "watermark" in (told := json.loads(text)):
+            return {**told, "version": commit["version"]}
+    return None
+
+
+def read(spark: SparkSession, name: str, at: Pin) -> DataFrame:
+    reader = spark.read.format("delta").option("versionAsOf", at.version)
+    return reader.load(lake.location(name))
+
+
+def net_changes(
+    spark: SparkSession, name: str, since: int, until: Pin, keep: list[str]
+) -> DataFrame:
+    """Rows that differ between two versions, old and new images, through the SQL in `keep`.
+
+    Net: an identical slice written again is a delete and an insert of every row in the feed.
+    """
+    feed = (
+        spark.read.format("delta")
+        .option("readChangeFeed", "true")
+        .option("startingVersion", since + 1)
+        .option("endingVersion", until.version)
+        .load(lake.location(name))
+    )
+    content = [c for c in feed.columns if c not in _FEED_COLUMNS]
+    sign = F.when(F.col("_change_type").isin("insert", "update_postimage"), 1).otherwise(-1)
+    kept = [F.expr(sql).alias(f"_keep_{i}") for i, sql in enumerate(keep)]
+    return (
+        feed.select(F.xxhash64(*content).alias("_row"), sign.alias("_sign"), *kept)
+        .groupBy("_row", *[f"_keep_{i}" for i in range(len(keep))])
+        .agg(F.sum("_sign").alias("_net"))
+        .where("_net != 0")
+        .drop("_row", "_net")
+        .distinct()
+    )
+
+
+_FEED_COLUMNS = ("_change_type", "_commit_version", "_commit_timestamp")
+
+
+def stage(spark: SparkSession, rows: DataFrame, name: str, part: str) -> DataFrame:
+    """Write rows once as Parquet below .staging and read only that from here on.
+
+    Not `persist`: that cache belongs to the JVM, outlives a killed client, and was seen to serve
+    old rows to the next build.
+    """
+    path = f"{settings().staging}/{name}/{part}"
+    rows.write.mode("overwrite").parquet(path)
+    return spark.read.schema(rows.schema).parquet(path)
+
+
+def clear_staging(name: str) -> None:
+    """Remove what this table's last build left behind, killed or not."""
+    path = f"{settings().staging}/{name}"
+    files, root = fs.FileSystem.from_uri(path if "://" in path else Path(path).absolute().as_uri())
+    if files.get_file_info(root).type == fs.FileType.Directory:
+        files.delete_dir(root)
+
+
+def slices(spark: SparkSession, rows: DataFrame, column: str) -> set[Slice]:
+    return {row[0] for row in rows.select(column).distinct().collect()}
+
+
+def differing(candidate: DataFrame, stored: DataFrame, column: str) -> set[Slice]:
+    """Slices whose rows are not the same: count and sum of row hashes, on both sides."""
+
+    def digest(rows: DataFrame, side: str) -> DataFrame:
+        row = F.xxhash64(*candidate.columns).cast("decimal(20,0)")
+        return rows.groupBy(column).agg(
+            F.count(F.lit(1)).alias(f"{side}_rows"), F.sum(row).alias(f"{side}_hash")
+        )
+
+    both = digest(candidate, "new").join(digest(stored, "old"), on=column, how="full")
+    same = "new_rows <=> old_rows and new_hash <=> old_hash"
+    return {row[0] for row in both.where(f"not ({same})").select(column).collect()}
+
+
+def replace_slices(
+    rows: DataFrame,
+    table: Built,
+    column: str,
+    which: Iterable[Slice],
+    metadata: Mapping[str, object],
+) -> None:
+    """Put `rows` in the place of the slices `which`, in one commit that carries `metadata`."""
+    writer = rows.write.format("delta").option("userMetadata", json.dumps(metadata))
+    if is_empty(table.name):
+        writer.mode("append").save(lake.location(table.name))
+        return
+    writer.mode("overwrite").option("replaceWhere", in_slices(column, which)).save(
+        lake.location(table.name)
+    )
+
+
+def overwrite(rows: DataFrame, table: Built, metadata: Mapping[str, object]) -> None:
+    """Replace all rows and the schema with its comments, in one commit."""
+    comments = {c.name: c.comment for c in columns(table.full_schema)}
+    described = [F.col(c).alias(c, metadata={"comment": comments[c]}) for c in rows.columns]
+    rows.select(described).write.format("delta").mode("overwrite").option(
+        "overwriteSchema", "true"
+    ).option("userMetadata", json.dumps(metadata)).save(lake.location(table.name))
+
+
+def difference(candidate: DataFrame, stored: DataFrame, table: Entities) -> DataFrame:
+    """Rows to merge: those that are new or other, and keys that are gone (`_is_gone`)."""
+    key = list(table.key)
+    row = F.xxhash64(*candidate.columns)
+    new = candidate.withColumn("_hash", row)
+    old = stored.select(*key, row.alias("_hash"))
+    upserts = new.join(old, on=[*key, "_hash"], how="left_anti").drop("_hash")
+    gone = stored.join(candidate.select(*key), on=key, how="left_anti")
+    return upserts.withColumn("_is_gone", F.lit(False)).unionByName(
+        gone.withColumn("_is_gone", F.lit(True))
+    )
+
+
+def merge(
+    spark: SparkSession, rows: DataFrame, table: Entities, metadata: Mapping[str, object]
+) -> None:
+    """Merge `difference` rows by key, in one commit that carries `metadata`."""
+    rows.createOrReplaceTempView("difference")
+    key = " and ".join(f"t.{c} = d.{c}" for c in table.key)
+    content = [c for c in rows.columns if c != "_is_gone"]
+    spark.conf.set(USER_METADATA, json.dumps(metadata))
+    try:
+        spark.sql(
+            f"""merge into delta.`{lake.location(table.name)}` t using difference d on {key}
+            when matched and d._is_gone then delete
+            when matched then update set {", ".join(f"t.{c} = d.{c}" for c in content)}
+            when not matched then insert ({", ".join(content)})
+            values ({", ".join(f"d.{c}" for c in content)})"""  # noqa: S608 - names of our own tables
+        ).collect()
+    finally:
+        spark.conf.unset(USER_METADATA)
+
+
+def in_slices(column: str, which: Iterable[Slice]) -> str:
+    """SQL that is true for rows of the slices; literals only, so that Delta can skip files."""
+    values = sorted(which, key=str)
+    if not values:
+        return "false"
+    return f"{column} in ({', '.join(literal(value) for value in values)})"
+
+
+def literal(value: Slice) -> str:
+    if isinstance(value, dt.date):
+        return f"date'{value.isoformat()}'"
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
