@@ -1,4 +1,4 @@
-"""What a table is, without Spark: its columns, key, kind and the arrows to the tables it is made from."""
+"""What a table is, without Spark: columns, key, kind, and arrows to the tables it is made of."""
 
 import importlib
 import pkgutil
@@ -36,7 +36,7 @@ def columns(schema: str) -> tuple[Column, ...]:
         ValueError: a line is not `name type [not null] [comment '…']`.
     """
     parsed = []
-    for part in re.split(r",(?![^(<]*[)>])(?=(?:[^']*'[^']*')*[^']*$)", schema.strip()):
+    for part in re.split(r",(?=\s*\w+\s+\w)(?=(?:[^']*'[^']*')*[^']*$)", schema.strip()):
         match = re.fullmatch(
             r"(\w+)\s+([\w<>:(), ]+?)(\s+not\s+null)?(?:\s+comment\s+'([^']*)')?",
             part.strip(),
