@@ -21,6 +21,7 @@ Split = Literal["valid", "test"]
 FAMILIES = {
     "recommenders": "jobs.training.recommenders.protocol",
     "forecasts": "jobs.training.forecasts.protocol",
+    "forecasts_daily": "jobs.training.forecasts.daily",
 }
 
 

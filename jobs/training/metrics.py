@@ -60,3 +60,26 @@ def recall(hits: np.ndarray, truths: np.ndarray) -> np.ndarray:
     """Share of what was bought that the list named; 0..1. Shapes as in `ndcg`."""
     found = hits.sum(axis=1).astype(np.float64)
     return np.divide(found, truths, out=np.zeros(len(hits)), where=truths > 0)
+
+
+def absolute_scaled_error(
+    actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
+    """|actual - forecast| / scale; its mean is MASE where scale is the mean seasonal change."""
+    return np.abs(actual - forecast) / scale
+
+
+def pinball(actual: np.ndarray, quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """Mean over the levels q of max(q * e, (q - 1) * e), e = actual - quantile; in actual's unit.
+
+    actual: (N,), quantiles: (N, Q) → (N,)
+    """
+    error = actual[:, None] - quantiles
+    q = np.asarray(levels)
+    found: np.ndarray = np.maximum(q * error, (q - 1) * error).mean(axis=1)
+    return found
+
+
+def covered(actual: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """1 where low <= actual <= high, else 0; its mean is the interval's coverage."""
+    return ((actual >= low) & (actual <= high)).astype(np.float64)

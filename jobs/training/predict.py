@@ -18,7 +18,7 @@ import typer
 from jobs import landing
 from jobs.settings import settings
 from jobs.training import tracking
-from jobs.training.family import family
+from jobs.training.family import Family, family
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
         )
         file = Path(folder) / f"{of.entity}.parquet"
         _write(answers, file)
-        manifest = _land(of.entity, as_of, file, f"{name}@{version.version}", list(answers))
+        manifest = _land(of, as_of, file, f"{name}@{version.version}", list(answers))
     logger.info("%s: %d rows landed as %s", of.entity, len(answers), manifest.batch_id)
     return manifest
 
@@ -64,16 +64,19 @@ def _write(answers: pd.DataFrame, file: Path) -> None:
 
 
 def _land(
-    entity: str, as_of: dt.date, file: Path, watermark: str, columns: list[str]
+    of: Family, as_of: dt.date, file: Path, watermark: str, columns: list[str]
 ) -> landing.Manifest:
-    """Answers as of D are known when D has ended in the company's time zone."""
+    """Answers as of D are known when D has ended in the company's time zone.
+
+    The family names the batch: two of them may answer for one entity.
+    """
     ended = dt.datetime.combine(
         as_of + dt.timedelta(days=1), dt.time(), ZoneInfo(settings().timezone)
     )
     return landing.land(
-        entity,
+        of.entity,
         "models",
-        as_of.isoformat(),
+        f"{of.name}-{as_of}",
         [file],
         mode="events",
         known_at=ended,

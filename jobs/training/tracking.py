@@ -27,7 +27,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from jobs.settings import ROOT, settings
-from jobs.training.family import Dataset
+from jobs.training.family import FAMILIES, Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +58,9 @@ def client() -> MlflowClient:
 
 
 @cache
-def code_version(package: str) -> str:
+def code_version(family: str) -> str:
     """Git commit where there is one, and a hash of the training code of a family."""
+    package = FAMILIES[family].split(".")[-2]
     files = [*ROOT.glob("jobs/training/*.py"), *ROOT.glob(f"jobs/training/{package}/*.py")]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
     git = subprocess.run(

@@ -30,11 +30,11 @@ class Arima(SeriesForecaster):
     Params: ClassVar[type] = Params
 
     def learn(self, history: pd.DataFrame) -> None:
-        model = AutoARIMA(max_order=self.params.max_order, alias="arima")
-        if self.params.season > 1:
-            model = MSTL(self.params.season, trend_forecaster=model, alias="arima")
+        arima = AutoARIMA(max_order=self.params.max_order, alias="arima")
+        season = self.params.season
+        model = MSTL(season, trend_forecaster=arima, alias="arima") if season > 1 else arima
         rows = history[["series_id", "ds", "y"]].rename(columns={"series_id": "unique_id"})
-        self.fitted = StatsForecast([model], freq=pd.tseries.frequencies.to_offset(self.step))
+        self.fitted = StatsForecast([model], freq=f"{self.step.days}D")
         self.fitted.fit(rows)
 
     def forecast(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What all forecasters share: regular histories, an honest answer where a model has none, intervals.
+"""What all forecasters share: regular histories, and an honest answer where a model has none.
 
 A model file adds `learn` and `forecast` (and `keep`, `restore` where it has something to keep).
 """
@@ -69,9 +69,9 @@ def without_model(history: pd.DataFrame, fewest: int) -> dict[str, str]:
     found = {}
     for series_id, y in history.groupby("series_id")["y"]:
         if len(y) < fewest:
-            found[series_id] = f"short: {len(y)} points, {fewest} needed"
+            found[str(series_id)] = f"short: {len(y)} points, {fewest} needed"
         elif y.nunique() == 1:
-            found[series_id] = "constant"
+            found[str(series_id)] = "constant"
     return found
 
 
@@ -117,6 +117,10 @@ class SeriesForecaster(ABC):
         if len(self.learnt):
             self.learn(self.learnt)
         return self
+
+    def observe(self, series: pd.DataFrame) -> Self:
+        """Go on from a newer history; a model per series learns it, its settings stay."""
+        return self.fit(series)
 
     def _take(self, history: pd.DataFrame) -> None:
         self.history = history

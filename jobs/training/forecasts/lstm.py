@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from jobs.settings import settings
-from jobs.training.forecasts.forecaster import QUANTILES, P, SeriesForecaster
+from jobs.training.forecasts.forecaster import QUANTILES, P, SeriesForecaster, regular
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Params:
     horizon: int = 4  # steps ahead that are learnt, 1 or more
     window: int = 12  # steps that the network looks back, 2 or more
     level: int = 8  # seasons that make the plain mean, 1..window / season
-    hidden: int = 32  # width of the recurrent state, 8..256
+    hidden: int = 16  # width of the recurrent state, 8..256
     members: int = 4  # networks that are averaged, 1 or more
     epochs: int = 30  # passes over all windows
     rate: float = 3e-3  # of learning, 1e-4..1e-2
@@ -80,11 +80,16 @@ class Lstm(SeriesForecaster):
         with _repeatable():
             self.networks = [self._network(m, inputs, targets) for m in range(self.params.members)]
 
+    def observe(self, series: pd.DataFrame) -> Self:
+        """Newer histories go into the networks as they are."""
+        self._take(regular(series))
+        return self
+
     def _windows(self, history: pd.DataFrame) -> tuple[list[Tensor], Tensor]:
         """Every stretch of every series that has a window and its horizon."""
         p, parts = self.params, []
         for series_id, one in history.groupby("series_id"):
-            y, place = self._scaled(series_id, one)
+            y, place = self._scaled(str(series_id), one)
             for end in range(p.window, len(y) - p.horizon + 1):
                 around = slice(end - p.window, end + p.horizon)
                 parts.append((y[around], place[around]))

@@ -1,0 +1,299 @@
+"""How forecasts are judged: four weeks ahead of several origins, beside a seasonal naive.
+
+An origin is the last day that a model may see. The test split has two origins, the cut and the last
+one whose four weeks are complete; the valid split has the two at eight and four weeks before the
+cut, so that what it asks for ends where the test begins. Intervals are calibrated on older origins
+only (split conformal; Romano et al., arXiv 1905.03222): both ends move out by what covered 80% of
+the values there, in scales of the series.
+"""
+
+import datetime as dt
+import importlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from jobs.training import metrics
+from jobs.training.data import read
+from jobs.training.family import Configuration, Data, Judged, Split
+from jobs.training.forecasts.forecaster import QUANTILES, P, ahead, scales
+
+logger = logging.getLogger(__name__)
+
+WEEK = dt.timedelta(weeks=1)
+WEEKS_JUDGED = 4  # weeks ahead of an origin
+VALID_WEEKS = (-8, -4)  # origins of the valid split, in weeks from the cut
+PAST_ORIGINS = 3  # that an interval is calibrated on, four weeks apart
+FEWEST_WEEKS = 16  # of history before an origin, for anything to be learnt
+SMALLEST_SHARE = 0.003  # of all sales; a department below it is not forecast
+
+MODELS = {
+    "seasonal_naive": "SeasonalNaive",
+    "arima": "Arima",
+    "seasonal": "Seasonal",
+    "lstm": "Lstm",
+}
+
+
+@dataclass(frozen=True)
+class Grain:
+    """What a step is, and where its series are."""
+
+    name: Literal["week", "day"]  # also the bench's task
+    days: int  # of a step
+    season: int  # steps until the pattern returns; a year of weeks shows none twice
+    horizon: int  # steps ahead
+    test_weeks: tuple[int, ...]  # origins of the test split, in weeks from the cut
+    table: str
+    series: str  # SQL: series_id, ds, y, known_ahead, is_complete
+    calendar: str  # SQL: ds, known_ahead
+    known_ahead: str  # covariate known in advance
+
+
+WEEKLY = Grain(
+    name="week",
+    days=7,
+    season=1,
+    horizon=4,
+    test_weeks=(0, 3),
+    table="features.sales_weekly",
+    series="select series_id, week_start_date as ds, sales_usd as y, is_complete,"
+    " cast(holiday_days as double) as holiday_days from t",
+    calendar="select week_start_date as ds, cast(sum(cast(is_holiday as int)) as double)"
+    " as holiday_days from t group by week_start_date",
+    known_ahead="holiday_days",
+)
+DAILY = Grain(
+    name="day",
+    days=1,
+    season=7,
+    horizon=28,
+    test_weeks=(0, 4),
+    table="features.sales_daily_series",
+    series="select series_id, business_date as ds, sales_usd as y, is_complete_week as is_complete,"
+    " cast(is_holiday as double) as is_holiday from t",
+    calendar="select calendar_date as ds, cast(is_holiday as double) as is_holiday from t",
+    known_ahead="is_holiday",
+)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model fitted at an origin says of the weeks after it, beside what was sold."""
+
+    rows: pd.DataFrame  # series_id, ds, p10, p50, p90, y, scale
+    device: str
+    curves: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The series, and the origins that a split judges."""
+
+    series: pd.DataFrame
+    origins: tuple[dt.date, ...]
+    seen: dict[tuple[str, dt.date], Answers]  # by configuration and origin; the splits share it
+
+
+def until(series: pd.DataFrame, grain: Grain, origin: dt.date) -> pd.DataFrame:
+    """Steps that have ended by the origin's evening."""
+    ended = series["ds"] + pd.Timedelta(days=grain.days - 1)
+    return series[ended <= pd.Timestamp(origin)]
+
+
+def of_some_size(series: pd.DataFrame) -> pd.DataFrame:
+    """The departments that make at least SMALLEST_SHARE of all sales."""
+    totals = series.groupby("series_id")["y"].sum()
+    return series[series["series_id"].isin(totals.index[totals >= SMALLEST_SHARE * totals.sum()])]
+
+
+def widening(answers: pd.DataFrame) -> float:
+    """By how many scales both ends of an 80% interval must move out to have covered 80%.
+
+    The ceil((n + 1) * .8)-th smallest of max(p10 - y, y - p90) / scale; negative: they move in.
+    """
+    outside = np.maximum(answers["p10"] - answers["y"], answers["y"] - answers["p90"])
+    misses = np.sort((outside / answers["scale"]).replace([np.inf, -np.inf], np.nan).dropna())
+    place = int(np.ceil((len(misses) + 1) * (QUANTILES[2] - QUANTILES[0])))
+    return float(misses[min(place, len(misses)) - 1]) if len(misses) else 0.0
+
+
+def widened(answers: pd.DataFrame, by: float) -> pd.DataFrame:
+    """The intervals as a model with this widening gives them."""
+    move = by * answers["scale"]
+    return answers.assign(
+        p10=(answers["p10"] - move).clip(lower=0.0).clip(upper=answers["p50"]),
+        p90=(answers["p90"] + move).clip(lower=answers["p50"]),
+    )
+
+
+def per_series(answers: pd.DataFrame, before: pd.DataFrame) -> dict[str, pd.Series]:
+    """Every metric's mean over a series' origins and steps; `before`: without calibration."""
+    actual, scale = answers["y"].to_numpy(), answers["scale"].replace(0.0, np.nan).to_numpy()
+    low, high = answers["p10"].to_numpy(), answers["p90"].to_numpy()
+    found = {
+        "mase": metrics.absolute_scaled_error(actual, answers["p50"].to_numpy(), scale),
+        "pinball": metrics.pinball(actual, answers[P].to_numpy(), QUANTILES) / scale,
+        "coverage": metrics.covered(actual, low, high),
+        "width": (high - low) / scale,
+        "coverage_before": metrics.covered(
+            actual, before["p10"].to_numpy(), before["p90"].to_numpy()
+        ),
+    }
+    return {
+        name: pd.Series(values, answers.index).groupby(answers["series_id"]).mean()
+        for name, values in found.items()
+    }
+
+
+def future(model: Any, horizon: int, known_ahead: pd.DataFrame) -> pd.DataFrame:
+    """The next steps of every series that a model has, with what is known of them: 0 if nothing."""
+    steps = pd.DataFrame({"ds": ahead(model.last, model.step, horizon)})
+    steps = steps.merge(known_ahead, how="left", on="ds").fillna(0.0)
+    ids = pd.DataFrame({"series_id": sorted(set(model.history["series_id"]))})
+    return ids.merge(steps, how="cross")
+
+
+class Forecasts:
+    """The family of one grain."""
+
+    entity = "sales_forecasts"
+    valid_days = 7
+
+    def __init__(self, name: str, grain: Grain) -> None:
+        self.name = name
+        self.grain = grain
+
+    def model(self, name: str) -> type[Any]:
+        if name not in MODELS:
+            raise KeyError(f"no forecaster {name!r}; there are: {', '.join(MODELS)}")
+        module = importlib.import_module(f"jobs.training.forecasts.{name}")
+        found: type[Any] = getattr(module, MODELS[name])
+        return found
+
+    @property
+    def baseline(self) -> Configuration:
+        return self._configuration("seasonal_naive")
+
+    def _configuration(self, model: str, **params: Any) -> Configuration:
+        return Configuration(model, self.model(model).Params(season=self.grain.season, **params))
+
+    def configurations(self) -> Sequence[Configuration]:
+        shared = [
+            self.baseline,
+            self._configuration("arima"),
+            self._configuration("seasonal"),
+            self._configuration("seasonal", growth="linear"),
+        ]
+        if self.grain.name == "week":
+            return [*shared, self._configuration("lstm")]
+        return [
+            *shared,
+            self._configuration("seasonal", covariate=self.grain.known_ahead),
+            self._configuration("lstm", horizon=28, window=56, level=8, epochs=6, members=2),
+        ]
+
+    def data(self, as_of: dt.date | None) -> Data:
+        series, features = read(self.grain.table, self.grain.series)
+        calendar, of_calendar = read("silver.calendar", self.grain.calendar)
+        if as_of:
+            series = until(series, self.grain, as_of)
+        if series.empty or not series["is_complete"].any():
+            raise ValueError(
+                f"{self.grain.table} version {features.version} has no complete week up to {as_of};"
+                " build it first, or take a later date"
+            )
+        # a week with a closed day is not complete, yet its days are days; a running week has none
+        if self.grain.name == "week":
+            series = series[series["is_complete"]]
+        series = of_some_size(series.assign(series_id=series["series_id"].astype(str)))
+        newest = series["ds"].max() + pd.Timedelta(days=self.grain.days - 1)
+        frames = {"series": series, "calendar": calendar}
+        return Data(frames, (features, of_calendar), newest.date())
+
+    def cut(self, data: Data) -> dt.date:
+        """The test's last origin has four complete weeks after it, the newest ones."""
+        series = data.frames["series"]
+        complete = series.loc[series["is_complete"], "ds"].max()
+        end = (complete + pd.Timedelta(days=self.grain.days - 1)).date()
+        found: dt.date = end - (WEEKS_JUDGED + max(self.grain.test_weeks)) * WEEK
+        return found
+
+    def windows(self, data: Data, cut: dt.date) -> Mapping[Split, Window]:
+        """Raises ValueError where a split has no origin with a history before and truth after."""
+        splits: dict[Split, tuple[int, ...]] = {"valid": VALID_WEEKS, "test": self.grain.test_weeks}
+        series = data.frames["series"]
+        first = series["ds"].min().date() + FEWEST_WEEKS * WEEK
+        last = data.newest - WEEKS_JUDGED * WEEK
+        found: dict[Split, Window] = {}
+        seen: dict[tuple[str, dt.date], Answers] = {}
+        for split, weeks in splits.items():
+            origins = tuple(cut + week * WEEK for week in weeks)
+            fitting = tuple(o for o in origins if first <= o <= last)
+            if not fitting:
+                raise ValueError(
+                    f"{self.name}, {split} split: origins {_told(origins)} do not lie between"
+                    f" {first} and {last}; land more history, or take another cut"
+                )
+            logger.info("%s, %s split: origins %s", self.name, split, _told(fitting))
+            found[split] = Window(series, fitting, seen)
+        return found
+
+    def judge(self, window: Window, configuration: Configuration) -> Sequence[Judged]:
+        raw, calibrated = [], []
+        for origin in window.origins:
+            answers = self._answers(window, configuration, origin)
+            raw.append(answers.rows)
+            calibrated.append(widened(raw[-1], self._widening(window, configuration, origin)))
+        rows = pd.concat(calibrated, ignore_index=True)
+        values = per_series(rows, pd.concat(raw, ignore_index=True))
+        return [Judged(self.grain.name, values, answers.device, answers.curves)]
+
+    def _widening(self, window: Window, configuration: Configuration, origin: dt.date) -> float:
+        """From the origins before this one whose weeks had ended by then; 0 where there is none."""
+        first = window.series["ds"].min().date() + FEWEST_WEEKS * WEEK
+        past = [origin - (i + 1) * WEEKS_JUDGED * WEEK for i in range(PAST_ORIGINS)]
+        found = [self._answers(window, configuration, o).rows for o in past if o >= first]
+        if not found:
+            logger.warning("%s at %s: no past origin, intervals as they come", self.name, origin)
+            return 0.0
+        return widening(pd.concat(found, ignore_index=True))
+
+    def _answers(self, window: Window, configuration: Configuration, origin: dt.date) -> Answers:
+        place = (configuration.id, origin)
+        if place not in window.seen:
+            known = until(window.series, self.grain, origin)
+            model = self.model(configuration.model)(configuration.params).fit(known)
+            known_ahead = window.series[["ds", self.grain.known_ahead]].drop_duplicates("ds")
+            asked = future(model, self.grain.horizon, known_ahead)
+            found = model.predict(self.grain.horizon, asked)
+            truth = window.series[["series_id", "ds", "y"]]
+            rows = found.merge(truth, on=["series_id", "ds"])
+            rows["scale"] = rows["series_id"].map(scales(known, self.grain.season))
+            window.seen[place] = Answers(rows, model.device, getattr(model, "curves", {}))
+        return window.seen[place]
+
+    def fit(self, data: Data, configuration: Configuration, as_of: dt.date) -> Any:
+        series = until(data.frames["series"], self.grain, as_of)
+        model = self.model(configuration.model)(configuration.params).fit(series)
+        end = (series["ds"].max() + pd.Timedelta(days=self.grain.days - 1)).date()
+        model.widening = self._widening(Window(series, (), {}), configuration, end)
+        return model
+
+    def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
+        horizon = size or self.grain.horizon
+        model.observe(until(data.frames["series"], self.grain, as_of))
+        found = model.predict(horizon, future(model, horizon, data.frames["calendar"]))
+        found.insert(2, "horizon", found.groupby("series_id").cumcount().astype("int32") + 1)
+        return found.assign(ds=found["ds"].dt.date, grain=self.grain.name)
+
+
+def _told(origins: Sequence[dt.date]) -> str:
+    return ", ".join(o.isoformat() for o in origins)
+
+
+FAMILY = Forecasts("forecasts", WEEKLY)
