@@ -1,0 +1,138 @@
+"""The list of services: what runs, where it listens, how it is known to be well."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra import airflow_home, health, spark
+from infra.tryton import prepare as tryton_prepare
+from infra.tryton import serve as tryton
+from jobs.settings import ROOT, Settings
+
+
+@dataclass(frozen=True)
+class Service:
+    """One supervised process."""
+
+    name: str
+    argv: list[str]
+    environment: dict[str, str]  # beside what is inherited
+    ports: tuple[int, ...]  # loopback; none: it listens nowhere
+    fault: Callable[[], str]  # what is wrong with it now; empty: nothing
+    folder: Path  # its working folder
+    prepare: Callable[[], None] = field(default=lambda: None)  # before its first start
+    addresses: tuple[str, ...] = ()  # for people and clients
+    user: str = ""
+    secret: str = ""  # name of the secret that opens it
+
+
+def services(settings: Settings) -> list[Service]:
+    """All services, the slowest to start first."""
+    return [_spark(settings), *_airflow(settings), _mlflow(settings), _crm(settings)]
+
+
+def _spark(settings: Settings) -> Service:
+    return Service(
+        "spark",
+        spark.argv(settings),
+        spark.environment(settings),
+        ports=(settings.spark_port, settings.thrift_port),
+        fault=lambda: health.port(settings.spark_port) or health.port(settings.thrift_port),
+        folder=spark.home(settings),
+        prepare=lambda: spark.prepare(settings),
+        addresses=(
+            f"sc://localhost:{settings.spark_port}",
+            f"hive://bi@127.0.0.1:{settings.thrift_port}",
+        ),
+        secret="spark_token",  # noqa: S106 a name
+    )
+
+
+def _airflow(settings: Settings) -> list[Service]:
+    """Four processes: `airflow standalone` would listen on all interfaces."""
+    environment = airflow_home.environment(settings)
+    check = f"{settings.airflow_url}/api/v2/monitor/health"
+
+    def process(name: str, *argv: str) -> Service:
+        return Service(
+            f"airflow-{name}",
+            [sys.executable, "-m", "airflow", *argv],
+            environment,
+            ports=(),
+            fault=lambda: health.component(check, name.replace("-", "_")),
+            folder=airflow_home.home(settings),
+            prepare=lambda: airflow_home.prepare(settings),
+        )
+
+    api = Service(
+        "airflow-api",
+        [sys.executable, "-m", "airflow", "api-server"],
+        environment,
+        ports=(settings.airflow_port,),
+        fault=lambda: health.page(check),
+        folder=airflow_home.home(settings),
+        prepare=lambda: airflow_home.prepare(settings),
+        addresses=(settings.airflow_url,),
+        user=airflow_home.USER,
+        secret=airflow_home.SECRET,
+    )
+    return [
+        api,
+        process("scheduler", "scheduler", "--skip-serve-logs"),
+        process("dag-processor", "dag-processor"),
+        process("triggerer", "triggerer", "--skip-serve-logs"),
+    ]
+
+
+def _mlflow(settings: Settings) -> Service:
+    home = settings.state / "mlflow"
+    argv = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    argv += ["--host", "127.0.0.1", "--port", str(settings.mlflow_port)]
+    argv += ["--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
+    argv += ["--artifacts-destination", str(home / "artifacts")]
+    lines = (ROOT / "mlflow/server.env").read_text().splitlines()
+    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return Service(
+        "mlflow",
+        argv,
+        dict(pairs) | settings.environment(),
+        ports=(settings.mlflow_port,),
+        fault=lambda: health.page(f"{settings.mlflow_url}/health"),
+        folder=home,
+        addresses=(settings.mlflow_url,),
+    )
+
+
+def _crm(settings: Settings) -> Service:
+    return Service(
+        "crm",
+        tryton.argv(settings),
+        tryton.environment(settings),
+        ports=(settings.crm_port,),
+        fault=lambda: health.page(f"{settings.crm_url}/"),
+        folder=settings.state / "crm",
+        prepare=lambda: tryton_prepare.prepare(settings),
+        addresses=(settings.crm_url,),
+        user="admin",
+        secret="crm_admin",  # noqa: S106 a name
+    )
+
+
+def write_endpoints(settings: Settings, listed: list[Service]) -> None:
+    """Tell people and programs where the services are and where their passwords lie."""
+    told = [
+        {
+            "service": service.name,
+            "addresses": service.addresses,
+            "user": service.user,
+            "password_file": str(settings.secrets / service.secret) if service.secret else "",
+            "log": str(settings.state / "logs" / f"{service.name}.log"),
+        }
+        for service in listed
+    ]
+    new = settings.endpoints.with_suffix(".new")
+    new.write_text(json.dumps(told, indent=1) + "\n")
+    os.replace(new, settings.endpoints)
