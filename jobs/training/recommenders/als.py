@@ -49,9 +49,9 @@ class Als:
         as_of: dt.date,
     ) -> Self:
         self.purchases = Purchases.of(interactions, as_of)
-        model = self._solver()
         # the solver has threads of its own; BLAS threads below them only get in their way
         with threadpool_limits(1, "blas"):
+            model = self._solver()
             model.fit(_confidence(self.purchases), show_progress=False)
         self.of_accounts = model.user_factors  # (A, F)
         self.of_products = model.item_factors  # (P, F)
@@ -59,10 +59,10 @@ class Als:
 
     def observe(self, interactions: pd.DataFrame, as_of: dt.date) -> Self:
         self.purchases = Purchases.of(interactions, as_of, products=self.purchases.products)
-        model = self._solver()
-        model.item_factors = self.of_products
-        model.user_factors = np.zeros((len(self.purchases.accounts), self.params.factors), "f4")
         with threadpool_limits(1, "blas"):
+            model = self._solver()
+            model.item_factors = self.of_products
+            model.user_factors = np.zeros((len(self.purchases.accounts), self.params.factors), "f4")
             self.of_accounts = model.recalculate_user(
                 np.arange(len(self.purchases.accounts)), _confidence(self.purchases)
             )

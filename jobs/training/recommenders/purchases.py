@@ -113,21 +113,27 @@ class Purchases:
         allowed: np.ndarray,
         exclude_owned: bool,
     ) -> pd.DataFrame:
-        # ties, and accounts that were never seen, go by popularity: below any real difference
-        fill = 1e-6 * self.popularity / (self.popularity.max(initial=0) + 1)  # (P,)
+        # ties, and accounts that were never seen, go by popularity: below any real difference,
+        # and each product has its own place, so that the order never depends on the sort
+        by_popularity = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
+        fill = 1e-6 * by_popularity / len(self.products)  # (P,)
         scores = np.tile(fill, (len(ids), 1))  # (B, P)
-        personal = np.zeros(scores.shape, bool)
+        personal, owned = np.zeros((2, *scores.shape), bool)
         if known.any():
             found, personal[known] = score(places[known])
             scores[known] += found
+            owned[known] = self.orders[places[known]].toarray() > 0
         scores[:, ~allowed] = -np.inf
-        if exclude_owned and known.any():
-            owned = self.orders[places[known]].toarray() > 0
-            scores[known] = np.where(owned, -np.inf, scores[known])
+        if exclude_owned:
+            scores[owned] = -np.inf
         k = min(k, scores.shape[1])
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # (B, k)
+        order = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]  # (B, k)
         ranked = np.take_along_axis(scores, order, axis=1)
-        reasons = np.where(np.take_along_axis(personal, order, axis=1), reason, "popular_now")
+        best_first = np.argsort(-ranked, axis=1)
+        order = np.take_along_axis(order, best_first, axis=1)
+        ranked = np.take_along_axis(ranked, best_first, axis=1)
+        why = np.where(owned, "bought_often", reason)
+        reasons = np.take_along_axis(np.where(personal, why, "popular_now"), order, axis=1)
         rows = pd.DataFrame(
             {
                 "account_id": np.repeat(ids, k),
