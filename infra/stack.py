@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 import subprocess
 import sys
 import time
@@ -105,6 +106,18 @@ def down() -> None:
         left = supervision.stop(settings())
     told = f" (left behind by a crash: {', '.join(sorted(set(left)))})" if left else ""
     console.print(f"nothing of {settings().state} runs any more{told}")
+
+
+@app.command()
+def wipe() -> None:
+    """Delete the state folder; refused where it is not one of ours."""
+    state = settings().state
+    if not state.exists():
+        return
+    if not (state / "secrets").is_dir():
+        raise CannotStart(f"{state} does not look like a state folder (no secrets/): delete it")
+    shutil.rmtree(state)
+    console.print(f"{state} is gone")
 
 
 @app.command()

@@ -1,0 +1,84 @@
+# Everything a person can do here; `make help` lists it.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+RUN := .venv/bin/python -m
+
+.PHONY: help setup up down status demo test check format table plan land bench train promote \
+	predict delivery lock clean clean-all
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/made-from  ## fetch what is needed: packages, Delta's JARs, Java, the CRM's environment
+	@$(RUN) infra.jars
+	@$(RUN) infra.tryton.prepare
+
+.venv/made-from: requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python is missing: install Python 3.11, 3.12 or 3.13"; exit 1; }
+	@$(PYTHON) infra/setup.py
+
+up: setup  ## start every service, make and register the tables
+	@$(RUN) infra.stack up
+
+down: .venv/made-from  ## stop every service, after a crash too
+	@$(RUN) infra.stack down
+
+status: .venv/made-from  ## addresses, health, where the passwords lie
+	@$(RUN) infra.stack status
+
+demo: setup  ## a company's year from the till to the CRM; run again, it goes on where it stood
+	@$(RUN) infra.demo.demo
+
+test: setup  ## all tests
+	@$(RUN) pytest
+
+check: setup  ## what CI holds against a change: format, lint, types, tests
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) pytest
+
+format: .venv/made-from  ## format and mend what can be mended by itself
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+table: .venv/made-from  ## build a table: make table T=silver.order_lines [START=2017-03-01 END=2017-03-31]
+	@test -n "$(T)" || { echo "which table? make table T=silver.order_lines"; exit 1; }
+	@$(RUN) jobs.spark.build $(T) $(if $(START),--start $(START)) $(if $(END),--end $(END))
+
+plan: .venv/made-from  ## what would be built, and why; T=… for one table
+	@$(RUN) jobs.spark.build $(or $(T),--all) --plan
+
+land: .venv/made-from  ## take a source's drops over: make land S=till START=2017-11-27 END=2017-11-27
+	@test -n "$(S)$(START)$(END)" || { echo "make land S=till|erp|crm START=… END=…"; exit 1; }
+	@$(RUN) jobs.sources $(S) --start $(START) --end $(END)
+
+bench train promote predict: .venv/made-from
+	@test -n "$(F)" || { echo "which family? make $@ F=recommenders|forecasts"; exit 1; }
+	@$(RUN) jobs.training.$@ $(F)
+
+bench:    ## judge a family's configurations: make bench F=recommenders
+train:    ## refit the chosen configuration on everything: make train F=…
+promote:  ## move the champion, if the gate lets it: make promote F=…
+predict:  ## land the champion's answers: make predict F=…
+
+delivery: .venv/made-from  ## send the outbox to the CRM: plan, apply, verify
+	@$(RUN) jobs.delivery plan
+	@$(RUN) jobs.delivery apply
+	@$(RUN) jobs.delivery verify
+
+lock:  ## write requirements.txt anew from requirements.in
+	@uv=$$(command -v uv || echo $(CURDIR)/.venv/bin/uv); for at in . infra/java infra/tryton; do \
+	(cd $$at && $$uv pip compile --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-header --quiet requirements.in -o requirements.txt) || exit 1; done
+
+clean: .venv/made-from  ## stop the services and wipe the state: lake, drops, databases, secrets
+	@$(RUN) infra.stack down
+	@$(RUN) infra.stack wipe
+
+clean-all: clean  ## and what was fetched: packages, JARs, environments
+	rm -rf .cache .venv
