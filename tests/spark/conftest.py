@@ -1,4 +1,4 @@
-"""Small rows for silver's tests: what a test does not name has a plain default."""
+"""Small rows for the tests of tables: what a test does not name has a plain default."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -27,7 +27,9 @@ def value(row: dict[str, Any], column: Column) -> Any:
     """What a test says of a column; else null where that is allowed, else a plain value."""
     if column.type.startswith("decimal"):
         return Decimal(str(row.get(column.name, 0)))
-    return row.get(column.name, None if column.nullable else PLAIN[column.type])
+    if column.name in row or column.nullable:
+        return row.get(column.name)
+    return [] if column.type.startswith("array") else PLAIN[column.type]
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def rows(spark: Any) -> Callable[..., DataFrame]:
 def made() -> Callable[..., list[Row]]:
     """Rows that `make` gives, without build's counters, after checking them against SCHEMA."""
 
-    def build(name: str, *inputs: DataFrame) -> list[Row]:
+    def build(name: str, *inputs: Any) -> list[Row]:
         contract = table(name)
         result = contract.make(*inputs)  # type: ignore[union-attr]
         expected = {c.name: c.type for c in columns(contract.full_schema)}
