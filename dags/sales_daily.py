@@ -1,0 +1,106 @@
+"""The day: what the shops sold yesterday becomes tables, answers and scores.
+
+**land** takes over the files that the till, the ERP and the CRM dropped for the business dates of
+the run; without params that is the day before the run in the company's time zone. Everything after
+it builds *what changed*, whatever the dates: a late order from three weeks ago repairs its own day.
+So a first load is one run with `start` and `end` far apart, and a rerun is free.
+
+**bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
+cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
+champions; **scores** grades their answers and fills the CRM's outbox. A table that a gate refuses
+stops what is made from it, and readers keep the version before.
+
+**Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
+clear the task once its cause is gone. A run for dates given by hand does not reach the CRM by
+itself unless `deliver` is true.
+"""
+
+from airflow.sdk import DAG, Param
+
+from dags.tasks import DEFAULTS, arrows, boxes, business_date
+
+with DAG(
+    "sales_daily",
+    doc_md=__doc__,
+    # the demo's year is 2017: its days are triggered with params
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["daily", "tables"],
+    params={
+        "start": business_date("first business date to land; null: the day before the run"),
+        "end": business_date("last business date to land; null: the day before the run"),
+        "deliver": Param(
+            None,
+            type=["null", "boolean"],
+            description="send to the CRM what changed; null: only if no dates were given",
+        ),
+    },
+):
+    day = boxes(
+        land=("land.till", "land.erp", "land.crm"),
+        bronze=(
+            "bronze.order_lines",
+            "bronze.redemptions",
+            "bronze.products",
+            "bronze.promotions",
+            "bronze.campaigns",
+            "bronze.campaign_accounts",
+            "bronze.coupons",
+            "bronze.accounts",
+        ),
+        silver=(
+            "silver.order_lines",
+            "silver.products",
+            "silver.stores",
+            "silver.calendar",
+            "silver.accounts",
+            "silver.account_history",
+            "silver.promotions",
+            "silver.campaigns",
+            "silver.campaign_accounts",
+            "silver.coupons",
+            "silver.redemptions",
+        ),
+        gold=(
+            "gold.account_days",
+            "gold.daily_sales",
+            "gold.departments",
+            "gold.product_weeks",
+            "gold.account_profile",
+        ),
+        features=(
+            "features.interactions",
+            "features.sales_weekly",
+            "features.sales_daily_series",
+            "features.account_features",
+        ),
+        predict=(
+            "predict.recommenders",
+            "predict.forecasts",
+            # what the champions said comes back like any other source's drop
+            "bronze.recommendations",
+            "bronze.sales_forecasts",
+        ),
+        scores=(
+            "scores.recommendations",
+            "scores.sales_forecast",
+            "scores.crm_outbox",
+        ),
+    )
+
+    for drop, landed in {
+        "land.till": ("order_lines", "redemptions"),
+        "land.erp": ("products", "promotions", "campaigns", "campaign_accounts", "coupons"),
+        "land.crm": ("accounts",),
+        "predict.recommenders": ("recommendations",),
+        "predict.forecasts": ("sales_forecasts",),
+    }.items():
+        day[drop] >> [day[f"bronze.{entity}"] for entity in landed]
+    arrows(day)
+    for seen, family in {
+        ("features.interactions", "silver.products", "silver.accounts"): "recommenders",
+        ("features.sales_weekly", "silver.calendar"): "forecasts",
+    }.items():
+        [day[name] for name in seen] >> day[f"predict.{family}"]

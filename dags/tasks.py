@@ -1,0 +1,240 @@
+"""A unit's name → a task: `silver.orders` builds that table, `train.forecasts` trains a family.
+
+A task's id is the unit's name, its box is its layer, and the arrows between tables are the tables'
+`inputs`. Heavy imports stay inside the tasks: the scheduler reads this file again and again.
+"""
+
+import contextlib
+import datetime as dt
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import (
+    Asset,
+    AssetAlias,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    TaskGroup,
+    TriggerRule,
+    task,
+)
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from jobs.settings import SettingsError, settings
+from jobs.table import LAYERS, names, table
+
+Tasks = Mapping[str, Any]
+
+DEFAULTS: dict[str, Any] = {
+    "owner": "sales-lakehouse",
+    "retries": 3,
+    "retry_delay": dt.timedelta(seconds=10),
+    "retry_exponential_backoff": 3,  # 10 s, 30 s, 90 s
+    "retry_policy": ExceptionRetryPolicy(
+        rules=[
+            RetryRule(
+                exception=SettingsError,
+                action=RetryAction.FAIL,
+                reason="the settings must change first",
+            )
+        ]
+    ),
+    # a Connect client waits for ever on a driver that is gone
+    "execution_timeout": dt.timedelta(hours=2),
+}
+
+# one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
+POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
+
+
+def cron(expression: str) -> CronTriggerTimetable:
+    """A schedule at the company's wall clock, beginning with the next tick.
+
+    Without the zero, a fresh installation runs a tick that has just passed (up to a tenth of the
+    interval ago), over an empty lake: Airflow's False does not mean never.
+    """
+    return CronTriggerTimetable(
+        expression, timezone=settings().timezone, run_immediately=dt.timedelta(0)
+    )
+
+
+def business_date(description: str) -> Param:
+    """A run's parameter: a day in the company's time zone, or null."""
+    return Param(None, type=["null", "string"], format="date", description=description)
+
+
+def business_dates(
+    start: str | None, end: str | None, run_after: dt.datetime
+) -> tuple[dt.date, dt.date]:
+    """First and last business date to land: as told, else the day before the run at the shops.
+
+    Raises:
+        AirflowFailException: one is missing, or they are the wrong way round.
+    """
+    if start is None and end is None:
+        today = run_after.astimezone(ZoneInfo(settings().timezone)).date()
+        return today - dt.timedelta(days=1), today - dt.timedelta(days=1)
+    if start is None or end is None or start > end:
+        raise AirflowFailException(
+            f"start={start} and end={end}: give both, the earlier first, or neither"
+        )
+    return dt.date.fromisoformat(start), dt.date.fromisoformat(end)
+
+
+def asset(name: str) -> Asset:
+    """The table as others schedule on it."""
+    return Asset(name=name, uri=f"lake://{name.replace('.', '/')}", group=name.partition(".")[0])
+
+
+def is_for_delivery(params: Mapping[str, Any], run_type: str) -> bool:
+    """Whether what a run makes goes on to the CRM by itself: a backfill's does only when told."""
+    told: bool | None = params.get("deliver")
+    if told is not None:
+        return told
+    return run_type != "backfill" and params.get("start") is None
+
+
+@contextlib.contextmanager
+def no_retry_after(*kinds: type[Exception]) -> Iterator[None]:
+    """Fail at once where another attempt would only meet the same data again.
+
+    Not a rule of the retry policy: Airflow imports a rule's exceptions when it reads the DAG.
+    """
+    try:
+        yield
+    except kinds as error:
+        raise AirflowFailException(str(error)) from error
+
+
+@task
+def build(
+    name: str, *, outlet_events: Any = None, params: Any = None, dag_run: Any = None
+) -> dict[str, Any]:
+    """Build what changed of a table; an event is sent only when a version was written."""
+    from jobs.spark.build import Refused, build
+
+    with no_retry_after(Refused):
+        done = build(table(name))
+    facts = {
+        "version": done.table_version,
+        "slices": done.slices_written,
+        "rows": done.rows_written,
+    }
+    if done.outcome == "written":
+        extra = facts | {"deliver": is_for_delivery(params, dag_run.run_type)}
+        outlet_events[AssetAlias(name)].add(asset(name), extra=extra)
+    return {"outcome": done.outcome, "why": done.why} | facts
+
+
+@task
+def land(name: str, *, params: Any = None, dag_run: Any = None) -> dict[str, Any]:
+    """Land a source system's drops of the run's business dates."""
+    start, end = business_dates(params["start"], params["end"], dag_run.run_after)
+    manifests = importlib.import_module(f"jobs.sources.{name}").land(start, end)
+    rows = sum(file.rows or 0 for manifest in manifests for file in manifest.files)
+    return {"start": str(start), "end": str(end), "batches": len(manifests), "rows": rows}
+
+
+@task
+def predict(family: str) -> dict[str, Any]:
+    """Land the champion's answers as of the newest features."""
+    from jobs.training.predict import NoChampion, predict
+
+    try:
+        manifest = predict(family)
+    except NoChampion as error:
+        raise AirflowSkipException(str(error)) from None
+    return {"batch": manifest.batch_id, "rows": sum(file.rows or 0 for file in manifest.files)}
+
+
+@task
+def bench(family: str) -> str:
+    """Judge the family's configurations; returns the MLflow run."""
+    from jobs.training.bench import bench
+
+    return bench(family)
+
+
+@task
+def train(family: str) -> str:
+    """Refit the chosen configuration on everything; returns the registered version."""
+    from jobs.training.train import NotJudged, train
+
+    with no_retry_after(NotJudged):
+        return train(family)
+
+
+@task
+def promote(family: str) -> str:
+    """Ask the gate; returns its decision."""
+    from jobs.training.promote import CannotPromote, promote
+
+    with no_retry_after(CannotPromote):
+        return promote(family)
+
+
+@task
+def deliver(step: str, *, triggering_asset_events: Any = None) -> Any:
+    """One step of a delivery; a plan is not made only because a backfill wrote the outbox."""
+    events = triggering_asset_events[asset("scores.crm_outbox")] if triggering_asset_events else []
+    if events and not any(event.extra.get("deliver") for event in events):
+        raise AirflowSkipException("the outbox was written by a backfill that was not to deliver")
+    return getattr(importlib.import_module(f"jobs.delivery.{step}"), step)("tryton")
+
+
+@task
+def keep_up(layer: str, *, ti: Any = None) -> dict[str, Any]:
+    """One upkeep of every table of a layer."""
+    upkeep = getattr(importlib.import_module("jobs.spark.upkeep"), ti.task_id.partition(".")[0])
+    return {name: upkeep(name) for name in names([layer])}
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "land": land,
+    "predict": predict,
+    "bench": bench,
+    "train": train,
+    "promote": promote,
+    "delivery": deliver,
+    "optimize": keep_up,
+    "vacuum": keep_up,
+    "check": keep_up,
+}
+
+
+def unit(name: str) -> Any:
+    """The task of a unit."""
+    verb, _, rest = name.partition(".")
+    if verb not in LAYERS:
+        return VERBS[verb].override(task_id=name, pool=POOLS.get(verb, "default_pool"))(rest)
+    told = importlib.import_module(f"jobs.spark.{name}").__doc__
+    # a family without a champion skips its prediction, and the tables go on with what there is
+    return build.override(
+        task_id=name,
+        doc_md=told,
+        outlets=[AssetAlias(name)],
+        trigger_rule=TriggerRule.NONE_FAILED,
+    )(name)
+
+
+def boxes(**layers: tuple[str, ...]) -> dict[str, Any]:
+    """One box per layer, with the tasks of its units."""
+    tasks = {}
+    for box, units in layers.items():
+        with TaskGroup(box, prefix_group_id=False):
+            tasks |= {name: unit(name) for name in units}
+    return tasks
+
+
+def arrows(tasks: Tasks) -> None:
+    """Draw the arrows that the tables' inputs tell."""
+    for name, made in tasks.items():
+        if name.partition(".")[0] in LAYERS:
+            for arrow in table(name).inputs:
+                if arrow.name in tasks:
+                    tasks[arrow.name] >> made

@@ -1,0 +1,34 @@
+"""The week's learning: every model is judged, the best is refitted, and may become champion.
+
+**bench** judges all configurations of a family on one time split, naive baselines always among
+them, and writes `ops.leaderboard`; **train** refits the chosen one on everything and registers a
+version; **promote** moves the alias `champion` to it only through the gate of `mlflow/models.yaml`.
+A gate that says no is no failure: the champion stays, and `ops.promotions` says why.
+
+**Impact:** tomorrow's predictions come from the champion of today. Failed? The champion before goes
+on answering; clear the red task once its cause is gone: a bench or a fit that is done is not done
+again.
+"""
+
+from airflow.sdk import DAG, chain
+
+from dags.tasks import DEFAULTS, boxes, cron
+
+FAMILIES = ("recommenders", "forecasts")
+
+with DAG(
+    "training_weekly",
+    doc_md=__doc__,
+    schedule=cron("0 2 * * SUN"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["weekly", "models"],
+):
+    week = boxes(
+        bench=tuple(f"bench.{family}" for family in FAMILIES),
+        train=tuple(f"train.{family}" for family in FAMILIES),
+        promote=tuple(f"promote.{family}" for family in FAMILIES),
+    )
+    for family in FAMILIES:
+        chain(*(week[f"{step}.{family}"] for step in ("bench", "train", "promote")))
