@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from jobs.settings import settings
 from jobs.spark.columns import newest
-from jobs.table import Events, Input, by_key, same_date
+from jobs.table import Events, Input, by_key, window
 
 FUEL_TYPES = ("GASOLINE-REG UNLEADED",)  # product types, whatever the department
 PREPAID_QUANTITY = 1  # of a fuel line: paid by amount
@@ -136,10 +136,8 @@ TABLE = Events(
     key=("order_id", "product_id"),
     slice="business_date",
     inputs=(
-        Input(
-            "bronze.order_lines",
-            touches=same_date(on=f"to_date(from_utc_timestamp(sold_at, '{settings().timezone}'))"),
-        ),
+        # a UTC day holds parts of the shop's day and of a neighbour: which one, the zone decides
+        Input("bronze.order_lines", touches=window(before=1, after=1, on="sold_at")),
         Input("silver.products", touches=by_key("product_id", through="bronze.order_lines")),
     ),
     make=make,

@@ -37,10 +37,9 @@ def test_a_weeks_newest_plan_replaces_the_older_one_as_a_whole(rows, made):
     assert sum(row._superseded for row in found) == 2
 
 
-def test_a_row_sent_twice_in_a_plan_is_there_once(rows, made):
-    bronze = rows("bronze.promotions", plan("1", **FIRST), plan("1", _row_number=2, **FIRST))
-    found = made("silver.promotions", bronze)
-    assert [(row.display_location, row._duplicates) for row in found] == [("1", 1)]
+def test_equal_places_in_two_shops_are_two_rows(rows, made):
+    bronze = rows("bronze.promotions", plan("1", **FIRST), plan("1", store_id="south", **FIRST))
+    assert len(made("silver.promotions", bronze)) == 2
 
 
 def test_no_plan_makes_no_rows(rows, made):

@@ -1,0 +1,38 @@
+"""What a line of the till must be beyond its types; a row that is not goes to quarantine."""
+
+import great_expectations.expectations as gxe
+
+IDS = ("account_id", "store_id", "order_id", "product_id")
+# the till nets returns before it sends: a negative line is an error, and its sign is not guessed
+NOT_NEGATIVE = (
+    "quantity",
+    "sales_usd",
+    "loyalty_discount_usd",
+    "coupon_discount_usd",
+    "coupon_match_discount_usd",
+)
+
+RULES = [
+    *(
+        gxe.ExpectColumnValuesToMatchRegex(
+            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
+        )
+        for column in IDS
+    ),
+    *(
+        gxe.ExpectColumnValuesToBeBetween(
+            column=column, min_value=0, severity="critical", meta={"reason": f"negative({column})"}
+        )
+        for column in NOT_NEGATIVE
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="source_week", min_value=1, severity="critical", meta={"reason": "week_below_one"}
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="_known_at",
+        column_B="sold_at",
+        or_equal=True,
+        severity="critical",
+        meta={"reason": "sold_after_the_drop"},
+    ),
+]

@@ -1,0 +1,24 @@
+"""What a row of recommendations must be beyond its types; a row that is not goes to quarantine."""
+
+import great_expectations.expectations as gxe
+
+IDS = ("account_id", "product_id")
+
+RULES = [
+    *(
+        gxe.ExpectColumnValuesToMatchRegex(
+            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
+        )
+        for column in IDS
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="rank", min_value=1, severity="critical", meta={"reason": "rank_below_one"}
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="valid_until",
+        column_B="as_of_date",
+        or_equal=True,
+        severity="critical",
+        meta={"reason": "expired_when_made"},
+    ),
+]
