@@ -1,7 +1,7 @@
 """The story of every build: what changed, make, stage once, judge, write only what differs, record.
 
 python -m jobs.spark.build silver.order_lines            what changed since its last build
-python -m jobs.spark.build --all [--plan]                every table in order [only say what and why]
+python -m jobs.spark.build --all [--plan]                every table in order [only say what, why]
 python -m jobs.spark.build T --start D --end D           these slices, by hand
 """
 
@@ -182,7 +182,7 @@ def _sliced(
     chunks: list[tuple[Slice, ...]],
     is_new_schema: bool = False,
 ) -> None:
-    """Chunk by chunk: a wide build is a row of commits, each gated; the last moves the watermark."""
+    """A wide build is a row of commits, each gated; the last one moves the watermark."""
     for number, chunk in enumerate(chunks):
         part = replace(what, slices=chunk)
         if isinstance(which, Landed):
@@ -220,6 +220,11 @@ def _entities(spark: SparkSession, which: Entities, what: Changes, record: Recor
     if catalog.schema_differs(spark, which):
         store.overwrite(candidate, which, metadata)
         record.rows_written, record.outcome = record.rows_made, "written"
+        return
+    if store.is_empty(which.name):
+        store.append(candidate, which, metadata)
+        record.rows_written = record.slices_written = record.rows_made
+        record.outcome = "written" if record.rows_made else "unchanged"
         return
     stored = store.read(spark, which.name, store.pin(which.name))
     if what.units is not None:

@@ -83,7 +83,8 @@ def watermark(which: Built) -> Watermark | None:
             builds.TABLE.name,
             sql=f"""select watermark from t
                 where table_name = '{which.name}' and outcome = 'unchanged'
-                and watermark is not null and table_id = '{at.table_id}' and table_version >= {since}
+                and watermark is not null and table_id = '{at.table_id}'
+                and table_version >= {since}
                 order by finished_at desc limit 1""",  # noqa: S608 - our own names and numbers
         )
         if later.num_rows:

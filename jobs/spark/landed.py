@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv as csv
@@ -118,7 +118,7 @@ def _csv(
     given = [c.strip().strip('"') for c in header.split(",")]
     skipped: list[tuple[int, str]] = []
 
-    def keep_for_quarantine(row: csv.InvalidRow) -> str:
+    def keep_for_quarantine(row: csv.InvalidRow) -> Literal["skip"]:
         skipped.append((row.number - 1, row.text))
         return "skip"
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# at INFO it tells of its own plumbing, once a rule
+logging.getLogger("great_expectations").setLevel(logging.ERROR)
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -128,13 +128,19 @@ def replace_slices(
     metadata: Mapping[str, object],
 ) -> None:
     """Put `rows` in the place of the slices `which`, in one commit that carries `metadata`."""
-    writer = rows.write.format("delta").option("userMetadata", json.dumps(metadata))
     if is_empty(table.name):
-        writer.mode("append").save(lake.location(table.name))
+        append(rows, table, metadata)
         return
+    writer = rows.write.format("delta").option("userMetadata", json.dumps(metadata))
     writer.mode("overwrite").option("replaceWhere", in_slices(column, which)).save(
         lake.location(table.name)
     )
+
+
+def append(rows: DataFrame, table: Built, metadata: Mapping[str, object]) -> None:
+    """Fill an empty table: nothing to compare with, nothing to replace."""
+    writer = rows.write.format("delta").option("userMetadata", json.dumps(metadata))
+    writer.mode("append").save(lake.location(table.name))
 
 
 def overwrite(rows: DataFrame, table: Built, metadata: Mapping[str, object]) -> None:

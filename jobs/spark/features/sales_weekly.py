@@ -1,8 +1,8 @@
 """features.sales_weekly: one row per department and business week, zeros included.
 
 A series begins in the week of its first sale. All lines count, fuel too; the week that is still
-running is there, not complete. `promotion_share` is the mean, over the products that sold in the week
-before, of the share of shops that promote the product in this week.
+running is there, not complete. `promotion_share` is the mean, over the products
+sold in the week before, of the share of shops that promote the product in this week.
 """
 
 from pyspark.sql import DataFrame

@@ -1,6 +1,6 @@
 """gold.account_days: one row per account, business date and date on which its lines were known.
 
-The base of profile and features: what they know of a customer's days comes from here, not from lines.
+The base of profile and features: what they know of a customer comes from here, not from lines.
 A late line makes a second row of its day, so that a table as of a date can leave it out.
 """
 

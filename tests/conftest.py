@@ -1,0 +1,105 @@
+"""Fixtures: a state of one's own for each test, and one real Spark JVM for the whole run."""
+
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import spark as jvm
+from jobs.settings import ROOT, from_environment, settings
+from jobs.spark import session
+
+START_SECONDS = 120
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty SALES_STATE with its own lake, landing and secrets."""
+    monkeypatch.setenv("SALES_STATE", str(tmp_path))
+    monkeypatch.delenv("LAKE_URI", raising=False)
+    settings.cache_clear()
+    yield tmp_path
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The JVM of `make up` on free ports; its environment variables, for children too."""
+    home = tmp_path_factory.mktemp("spark-server")
+    told = {
+        "SALES_PORT_BASE": str(free_ports(5)),
+        "SALES_SECRET_SPARK_TOKEN": secrets.token_urlsafe(16),
+        "SPARK_DRIVER_MEMORY": "2g",
+    }
+    environment = {**os.environ, **told, "SALES_STATE": str(home)}
+    here = from_environment(environment)
+    with (home / "spark.log").open("w") as log:
+        process = subprocess.Popen(
+            jvm.argv(here),
+            env={**environment, **jvm.environment(here)},
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_for_port(here.spark_port, process, home / "spark.log")
+        wait_for_port(here.thrift_port, process, home / "spark.log")
+        yield told
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@pytest.fixture
+def lake(
+    state: Path, spark_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """`state` with a Spark server that builds can use; gives the lake's folder."""
+    for name, value in spark_server.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    yield state / "lake"
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def spark(spark_server: dict[str, str]) -> Iterator[object]:
+    """A session for tests of `make`: DataFrames in, DataFrames out."""
+    before = {name: os.environ.get(name) for name in spark_server}
+    os.environ.update(spark_server)
+    settings.cache_clear()
+    with session.opened("tests") as opened:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        settings.cache_clear()
+        yield opened
+
+
+def free_ports(count: int) -> int:
+    """First of `count` ports in a row that nothing listens on."""
+    for base in range(20_000 + os.getpid() % 20_000, 60_000, count):
+        try:
+            for port in range(base, base + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    raise RuntimeError("no free ports")
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until something listens, the process ends or START_SECONDS have passed."""
+    until = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"no server on port {port}: {log.read_text()[-2000:]}")
