@@ -1,0 +1,160 @@
+"""The contract that every recommender keeps, whatever it is made of."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jobs.training.recommenders.protocol import FAMILY, MODELS
+
+AS_OF = dt.date(2017, 6, 25)
+# small enough for seconds, large enough to learn the block of a basket
+SMALL = {
+    "als": {"factors": 8, "regularization": 0.1, "threads": 1},
+    "two_tower": {"size": 16, "epochs": 40, "batch": 16, "origins": 3},
+}
+PERSONAL = [name for name in MODELS if name != "popular"]
+COLLABORATIVE = ["als", "two_tower"]
+
+
+def interactions(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
+    """One order per (account, product, days before AS_OF)."""
+    frame = pd.DataFrame(rows, columns=["account_id", "product_id", "age"])
+    date = pd.Timestamp(AS_OF) - pd.to_timedelta(frame["age"], unit="D")
+    return frame.assign(business_date=date, known_date=date, orders=1).drop(columns="age")
+
+
+def two_blocks(seed: int) -> pd.DataFrame:
+    """Twenty accounts buy among a0..a9 only, twenty among b0..b9; each leaves some out."""
+    chance = np.random.default_rng(seed)
+    rows = []
+    for account in range(40):
+        block = "ab"[account % 2]
+        liked = chance.permutation(10)[:7]
+        for age in range(0, 160, 6):
+            rows.append((f"account {account:02}", f"{block}{chance.choice(liked)}", age))
+    return interactions(rows)
+
+
+def noise(seed: int) -> pd.DataFrame:
+    chance = np.random.default_rng(seed)
+    rows = [
+        (
+            f"account {chance.integers(40):02}",
+            f"{chance.choice(['a', 'b'])}{chance.integers(10)}",
+            age,
+        )
+        for age in range(160)
+        for _ in range(6)
+    ]
+    return interactions(rows)
+
+
+def products() -> pd.DataFrame:
+    ids = [f"{block}{n}" for block in "ab" for n in range(10)]
+    return pd.DataFrame(
+        {"product_id": ids, "product_type": "thing", "department": "GROCERY", "brand": None}
+    )
+
+
+def fitted(name: str, bought: pd.DataFrame):
+    kind = FAMILY.model(name)
+    model = kind(kind.Params(**SMALL.get(name, {})))
+    accounts = pd.DataFrame({"account_id": bought["account_id"].unique()})
+    return model.fit(bought, accounts, products(), None, AS_OF)
+
+
+def lists(model, account_ids: list[str], k: int = 5, exclude_owned: bool = False) -> pd.DataFrame:
+    candidates = products()["product_id"].to_numpy()
+    return model.recommend(account_ids, k, candidates, exclude_owned, AS_OF)
+
+
+def own_block(name: str, bought: pd.DataFrame, exclude_owned: bool) -> float:
+    """Share of the first two recommended products that lie in the account's own block."""
+    accounts = sorted(bought["account_id"].unique())
+    found = lists(fitted(name, bought), accounts, 2, exclude_owned)
+    even = found["account_id"].str[-2:].astype(int) % 2 == 0
+    return float((found["product_id"].str[0] == np.where(even, "a", "b")).mean())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_same_seed_gives_the_same_lists(name):
+    bought = two_blocks(1)
+    once, again = (lists(fitted(name, bought), ["account 00", "account 01"]) for _ in range(2))
+    assert once["product_id"].tolist() == again["product_id"].tolist()
+    np.testing.assert_allclose(once["score"], again["score"], atol=0.002 if name == "als" else 0)
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_a_personal_model_recommends_what_the_account_buys(name):
+    assert own_block(name, two_blocks(2), exclude_owned=False) > 0.95
+
+
+@pytest.mark.parametrize("name", COLLABORATIVE)
+def test_a_collaborative_model_finds_new_products_of_the_planted_block(name):
+    assert own_block(name, two_blocks(3), exclude_owned=True) > 0.8
+
+
+@pytest.mark.parametrize("name", COLLABORATIVE)
+def test_noise_teaches_nothing(name):
+    assert own_block(name, noise(4), exclude_owned=True) == pytest.approx(0.5, abs=0.2)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_saved_model_answers_the_same_after_loading(name, tmp_path):
+    model = fitted(name, two_blocks(5))
+    model.save(tmp_path)
+    loaded = FAMILY.model(name).load(tmp_path)
+    assert loaded.params == model.params
+    accounts = ["account 00", "account 01", "nobody"]
+    pd.testing.assert_frame_equal(lists(loaded, accounts), lists(model, accounts))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_loaded_model_observes_newer_histories(name, tmp_path):
+    bought = two_blocks(6)
+    fitted(name, bought).save(tmp_path)
+    model = FAMILY.model(name).load(tmp_path)
+    # an account that was not there before; a product that was not learnt is left out
+    late = interactions([("late account", "a0", 0), ("late account", "never learnt", 0)])
+    found = lists(model.observe(pd.concat([bought, late]), AS_OF), ["late account"], k=3)
+    assert found["rank"].tolist() == [1, 2, 3]
+    assert name == "popular" or "bought_often" in found["reason_code"].tolist()
+    assert "never learnt" not in found["product_id"].tolist()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_unknown_account_gets_what_is_popular(name):
+    found = lists(fitted(name, two_blocks(7)), ["nobody"])
+    assert len(found) == 5
+    assert set(found["reason_code"]) == {"popular_now"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_the_account_owns_is_left_out_when_asked(name):
+    bought = two_blocks(8)
+    found = lists(fitted(name, bought), ["account 00"], k=20, exclude_owned=True)
+    owned = set(bought.loc[bought["account_id"] == "account 00", "product_id"])
+    assert owned
+    assert owned.isdisjoint(found["product_id"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_only_candidates_are_recommended_and_a_short_catalogue_gives_a_short_list(name):
+    model = fitted(name, two_blocks(9))
+    found = model.recommend(["account 00", "nobody"], 5, ["a1", "b1", "unheard of"], False, AS_OF)
+    assert found.groupby("account_id")["product_id"].agg(set).tolist() == [{"a1", "b1"}] * 2
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_nobody_asked_means_no_rows(name):
+    assert lists(fitted(name, two_blocks(9)), []).empty
+
+
+def test_an_old_order_counts_less_than_a_late_one():
+    # two orders of a0, 32 weeks old, weigh 2 x 1/4 at a half-life of 16 weeks; one of a1 weighs 1
+    bought = interactions([("x", "a0", 224), ("x", "a0", 224), ("x", "a1", 0)])
+    found = lists(fitted("repeat", bought), ["x"], k=2)
+    assert found["product_id"].tolist() == ["a1", "a0"]
+    np.testing.assert_allclose(found["score"], [1.0, 0.5], atol=1e-5)
