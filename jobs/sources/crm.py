@@ -38,16 +38,15 @@ COLUMNS: Mapping[str, str] = {  # the CRM's field → ours
     "household_size": "household_size",
     "household_composition": "household_composition",
     "kids_count": "kids_count",
-    "active": "is_active",
 }
 
 
 def parties(adapter: Adapter) -> pa.Table:
-    """All customers, in order of their code."""
-    rows = sorted(
-        (dict(r.values) for r in adapter.read(list(COLUMNS))), key=lambda r: r["code"] or ""
-    )
-    return pa.Table.from_pylist(rows, schema=pa.schema([(c, pa.string()) for c in COLUMNS]))
+    """All active customers, in order of their code; one made inactive leaves the snapshot."""
+    found = (record.values for record in adapter.read([*COLUMNS, "active"]))
+    rows = [{c: values[c] for c in COLUMNS} for values in found if values["active"] == "true"]
+    schema = pa.schema([(column, pa.string()) for column in COLUMNS])
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: row["code"] or ""), schema=schema)
 
 
 def landed_before(end: dt.date) -> Manifest | None:
