@@ -1,0 +1,102 @@
+import datetime as dt
+
+import pytest
+
+DAY = dt.date(2017, 3, 5)
+MILK = {
+    "product_id": "milk",
+    "product_type": "FLUID MILK",
+    "brand": "National",
+    "package_size": "1 GA",
+}
+
+
+def score(rank=1, product_id="milk", as_of=DAY, code="bought_often", **told):
+    return {
+        "account_id": "900",
+        "rank": rank,
+        "product_id": product_id,
+        "as_of_date": as_of,
+        "reasons": [(code, f"text of {code}")],
+        "grade": "B",
+        **told,
+    }
+
+
+def day(ago, late=0, **told):
+    date = DAY - dt.timedelta(days=ago)
+    known = date + dt.timedelta(days=late)
+    return {"account_id": "900", "business_date": date, "known_date": known, **told}
+
+
+@pytest.fixture
+def outbox(rows, made):
+    def build(scores, days=(), products=(MILK,)):
+        found = made(
+            "scores.crm_outbox",
+            rows("scores.recommendations", *scores),
+            rows("gold.account_days", *days),
+            rows("silver.products", *products),
+        )
+        return {row.account_id: row for row in found}
+
+    return build
+
+
+def test_products_are_readable_and_in_order(outbox):
+    ranks = [score(rank=n, product_id=f"p{n}") for n in (7, 6, 5, 4, 3, 2)]
+    row = outbox([*ranks, score(rank=1)])["900"]
+    assert row.next_product_ids == ["milk", "p2", "p3", "p4", "p5"]
+    assert row.next_products[0] == "Fluid Milk, National, 1 GA (milk)"
+    assert row.next_products[1] == "p2"  # the ERP does not know it
+
+
+def test_a_product_without_type_and_size_is_still_named(outbox):
+    row = outbox([score()], products=[{**MILK, "product_type": None, "package_size": None}])["900"]
+    assert row.next_products == ["National (milk)"]
+
+
+def test_only_the_newest_list_counts(outbox):
+    old = score(as_of=DAY - dt.timedelta(days=1), product_id="old", score=99.0)
+    row = outbox([old, score(score=3.0)])["900"]
+    assert (row.next_product_ids, row.as_of_date, row.score) == (["milk"], DAY, 3.0)
+
+
+def test_reasons_are_those_of_the_products_shown_each_once(outbox):
+    row = outbox(
+        [
+            score(rank=1, code="similar_customers"),
+            score(rank=2, code="bought_often"),
+            score(rank=3, code="similar_customers"),
+            score(rank=6, code="popular_now"),
+            score(rank=4),
+            score(rank=5),
+        ]
+    )["900"]
+    assert [reason.code for reason in row.reasons] == ["similar_customers", "bought_often"]
+
+
+def test_purchases_are_as_of_the_list(outbox):
+    row = outbox(
+        [score()],
+        [
+            day(3, sales_usd=10),
+            day(83, sales_usd=5),
+            day(84, sales_usd=100),  # older than 12 weeks
+            day(-1, sales_usd=1000),  # after the list
+            day(1, late=5, sales_usd=2000),  # not known by then
+        ],
+    )["900"]
+    assert (row.last_order_date, row.recency_days) == (DAY - dt.timedelta(days=3), 3)
+    assert (row.spend_12_weeks_usd, row.spend_band) == (15, "low")
+    assert row.recency_band == "this week"
+
+
+def test_who_never_bought_has_a_list_all_the_same(outbox):
+    row = outbox([score()])["900"]
+    assert (row.last_order_date, row.recency_days, row.recency_band) == (None, None, "never")
+    assert (row.spend_12_weeks_usd, row.spend_band) == (0, "none")
+
+
+def test_no_scores_make_an_empty_outbox(outbox):
+    assert outbox([], [day(1, sales_usd=1)]) == {}

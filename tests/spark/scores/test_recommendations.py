@@ -1,0 +1,70 @@
+import datetime as dt
+
+import pytest
+
+DAY = dt.date(2017, 3, 5)
+MORNING_AFTER = dt.datetime(2017, 3, 6, 5)
+
+
+def answer(account_id="900", rank=1, as_of=DAY, **told):
+    return {
+        "account_id": account_id,
+        "rank": rank,
+        "as_of_date": as_of,
+        "reason_code": "bought_often",
+        "_known_at": MORNING_AFTER,
+        **told,
+    }
+
+
+@pytest.fixture
+def scores(rows, made):
+    def build(*answers):
+        found = made("scores.recommendations", rows("bronze.recommendations", *answers))
+        return {(row.account_id, row.as_of_date, row.rank): row for row in found}
+
+    return build
+
+
+def test_the_grade_is_where_an_accounts_best_score_stands(scores):
+    found = scores(
+        *[answer(str(n), 1, score=float(n)) for n in range(5)],
+        *[answer(str(n), 2, score=-1.0) for n in range(5)],
+    )
+    assert "".join(found[str(n), DAY, 1].grade for n in range(5)) == "EDCBA"
+    assert found["4", DAY, 2].grade == "A"
+
+
+def test_the_trend_is_against_the_list_before(scores):
+    week_ago, long_ago = DAY - dt.timedelta(days=7), DAY - dt.timedelta(days=36)
+    found = scores(
+        answer("up", score=1.0, as_of=week_ago),
+        answer("down", score=2.0, as_of=week_ago),
+        answer("back", score=1.0, as_of=long_ago),
+        answer("up", score=20.0),
+        answer("down", score=10.0),
+        answer("back", score=1.0),
+    )
+    assert found["up", DAY, 1].trend == "improving"
+    assert found["down", DAY, 1].trend == "declining"
+    assert found["back", DAY, 1].trend == "new"
+    assert found["up", week_ago, 1].trend == "new"
+
+
+def test_the_newest_drop_of_a_date_counts_as_a_whole(scores):
+    later = MORNING_AFTER + dt.timedelta(hours=9)
+    found = scores(
+        answer(rank=1, product_id="old"),
+        answer(rank=2, product_id="old"),
+        answer(rank=1, product_id="new", _known_at=later),
+    )
+    assert [(key, row.product_id) for key, row in found.items()] == [(("900", DAY, 1), "new")]
+
+
+def test_a_reason_has_its_sentence(scores):
+    [reason] = scores(answer())["900", DAY, 1].reasons
+    assert tuple(reason) == ("bought_often", "Buys it again and again")
+
+
+def test_no_answers_make_no_scores(scores):
+    assert scores() == {}
