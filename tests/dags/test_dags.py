@@ -1,0 +1,100 @@
+import datetime as dt
+import subprocess
+import sys
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from dags.tasks import POOLS
+from infra.airflow_home import POOLS as MADE_POOLS
+from jobs.settings import ROOT
+from jobs.table import LAYERS, names, table
+
+DAGS = ("crm_delivery", "lake_weekly", "sales_daily", "training_weekly")
+
+# each costs a task seconds, or must not cross the fork of a task
+HEAVY = "deltalake great_expectations grpc matplotlib mlflow pandas prophet torch"
+
+
+def test_every_dag_loads(bag: DagBag) -> None:
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == list(DAGS)
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_a_dag_tells_what_it_does_and_whose_it_is(bag: DagBag, name: str) -> None:
+    dag = bag.dags[name]
+    assert "**Impact:**" in dag.doc_md
+    assert dag.tags
+    assert {task.owner for task in dag.tasks} == {"sales-lakehouse"}
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_a_dag_file_imports_nothing_heavy(name: str) -> None:
+    code = f"""
+import sys, psutil
+import dags.{name}
+print([module for module in {HEAVY.split()} if module in sys.modules])
+print(psutil.Process().children(recursive=True))  # such as a JVM
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert ran.stdout.splitlines()[-2:] == ["[]", "[]"]
+
+
+def test_the_day_builds_every_table_there_is(bag: DagBag) -> None:
+    built = {t for t in bag.dags["sales_daily"].task_ids if t.partition(".")[0] in LAYERS}
+    assert built == set(names(LAYERS))
+
+
+def test_the_arrows_between_tables_are_their_inputs(bag: DagBag) -> None:
+    for task in bag.dags["sales_daily"].tasks:
+        if task.task_id.partition(".")[0] not in LAYERS:
+            continue
+        from_tables = {t for t in task.upstream_task_ids if t.partition(".")[0] in LAYERS}
+        assert from_tables == {arrow.name for arrow in table(task.task_id).inputs}, task.task_id
+
+
+def test_every_landed_table_waits_for_the_one_unit_that_lands_it(bag: DagBag) -> None:
+    day = bag.dags["sales_daily"]
+    for name in names(["bronze"]):
+        (before,) = day.get_task(name).upstream_task_ids
+        assert before.partition(".")[0] in {"land", "predict"}
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_a_task_lies_in_the_box_of_its_layer(bag: DagBag, name: str) -> None:
+    landed_by_models = {"bronze.recommendations", "bronze.sales_forecasts"}
+    for task in bag.dags[name].tasks:
+        box = task.task_group.group_id
+        assert task.task_id.startswith(f"{box}.") or task.task_id in landed_by_models
+
+
+def test_a_table_task_shows_what_one_row_of_the_table_is(bag: DagBag) -> None:
+    task = bag.dags["sales_daily"].get_task("silver.order_lines")
+    assert task.doc_md.startswith("silver.order_lines: one row per")
+
+
+def test_learning_and_delivery_wait_for_their_pools(bag: DagBag) -> None:
+    pools = {t.task_id: t.pool for name in DAGS for t in bag.dags[name].tasks}
+    assert pools["train.recommenders"] == pools["bench.forecasts"] == "gpu"
+    assert pools["delivery.plan"] == pools["delivery.apply"] == "crm_tryton"
+    assert pools["silver.order_lines"] == "default_pool"
+    assert set(POOLS.values()) <= set(MADE_POOLS)
+
+
+def test_the_outbox_starts_a_delivery(bag: DagBag) -> None:
+    outlets = bag.dags["sales_daily"].get_task("scores.crm_outbox").outlets
+    assert [alias.name for alias in outlets] == ["scores.crm_outbox"]
+    assert bag.dags["crm_delivery"].timetable.asset_condition.name == "scores.crm_outbox"
+
+
+def test_the_day_starts_by_hand_and_the_rest_by_the_clock(bag: DagBag) -> None:
+    assert bag.dags["sales_daily"].schedule is None
+    for name in ("training_weekly", "lake_weekly"):
+        # a tick just gone would run over an empty lake
+        assert bag.dags[name].timetable.run_immediately == dt.timedelta(0)
+        assert bag.dags[name].start_date is None
