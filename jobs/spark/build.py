@@ -5,16 +5,14 @@ python -m jobs.spark.build --all [--plan]                every table in order [o
 python -m jobs.spark.build T --start D --end D           these slices, by hand
 """
 
-import contextlib
 import datetime as dt
 import logging
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any, cast
 
-import filelock
 import typer
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -24,7 +22,6 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 
 from jobs import lake, landing
 from jobs.ops import builds
-from jobs.settings import settings
 from jobs.spark import catalog, changes, quarantine, rules, session, store
 from jobs.spark.changes import Changes, Watermark
 from jobs.spark.store import Slice
@@ -47,10 +44,6 @@ FOLDED = ("_duplicates", "_superseded")  # see Events.make
 
 class Refused(Exception):
     """The gate refused the candidate: nothing was written, and a retry would not help."""
-
-
-class Busy(Exception):
-    """Another process is building the same table."""
 
 
 @dataclass
@@ -114,9 +107,9 @@ def build(
 
     Raises:
         Refused: a critical rule failed or too many rows were refused; nothing was written.
-        Busy: another process is building this table.
+        store.Busy: another process is building this table.
     """
-    with _alone(which.name):
+    with store.only_writer(which.name):
         record = Record(
             which.name,
             uuid.uuid4().hex,
@@ -126,6 +119,8 @@ def build(
             dt.datetime.now(dt.UTC),
         )
         clock = time.monotonic()
+        if lake.exists(which.name):
+            _recover_record(which)
         try:
             was, now = changes.watermark(which) if lake.exists(which.name) else None, None
             if lake.exists(which.name):
@@ -325,8 +320,31 @@ def _metadata(record: Record, with_watermark: bool) -> dict[str, object]:
     """What the commit itself says, atomically with the data."""
     told: dict[str, object] = {"run_id": record.run_id, "kind": record.kind, "why": record.why}
     if with_watermark and record.watermark:
+        so_far = {**vars(record), "outcome": "written", "watermark": None}
         told["watermark"] = record.watermark
+        told["record"] = {
+            name: value.isoformat() if isinstance(value, dt.datetime) else value
+            for name, value in so_far.items()
+        }
     return told
+
+
+def _recover_record(which: Built) -> None:
+    """A build killed after its commit has no row in ops.builds: take it from the commit."""
+    commit = store.commit_metadata(which.name)
+    if commit is None:
+        return
+    run_id = commit["run_id"]
+    if lake.exists(builds.TABLE.name):
+        asked = (
+            f"select 1 as found from t where table_name = '{which.name}' and run_id = '{run_id}'"  # noqa: S608
+        )
+        if lake.read(builds.TABLE.name, sql=asked).num_rows:
+            return
+    told = cast(dict[str, Any], commit["record"])
+    for name in ("started_at", "finished_at"):
+        told[name] = dt.datetime.fromisoformat(told[name])
+    lake.append(builds.TABLE, [{**told, "watermark": commit["watermark"]}])
 
 
 def _note(which: Built, record: Record) -> None:
@@ -339,18 +357,6 @@ def _note(which: Built, record: Record) -> None:
     record.finished_at = dt.datetime.now(dt.UTC)
     lake.append(builds.TABLE, [vars(record)])
     log.info("%s", record)
-
-
-@contextlib.contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """One build of a table at a time on this machine; the lock dies with its process."""
-    path = settings().locks / f"build-{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(path, timeout=5):
-            yield
-    except filelock.Timeout:
-        raise Busy(f"{name} is being built by another process; wait for it, or stop it") from None
 
 
 def plan(which: list[str]) -> Iterator[tuple[str, str]]:
@@ -412,7 +418,7 @@ def main(
                 end=end.date() if end else None,
                 accept_code=accept_code,
             )
-        except (Refused, Busy) as error:
+        except (Refused, store.Busy) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
 

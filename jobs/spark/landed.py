@@ -119,6 +119,7 @@ def _csv(
     skipped: list[tuple[int, str]] = []
 
     def keep_for_quarantine(row: csv.InvalidRow) -> Literal["skip"]:
+        assert row.number is not None, "Arrow numbers rows when it reads with one thread"
         skipped.append((row.number - 1, row.text))
         return "skip"
 

@@ -7,7 +7,7 @@ import datetime as dt
 import importlib
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -56,7 +56,8 @@ def row_conditions(spark: SparkSession, rows: DataFrame, which: Landed) -> list[
     from great_expectations.validator.metric_configuration import MetricConfiguration
     from great_expectations.validator.metrics_calculator import MetricsCalculator
 
-    engine = SparkDFExecutionEngine(spark=spark, batch_data_dict={"rows": rows})
+    # its own type hint names the classic session only
+    engine = SparkDFExecutionEngine(spark=cast(Any, spark), batch_data_dict={"rows": rows})
     calculator = MetricsCalculator(engine, show_progress_bars=False)
     conditions = []
     for rule in row_rules:
@@ -78,7 +79,8 @@ def judge(spark: SparkSession, rows: DataFrame, which: Built) -> list[Verdict]:
     from great_expectations.execution_engine import SparkDFExecutionEngine
     from great_expectations.validator.validator import Validator
 
-    engine = SparkDFExecutionEngine(spark=spark, batch_data_dict={"rows": rows})
+    # its own type hint names the classic session only
+    engine = SparkDFExecutionEngine(spark=cast(Any, spark), batch_data_dict={"rows": rows})
     validator = Validator(execution_engine=engine, interactive_evaluation=False)
     validator.metrics_calculator.show_progress_bars = False
     asked = []

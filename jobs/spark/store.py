@@ -1,11 +1,13 @@
 """The only module that writes Delta by Spark: versions, feeds, candidates, slices, merges."""
 
+import contextlib
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import filelock
 import pyarrow.fs as fs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -20,6 +22,30 @@ COMMITS_BACK = 100
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 Slice = dt.date | str
+
+
+class Busy(Exception):
+    """Another process writes the same table."""
+
+
+@contextlib.contextmanager
+def only_writer(name: str) -> Iterator[None]:
+    """One writer of a table at a time on this machine; the lock dies with its process.
+
+    Raises:
+        Busy: another process holds it, and did not let go within 5 s.
+    """
+    path = settings().locks / f"build-{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=5)
+    except filelock.Timeout:
+        raise Busy(f"{name} is being built by another process; wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,108 @@
+"""Weekly care of the tables: compact, remove old files, check that log and files agree.
+
+python -m jobs.spark.upkeep optimize|vacuum|check [TABLE …]
+"""
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from deltalake import DeltaTable
+
+from jobs import lake
+from jobs.spark import session, store
+from jobs.table import LAYERS, Log, names, table
+
+log = logging.getLogger(__name__)
+
+# How far back a table can be read: features and scores as long as a model's training set matters.
+RETENTION_DAYS = {"features": 400, "scores": 400}
+DEFAULT_RETENTION_DAYS = 35
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a table's log says against its folder."""
+
+    name: str
+    version: int
+    files: int
+    missing: tuple[str, ...]  # named by the log, not there: rows are lost
+    orphans: int  # there, named by no version that is kept: VACUUM removes them
+
+
+def optimize(name: str) -> None:
+    """Put small files together, clustered as the table says. Yields to a running build.
+
+    Raises:
+        store.Busy: the table is being built.
+    """
+    with store.only_writer(name):
+        if isinstance(table(name), Log):
+            lake.opened(name).optimize.compact()
+            return
+        with session.opened(name) as spark:
+            spark.sql(f"optimize delta.`{lake.location(name)}`").collect()
+
+
+def vacuum(name: str) -> None:
+    """Remove files that no version within the retention needs. Yields to a running build.
+
+    Raises:
+        store.Busy: the table is being built.
+    """
+    hours = 24 * RETENTION_DAYS.get(name.split(".")[0], DEFAULT_RETENTION_DAYS)
+    with store.only_writer(name):
+        if isinstance(table(name), Log):
+            lake.opened(name).vacuum(retention_hours=hours, dry_run=False)
+            return
+        with session.opened(name) as spark:
+            spark.sql(f"vacuum delta.`{lake.location(name)}` retain {hours} hours").collect()
+
+
+def check(name: str) -> Health:
+    """Compare the log with the files of a table on local disk.
+
+    Raises:
+        lake.NoSuchTable: it was never created.
+    """
+    handle = lake.opened(name)
+    named = {Path(uri.removeprefix("file://")) for uri in handle.file_uris()}
+    missing = tuple(sorted(str(path) for path in named if not path.exists()))
+    return Health(name, handle.version(), len(named), missing, _orphans(handle))
+
+
+def _orphans(handle: DeltaTable) -> int:
+    hours = 24 * DEFAULT_RETENTION_DAYS
+    return len(handle.vacuum(retention_hours=hours, dry_run=True))
+
+
+def main(
+    what: Annotated[str, typer.Argument(help="optimize, vacuum or check")],
+    which: Annotated[list[str] | None, typer.Argument(help="tables; none: all there are")] = None,
+) -> None:
+    """Care for tables; the tables that are being built are left for the next time."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    jobs = {"optimize": optimize, "vacuum": vacuum, "check": check}
+    if what not in jobs:
+        raise typer.BadParameter(f"{what!r}: say optimize, vacuum or check")
+    broken = False
+    for name in which or [n for n in names((*LAYERS, "ops")) if lake.exists(n)]:
+        started = dt.datetime.now(dt.UTC)
+        try:
+            found = jobs[what](name)
+        except store.Busy as error:
+            log.warning("%s", error)
+            continue
+        seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
+        log.info("%s %s: %s%.1f s", what, name, f"{found}, " if found else "", seconds)
+        broken = broken or bool(isinstance(found, Health) and found.missing)
+    if broken:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
