@@ -1,4 +1,4 @@
-"""What a row of campaign_accounts must be beyond its types; a row that is not goes to quarantine."""
+"""What a row of campaign_accounts must be beyond its types; else it goes to quarantine."""
 
 import great_expectations.expectations as gxe
 
