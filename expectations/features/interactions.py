@@ -1,0 +1,26 @@
+"""What a model may learn a taste from."""
+
+import great_expectations.expectations as gxe
+
+RULES = [
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="known_date",
+        column_B="business_date",
+        or_equal=True,
+        severity="critical",
+        meta={"reason": "known_before_it_happened"},
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="sales_usd",
+        min_value=0,
+        strict_min=True,
+        severity="critical",
+        meta={"reason": "nothing_paid"},
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="orders",
+        min_value=1,
+        severity="critical",
+        meta={"reason": "no_order"},
+    ),
+]

@@ -1,0 +1,19 @@
+"""What a series' day must be."""
+
+import great_expectations.expectations as gxe
+
+RULES = [
+    gxe.ExpectColumnValuesToBeBetween(
+        column="promotion_share",
+        min_value=0,
+        max_value=1,
+        severity="critical",
+        meta={"reason": "share_out_of_range"},
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="sales_usd",
+        min_value=0,
+        severity="warning",
+        meta={"reason": "negative_sales"},
+    ),
+]
