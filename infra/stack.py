@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False, help=__doc__)
 # a table in a log file has room
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
-START_SECONDS = 240
+START_SECONDS = 420
 
 
 def start(settings: Settings, listed: Sequence[Service]) -> None:

@@ -1,0 +1,149 @@
+"""The demo: a company's year from the till to the CRM, in steps that go on where they stood.
+
+python -m infra.demo.demo
+"""
+
+import datetime as dt
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from infra import stack
+from infra.demo import report
+from infra.demo.runs import Run, RunFailed, follow, newest, trigger
+from jobs.settings import ROOT, settings
+
+FIRST_DAY, HISTORY_END, NEXT_DAY = "2017-01-01", "2017-11-26", "2017-11-27"
+ASSET_SECONDS = 30  # the scheduler starts a run on an asset within a second or two
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+class StepFailed(Exception):
+    """A step of the demo did not end well."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step: what a person reads, and what happens."""
+
+    name: str
+    what: str
+    act: Callable[[], None]
+    every_time: bool = False
+
+
+def program(module: str, *arguments: str) -> None:
+    """Run one of our own programs; it shows its own progress."""
+    if subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT).returncode:
+        raise StepFailed(f"python -m {module} failed; its message stands above")
+
+
+def dag(name: str, run_id: str, **params: str | bool) -> None:
+    """Trigger a DAG, or go on with the run of that name, and follow it."""
+    run = Run(name, run_id)
+    trigger(settings(), run, dict(params))
+    follow(settings(), run, console)
+
+
+def deliver() -> None:
+    """Follow the delivery that the day's outbox started; start one where there was none to start."""
+    since = progress_so_far()["day"]["began"]
+    deadline = time.monotonic() + ASSET_SECONDS
+    while time.monotonic() < deadline:
+        if started := newest(settings(), "crm_delivery", since):
+            trigger(settings(), started, {})
+            follow(settings(), started, console)
+            return
+        time.sleep(1)
+    dag("crm_delivery", "demo-delivery")
+
+
+STEPS = (
+    Step("services", "start Spark, Airflow, MLflow and the CRM", stack.up, every_time=True),
+    Step(
+        "drops",
+        "cut the source's year into daily and weekly drops of files",
+        lambda: program("infra.demo.drops", "--until", NEXT_DAY),
+    ),
+    Step("customers", "seed the CRM with the households", lambda: program("infra.demo.seed")),
+    Step(
+        "history",
+        f"land and build {FIRST_DAY} to {HISTORY_END}, in one run of sales_daily",
+        lambda: dag("sales_daily", "demo-history", start=FIRST_DAY, end=HISTORY_END),
+    ),
+    Step(
+        "training",
+        "judge every model, train the best, promote through the gate",
+        lambda: dag("training_weekly", "demo-training"),
+    ),
+    Step(
+        "day",
+        f"one more day, {NEXT_DAY}: land, build, predict, grade",
+        lambda: dag("sales_daily", "demo-day", start=NEXT_DAY, end=NEXT_DAY, deliver=True),
+    ),
+    Step("delivery", "plan, apply and verify the delivery to the CRM", deliver),
+)
+
+
+def main() -> None:
+    """Every step that is not done yet, then the page of facts."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    began = time.monotonic()
+    try:
+        for number, step in enumerate(STEPS, start=1):
+            take(step, f"{number}/{len(STEPS)} {step.what}")
+        page = report.page(settings())
+    except KeyboardInterrupt:
+        console.print("interrupted: `make demo` goes on from here, `make down` stops the services")
+        sys.exit(130)
+    except (StepFailed, RunFailed, stack.CannotStart) as error:
+        sys.exit(f"error: {error}")
+    report.show(page, console)
+    path = settings().state / "demo/report.html"
+    path.write_text(report.html(page))
+    console.print(f"{time.monotonic() - began:.0f} s; the same as a page: {path}")
+
+
+def take(step: Step, title: str) -> None:
+    """Do a step and write down that it is done; one that is done stays done."""
+    told = progress_so_far()
+    if "seconds" in told.get(step.name, {}) and not step.every_time:
+        console.print(f"[dim]{title}: done before[/dim]")
+        return
+    console.print(f"[bold]{title}[/bold]")
+    now = dt.datetime.now(dt.UTC).isoformat()
+    write_down(step.name, {"what": step.what, "began": now} | told.get(step.name, {}))
+    began = time.monotonic()
+    step.act()
+    seconds = time.monotonic() - began
+    first = told.get(step.name, {}).get("seconds", seconds)
+    write_down(step.name, {**progress_so_far()[step.name], "seconds": round(first, 1)})
+    console.print(f"  done in {seconds:.0f} s")
+
+
+def progress_so_far() -> dict[str, dict[str, Any]]:
+    """What is written down of each step: what, when it began, its seconds once it is done."""
+    path = settings().state / "demo/steps.json"
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def write_down(name: str, fact: dict[str, Any]) -> None:
+    path = settings().state / "demo/steps.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(progress_so_far() | {name: fact}, indent=1) + "\n")
+    os.replace(new, path)
+
+
+if __name__ == "__main__":
+    main()
