@@ -1,0 +1,123 @@
+"""The adapter against a real Tryton."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from jobs.crm.adapter import CrmError, Update
+from jobs.crm.jsonrpc import Session, classified
+from jobs.crm.tryton import Tryton
+from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
+
+pytestmark = pytest.mark.services
+
+
+def updates(crm: Crm, **values: str | None) -> list[Update]:
+    found = crm.adapter.match(ACCOUNTS, [])
+    return [Update(r[0].id, key, r[0].revision, values) for key, r in found.items()]
+
+
+def test_it_describes_what_a_mapping_must_know(crm: Crm) -> None:
+    told = crm.adapter.describe()
+    assert (told.system, told.version, told.can_create) == ("tryton", "8.0", False)
+    assert told.enforced_keys == ("code",)
+    assert told.fields["score_grade"].choices == ("A", "B", "C", "D", "E")
+    assert told.fields["score_value"].scale == 4
+    assert told.fields["score_spend_band"].length == 40
+    assert told.fields["score_as_of"].kind == "date"
+
+
+def test_all_customers_are_read_and_empty_is_null(crm: Crm) -> None:
+    read = {r.key: r.values for r in crm.adapter.read(["name", "email", "age_band"])}
+    assert sorted(str(key) for key in read) == ACCOUNTS
+    email = "household-101@example.com"
+    assert read["101"] == {"name": "Household 101", "email": email, "age_band": "45-54"}
+    assert read["102"]["age_band"] is None
+
+
+def test_only_what_changed_since_is_read(crm: Crm) -> None:
+    before = dt.datetime.now(dt.UTC)
+    crm.edit("105", score_grade="A")
+    assert [r.key for r in crm.adapter.read([], since=before)] == ["105"]
+    assert list(crm.adapter.read([], since=dt.datetime.now(dt.UTC))) == []
+
+
+def test_an_unknown_key_matches_nothing_and_an_inactive_customer_neither(crm: Crm) -> None:
+    crm.edit("104", active=False)
+    assert crm.adapter.match(["104", "no such"], ["score_grade"]) == {"104": [], "no such": []}
+    assert crm.adapter.match([], []) == {}
+
+
+def test_values_come_back_as_they_were_written(crm: Crm) -> None:
+    values = {
+        "score_value": "0.1250",
+        "score_as_of": "2017-11-26",
+        "score_reasons": "one\ntwo",
+        "score_grade": None,
+    }
+    results = crm.adapter.write(updates(crm, **values))
+    assert {r.outcome for r in results} == {"written"}
+    assert {r.key for r in results} == set(ACCOUNTS)
+    found = crm.adapter.match(["101"], list(values))["101"][0]
+    assert found.values == values | {"score_value": "0.125"}
+
+
+def test_an_edit_between_read_and_write_is_not_lost(crm: Crm) -> None:
+    ready = updates(crm, score_grade="B")
+    crm.edit("103", score_grade="A")
+    results = {r.key: r for r in crm.adapter.write(ready)}
+    assert results.pop("103").outcome == "conflict"
+    assert {r.outcome for r in results.values()} == {"written"}
+    assert crm.shows("103", "score_grade") == "A"
+
+
+def test_one_bad_record_spoils_only_itself_and_names_nobody(crm: Crm) -> None:
+    ready = [replace(u, values={"score_spend_band": "low"}) for u in updates(crm)]
+    ready[7] = replace(ready[7], values={"score_spend_band": "x" * 41})
+    results = {r.key: r for r in crm.adapter.write(ready)}
+    bad = results.pop(ready[7].key)
+    assert (bad.outcome, bad.reason) == ("data", "not_accepted: Spend")
+    assert {r.outcome for r in results.values()} == {"written"}
+
+
+def test_the_pipelines_user_may_write_scores_only(crm: Crm) -> None:
+    results = crm.adapter.write(updates(crm, name="Taken over")[:1])
+    assert [(r.outcome, r.reason) for r in results] == [("permission", "not_allowed")]
+    assert crm.shows("101", "name") == "Household 101"
+
+
+def test_a_wrong_password_is_a_matter_of_permission(crm: Crm) -> None:
+    with pytest.raises(CrmError, match="wrong password for 'pipeline'") as refused:
+        Tryton(Session(crm.settings.crm_url, "pipeline", "wrong")).describe()
+    assert refused.value.kind == "permission"
+
+
+def test_a_lost_answer_is_unknown_until_a_read_decides(crm: Crm) -> None:
+    with Proxy(crm.settings.crm_url, on_write=lambda n: True) as proxy:
+        secret = crm.settings.secret("crm_pipeline")
+        behind = Tryton(Session(proxy.url, "pipeline", secret), REQUEST_SECONDS)
+        ready, sent_at = updates(crm, score_grade="C"), dt.datetime.now(dt.UTC)
+        assert {r.outcome for r in behind.write(ready)} == {"unknown"}
+        assert proxy.writes == 1, "a write without an answer is never sent again by itself"
+        assert {r.outcome for r in behind.poll(ready, sent_at)} == {"written"}
+
+
+def test_what_was_never_sent_is_known_after_the_longest_request(crm: Crm) -> None:
+    ready, sent_at = updates(crm, score_grade="D"), dt.datetime.now(dt.UTC)
+    results = crm.adapter.poll(ready, sent_at)
+    assert {(r.outcome, r.reason) for r in results} == {("transient", "not_written")}
+    assert (dt.datetime.now(dt.UTC) - sent_at).total_seconds() >= REQUEST_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "expected"),
+    [
+        ("ConcurrencyException", "Records were modified", ("conflict", "changed_meanwhile")),
+        ("database is locked", "", ("transient", "database_locked")),
+        ("UserError", "You are not allowed to write", ("permission", "not_allowed")),
+        ("'no_such_field'", "", ("data", "refused: server error")),
+    ],
+)
+def test_errors_have_classes(name: str, told: str, expected: tuple[str, str]) -> None:
+    assert classified(name, told) == expected

@@ -1,0 +1,155 @@
+"""A real Tryton with a dozen customers for the tests of adapter, source and delivery."""
+
+import contextlib
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.tryton import prepare, serve
+from jobs.crm.jsonrpc import Session
+from jobs.crm.tryton import Tryton
+from jobs.settings import ROOT, Settings, from_environment, settings
+from tests.conftest import free_ports, wait_for_port
+
+ACCOUNTS = [str(number) for number in range(101, 113)]
+REQUEST_SECONDS = 3.0  # this server has nothing else to do: a request has ended long before
+SCORES = [
+    *("score_next_products", "score_recency_band", "score_spend_band", "score_last_order_date"),
+    *("score_name", "score_value", "score_grade", "score_trend", "score_reasons"),
+    *("score_as_of", "score_valid_until", "score_model_version"),
+]
+
+
+@dataclass(frozen=True)
+class Crm:
+    """The server, a salesperson at it, and the pipeline's adapter."""
+
+    settings: Settings
+    salesperson: Session
+    adapter: Tryton
+
+    def ids(self) -> dict[str, int]:
+        rows = self.salesperson.call(
+            *("model.party.party.search_read", [], 0, None, None, ["code"]),
+            context={"active_test": False},
+        )
+        return {row["code"]: row["id"] for row in rows}
+
+    def edit(self, account: str, **values: Any) -> None:
+        """Someone at the CRM changes a customer."""
+        self.salesperson.call("model.party.party.write", [self.ids()[account]], values)
+
+    def shows(self, account: str, field: str) -> str | None:
+        return self.adapter.match([account], [field])[account][0].values[field]
+
+    def revisions(self) -> dict[str, str]:
+        """Moves with every write to a customer."""
+        return {str(record.key): record.revision for record in self.adapter.read([])}
+
+
+@pytest.fixture(scope="session")
+def tryton_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    home = tmp_path_factory.mktemp("tryton-server")
+    told = {"SALES_STATE": str(home), "SALES_PORT_BASE": str(free_ports(5))}
+    here = from_environment({**os.environ, **told})
+    prepare.prepare(here)
+    log = home / "tryton.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            serve.argv(here),
+            env={**os.environ, **serve.environment(here)},
+            cwd=ROOT,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        wait_for_port(here.crm_port, process, log)
+        parties = [
+            {
+                "code": account,
+                "name": f"Household {account}",
+                "age_band": "45-54" if account != "102" else None,
+                "contact_mechanisms": [
+                    ["create", [{"type": "email", "value": f"household-{account}@example.com"}]]
+                ],
+            }
+            for account in ACCOUNTS
+        ]
+        admin = Session(here.crm_url, "admin", here.secret("crm_admin"))
+        admin.call("model.party.party.create", parties)
+        yield here
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def crm(tryton_server: Settings, state: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crm]:
+    """The CRM without scores, and settings that lead to it."""
+    for user in ("admin", "pipeline"):
+        secret = tryton_server.secret(f"crm_{user}")
+        monkeypatch.setenv(f"SALES_SECRET_CRM_{user.upper()}", secret)
+    monkeypatch.setenv("SALES_PORT_BASE", str(tryton_server.port_base))
+    settings.cache_clear()
+    url = tryton_server.crm_url
+    salesperson = Session(url, "admin", tryton_server.secret("crm_admin"))
+    pipeline = Session(url, "pipeline", tryton_server.secret("crm_pipeline"))
+    made = Crm(settings(), salesperson, Tryton(pipeline, REQUEST_SECONDS))
+    empty = {"active": True} | dict.fromkeys(SCORES)
+    salesperson.call("model.party.party.write", list(made.ids().values()), empty)
+    return made
+
+
+class Proxy:
+    """Stands between the pipeline and the CRM, counts writes, and can lose an answer.
+
+    `on_write(n)` is called when the n-th write request has been handed to the CRM; if it returns
+    true the answer is lost.
+    """
+
+    def __init__(self, url: str, on_write: Callable[[int], bool] = lambda n: False) -> None:
+        self.writes = 0
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                kept = ("Authorization", "Content-Type")
+                headers = {h: self.headers[h] for h in kept if h in self.headers}
+                is_write = b"party.party.write" in body
+                answer = httpx.post(url + self.path, content=body, headers=headers, timeout=60)
+                if is_write:
+                    proxy.writes += 1
+                    if on_write(proxy.writes):
+                        self.close_connection = True
+                        return
+                with contextlib.suppress(BrokenPipeError):
+                    self.send_response(answer.status_code)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(answer.content)))
+                    self.end_headers()
+                    self.wfile.write(answer.content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "Proxy":
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
