@@ -1,0 +1,422 @@
+"""`build` on a small shop with a real Spark server, real files and real kills."""
+
+import datetime as dt
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from jobs import lake as tables
+from jobs.settings import ROOT, settings
+from jobs.spark import changes
+from jobs.spark.build import Refused, build, plan
+from jobs.spark.upkeep import check, optimize
+from tests.spark import toys
+
+MONDAY = dt.date(2017, 3, 6)
+DEPARTMENTS = {"p1": "GROCERY", "p2": "DELI"}
+
+
+def quarantined(name: str = "bronze.toy_lines") -> list[tuple[object, ...]]:
+    found = tables.read("ops.quarantine", sql=f"select * from t where table_name = '{name}'")
+    return [
+        (r["batch_id"], r["row_number"], tuple(r["rules"]), r["rows"]) for r in found.to_pylist()
+    ]
+
+
+def day(number: int) -> dt.date:
+    return MONDAY + dt.timedelta(number)
+
+
+def noon(number: int) -> dt.datetime:
+    return dt.datetime.combine(day(number), dt.time(17))
+
+
+def test_a_build_writes_only_what_changed(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    for n in range(9):
+        toys.land_lines(
+            tmp_path, day(n), [(f"o{n}", "p1", noon(n), "1.50"), (f"o{n}", "p2", noon(n), "2")]
+        )
+    first = toys.build_all()
+    assert {name: r.outcome for name, r in first.items()} == dict.fromkeys(first, "written")
+    assert first["silver.toy_lines"].rows_made == 18
+    assert len(toys.rows("features.toy_weeks")) == 1  # one Sunday has passed
+
+    versions = {toy.name: tables.version(toy.name) for toy in toys.ALL}
+    again = toys.build_all()
+    assert {r.why for r in again.values()} == {"no input changed"}
+    assert {toy.name: tables.version(toy.name) for toy in toys.ALL} == versions
+
+    # a line of the first day comes a week late, with a correction of an amount of the second day
+    toys.land_lines(
+        tmp_path,
+        day(9),
+        [("o0", "p3", noon(0), "4"), ("o1", "p1", noon(1), "9"), ("o9", "p1", noon(9), "1")],
+    )
+    late = toys.build_all()
+    assert late["silver.toy_lines"].rows_superseded == 1
+    assert late["silver.toy_lines"].slices_written == 3
+    assert late["gold.toy_days"].slices_written == 3
+    assert late["gold.toy_products"].rows_written == 2  # p1 and p3
+    assert ("o1", "p1", day(1)) in [r[:3] for r in toys.rows("silver.toy_lines")]
+    assert sum(r[2] for r in toys.rows("gold.toy_days") if r[0] == day(1)) == 11  # type: ignore[misc]
+
+    # p2 moves to another department: the days in which it was sold are built again
+    toys.land_products(tmp_path, day(10), {"p1": "GROCERY", "p2": "BAKERY"})
+    moved = toys.build_all()
+    assert moved["silver.toy_lines"].slices_written == 9
+    assert "DELI" not in {r[1] for r in toys.rows("gold.toy_days")}
+    assert moved["gold.toy_products"].outcome == "unchanged"  # no amount is other than before
+    assert moved["gold.toy_products"].watermark
+    assert build(toys.TOTALS).why == "no input changed"
+
+
+def test_a_product_that_leaves_the_snapshot_is_deleted(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.build_all()
+    toys.land_products(tmp_path, day(1), {"p1": "GROCERY"})
+    assert toys.build_all()["silver.toy_products"].rows_written == 1
+    assert toys.rows("silver.toy_products") == [("p1", "GROCERY")]
+
+
+def test_the_plan_says_what_and_why_and_builds_nothing(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    toys.build_all()
+    names = [toy.name for toy in toys.ALL]
+    assert {what for _, what in plan_of(names)} == {"nothing: no input changed"}
+    toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
+    told = dict(plan_of(names))
+    assert told["bronze.toy_lines"] == "changed: 1 batches landed (1 slices)"
+    assert "then what changes in bronze.toy_lines" in told["silver.toy_lines"]
+    assert told["bronze.toy_products"] == "nothing: no input changed"
+    assert len(toys.rows("bronze.toy_lines")) == 1
+
+
+def plan_of(names: list[str]) -> list[tuple[str, str]]:
+    return list(plan(names))
+
+
+def test_slices_named_by_hand_are_built_and_the_watermark_stays(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    toys.build_all()
+    toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
+    build(toys.LINES)
+    by_hand = build(toys.SOLD, start=MONDAY, end=MONDAY)
+    assert (by_hand.kind, by_hand.outcome, by_hand.watermark) == ("named", "unchanged", None)
+    assert build(toys.SOLD).slices_written == 1
+
+
+def test_changed_code_rebuilds_unless_it_is_accepted(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    toys.build_all()
+    monkeypatch.setattr(changes, "fingerprint", lambda which: "another")
+    assert build(toys.DAYS, accept_code=True).why == "code accepted as it is"
+    assert build(toys.DAYS).why == "no input changed"
+    assert build(toys.TOTALS).why.startswith("code changed")
+
+
+def test_an_input_that_was_made_anew_is_compared_whole(lake: Path, tmp_path: Path) -> None:
+    import shutil
+
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    toys.build_all()
+    shutil.rmtree(lake / "bronze" / "toy_lines")
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "3")])
+    built = toys.build_all()
+    assert built["silver.toy_lines"].why == "bronze.toy_lines was made anew"
+    assert [r[3] for r in toys.rows("silver.toy_lines")] == [3]
+
+
+def test_optimize_leaves_the_tables_and_what_was_built(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    for n in range(2):
+        toys.land_lines(tmp_path, day(n), [(f"o{n}", "p1", noon(n), "1")])
+        toys.build_all()
+    before = toys.rows("silver.toy_lines")
+    optimize("silver.toy_lines")
+    assert toys.rows("silver.toy_lines") == before
+    assert build(toys.DAYS).outcome == "unchanged"
+    assert not check("silver.toy_lines").missing
+
+
+# --- what may be written ---
+
+
+def test_a_broken_key_refuses_the_build_and_the_table_stays(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    toys.build_all()
+    before, version = toys.rows("gold.toy_days"), tables.version("gold.toy_days")
+    twice = toys.Events(
+        **{**vars(toys.DAYS), "make": lambda lines: toys.days(lines).union(toys.days(lines))}
+    )
+    toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
+    build(toys.LINES)
+    build(toys.SOLD)
+    with pytest.raises(Refused, match=r"key\(sold_date, department\)"):
+        build(twice)
+    assert (toys.rows("gold.toy_days"), tables.version("gold.toy_days")) == (before, version)
+    refused = tables.read("ops.builds", sql="select * from t where outcome = 'refused'").to_pylist()
+    assert [r["table_name"] for r in refused] == ["gold.toy_days"]
+    assert build(toys.DAYS).slices_written == 1
+
+
+def test_a_make_that_does_not_give_its_schema_is_named(lake: Path, tmp_path: Path) -> None:
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    toys.build_all()
+    other = toys.Events(**{**vars(toys.DAYS), "make": lambda lines: lines.select("sold_date")})
+    build(toys.DAYS)
+    toys.land_lines(tmp_path, day(1), [("o1", "p1", noon(1), "1")])
+    toys.build_all()
+    with pytest.raises(ValueError, match="department"):
+        build(toys.Events(**{**vars(other), "schema": toys.DAYS.schema + ", more int"}))
+
+
+@pytest.fixture
+def future_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row rule of the kind that real tables have."""
+    import great_expectations.expectations as gxe
+
+    home = types.ModuleType("expectations.bronze.toy_lines")
+    home.RULES = [  # type: ignore[attr-defined]
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="_known_at",
+            column_B="sold_at",
+            or_equal=True,
+            severity="critical",
+            meta={"reason": "sold_in_the_future"},
+        )
+    ]
+    monkeypatch.setitem(sys.modules, home.__name__, home)
+
+
+def test_bad_rows_go_to_quarantine_and_leave_it_when_corrected(
+    lake: Path, tmp_path: Path, future_rule: None
+) -> None:
+    toys.land_rows(
+        tmp_path,
+        MONDAY,
+        [
+            ["o1", "p1", "2017-03-06 17:00:00", "1.00", 0],
+            ["o2", "p1", "2017-03-06 17:00:00", "dear", 0],  # not a number
+            ["", "p1", "2017-03-06 17:00:00", "1.00", 0],  # no order
+            ["o4", "p1", "2031-03-06 17:00:00", "1.00", 0],  # after the drop was complete
+            ["o5", "p1", "yesterday", "", 0],  # two faults
+            ["o6", "p1", "2017-03-06 17:00:00", "1.00", 0, "more"],  # a cell too many
+            ["o7", "", "2017-03-06 17:00:00", "1.00", ""],  # null where null is allowed
+        ],
+    )
+    built = build(toys.LINES)
+    assert (built.rows_landed, built.rows_made, built.rows_refused) == (7, 2, 5)
+    assert sorted(quarantined()) == [
+        ("till/2017-03-06", 2, ("type(amount_usd)",), 1),
+        ("till/2017-03-06", 3, ("not_null(order_id)",), 1),
+        ("till/2017-03-06", 4, ("sold_in_the_future",), 1),
+        ("till/2017-03-06", 5, ("type(sold_at)", "not_null(amount_usd)"), 1),
+        ("till/2017-03-06", 6, ("row(columns)",), 1),
+    ]
+    received = tables.read("ops.quarantine", sql="select received from t where row_number = 2")
+    assert json.loads(received["received"][0].as_py())["amount_usd"] == "dear"
+
+    toys.land_rows(tmp_path, MONDAY, [["o2", "p1", "2017-03-06 17:00:00", "2.00", 0]])
+    assert build(toys.LINES).rows_refused == 0
+    assert quarantined() == []
+    assert [r[0] for r in toys.rows("bronze.toy_lines")] == ["o2"]
+
+
+HEADER = b"order,product,time,amount,work\n"
+ROW = b"o1,p1,2017-03-06 17:00:00,1.00,0\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "kept", "reason"),
+    [
+        pytest.param(HEADER + ROW, 1, None, id="good"),
+        pytest.param(HEADER, 0, None, id="no rows"),
+        pytest.param(b"", 0, "file(unreadable)", id="empty file"),
+        pytest.param(
+            b"order,product,time,work\no1,p1,2017-03-06,0\n",
+            0,
+            "file(unreadable)",
+            id="missing column",
+        ),
+        pytest.param(
+            b"order,product,time,amount,work,colour\no1,p1,2017-03-06 17:00:00,1.00,0,red\n",
+            1,
+            "note(extra column)",
+            id="extra column",
+        ),
+        pytest.param(
+            HEADER + "ö1,p1,2017-03-06,1.00,0\n".encode("latin-1"),
+            0,
+            "file(unreadable)",
+            id="encoding",
+        ),
+    ],
+)
+def test_a_bad_file_is_named_and_the_other_batch_goes_on(
+    lake: Path, tmp_path: Path, content: bytes, kept: int, reason: str | None
+) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_bytes(content)
+    toys.land_file(path, MONDAY)
+    toys.land_lines(tmp_path, day(1), [("o9", "p1", noon(1), "1")])
+    build(toys.LINES)
+    assert len(toys.rows("bronze.toy_lines")) == kept + 1
+    assert [q[2] for q in quarantined()] == ([(reason,)] if reason else [])
+
+
+def test_a_truncated_file_is_named_with_its_rows(lake: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv.gz"
+    path.write_bytes(gzip.compress(HEADER + ROW * 3))
+    landed = toys.land_file(path, MONDAY)
+    cut = landed.folder / path.name
+    cut.write_bytes(cut.read_bytes()[:-9])  # the disk lost the end after landing
+    build(toys.LINES)
+    assert quarantined() == [("till/2017-03-06", 0, ("file(unreadable)",), 3)]
+
+
+def test_exact_copies_are_counted_and_dropped(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")] * 3)
+    built = toys.build_all()["silver.toy_lines"]
+    assert (built.rows_landed, built.rows_made, built.rows_duplicate) == (3, 1, 2)
+
+
+def test_too_many_bad_rows_stop_the_build(lake: Path, tmp_path: Path) -> None:
+    toys.land_rows(tmp_path, MONDAY, [["o", "p", "never", "1", 0]] * 101)
+    with pytest.raises(Refused, match="101 of 101 rows refused"):
+        build(toys.LINES)
+    assert toys.rows("bronze.toy_lines") == []
+    assert len(quarantined()) == 101
+
+
+# --- kills ---
+
+
+def start_builds(lake: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.spark.toys"],
+        cwd=ROOT,
+        env={**os.environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_a_killed_client_s_query_does_not_commit_later(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")], work=60_000_000)
+    build(toys.LINES)
+    build(toys.PRODUCTS)
+    child = start_builds(lake)
+    staging = Path(settings().staging) / "silver.toy_lines"
+    until = time.monotonic() + 120
+    while not list(staging.glob("candidate*/_temporary/*")) and time.monotonic() < until:
+        assert child.poll() is None, "the slow build ended before it could be killed"
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "2")], work=0)
+    toys.build_all()
+    assert not list(staging.glob("*"))
+    commits = tables.opened("silver.toy_lines").history()
+    assert [c["operation"] for c in commits] == ["WRITE", "CREATE TABLE"]
+    assert [r[3] for r in toys.rows("silver.toy_lines")] == [2]
+
+
+def test_a_build_killed_after_its_commit_is_still_recorded(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    toys.build_all()
+    mine = "table_name = 'gold.toy_days'"
+    tables.replace(toys_builds(), [], mine)  # as if the process had died before it wrote the row
+    build(toys.DAYS)
+    kept = tables.read("ops.builds", sql=f"select outcome, rows_made from t where {mine}")
+    assert sorted(kept.to_pydict()["outcome"]) == ["unchanged", "written"]
+
+
+def toys_builds() -> object:
+    from jobs.ops.builds import TABLE
+
+    return TABLE
+
+
+LINE = st.tuples(
+    st.sampled_from(["o1", "o2", "o3"]),
+    st.sampled_from(["p1", "p2", "p3"]),
+    st.integers(0, 9).map(lambda n: noon(n) + dt.timedelta(hours=11)),  # past midnight UTC
+    st.sampled_from(["1", "2.5", "-3"]),
+)
+ARRIVAL = st.one_of(
+    st.tuples(st.just("lines"), st.integers(0, 9), st.lists(LINE, max_size=4)),
+    st.tuples(
+        st.just("products"),
+        st.integers(0, 9),
+        st.dictionaries(
+            st.sampled_from(["p1", "p2", "p3"]), st.sampled_from(["A", "B"]), min_size=1
+        ),
+    ),
+)
+ROUND = st.tuples(
+    st.lists(ARRIVAL, min_size=1, max_size=3), st.one_of(st.none(), st.floats(0.5, 6))
+)
+
+
+@given(rounds=st.lists(ROUND, min_size=2, max_size=3))
+@hypothesis_settings(
+    max_examples=int(os.environ.get("BUILD_EXAMPLES", "4")),
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_builds_of_arrivals_in_any_order_with_kills_equal_one_build(
+    rounds: list[tuple[list[tuple[str, int, object]], float | None]],
+    spark_server: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    home = tmp_path_factory.mktemp("arrivals")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**spark_server, "SALES_STATE": str(home)}.items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        for arrivals, killed_after in rounds:
+            for kind, number, content in arrivals:
+                land = toys.land_lines if kind == "lines" else toys.land_products
+                land(home, day(number), content)  # type: ignore[operator]
+            if killed_after is not None:
+                child = start_builds(home)
+                with pytest.raises(subprocess.TimeoutExpired):
+                    child.wait(killed_after)
+                child.kill()
+                child.wait()
+            toys.build_all()
+        step_by_step = {toy.name: toys.rows(toy.name) for toy in toys.ALL}
+        patch.setenv("LAKE_URI", str(home / "at-once"))
+        settings.cache_clear()
+        toys.build_all()
+        at_once = {toy.name: toys.rows(toy.name) for toy in toys.ALL}
+    settings.cache_clear()
+    assert step_by_step == at_once
