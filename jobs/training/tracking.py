@@ -24,6 +24,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset as LoggedDataset
 from mlflow.entities import DatasetInput, Metric, Param
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 
 from jobs.settings import ROOT, settings
@@ -45,6 +46,7 @@ def client() -> MlflowClient:
     Raises:
         TrackingDown: it does not answer within 5 seconds; MLflow's own retries take minutes.
     """
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
     if not mlflow.tracking.is_tracking_uri_set():
         url = settings().mlflow_url
         try:

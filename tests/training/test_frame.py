@@ -1,0 +1,250 @@
+"""Bench, train, promote and predict on a small company, with a real MLflow store and lake."""
+
+import datetime as dt
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from deltalake import write_deltalake
+
+from jobs import lake, landing
+from jobs.training import bench, metrics, predict, promote, tracking, train
+from jobs.training.recommenders import protocol
+
+CUT = dt.date(2017, 10, 29)
+
+
+def interactions(seed: int = 0) -> pd.DataFrame:
+    """Thirty accounts with a favourite each, who buy it every week among other things."""
+    chance = np.random.default_rng(seed)
+    rows = [
+        (f"account {n:02}", f"product {product:02}", dt.date(2017, 7, 9) + dt.timedelta(weeks=week))
+        for week in range(21)
+        for n in range(30)
+        for product in (n % 6, *chance.integers(0, 6, 1))
+    ]
+    frame = pd.DataFrame(rows, columns=["account_id", "product_id", "business_date"])
+    frame = frame.drop_duplicates().assign(orders=1, units=1, sales_usd=1.0)
+    return frame.assign(known_date=frame["business_date"], product_type="x", department="GROCERY")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """An MLflow database without a run: its migrations take seconds, a copy does not."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(state, empty_store, monkeypatch):
+    """A lake with the three tables, an empty MLflow store, and quick configurations only."""
+    tables = {
+        "features.interactions": interactions(),
+        "silver.products": pd.DataFrame({"product_id": [f"product {n:02}" for n in range(6)]}),
+        "silver.accounts": pd.DataFrame({"account_id": [f"account {n:02}" for n in range(31)]}),
+    }
+    for name, frame in tables.items():
+        write_deltalake(lake.location(name), frame)
+    shutil.copy(empty_store, state / "mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{state}/mlflow.db")
+    tracking.client.cache_clear()
+    tracking.client().create_experiment("recommenders", artifact_location=str(state / "artifacts"))
+    family = protocol.FAMILY
+    quick = [
+        family.baseline,
+        family._configuration("repeat"),
+        family._configuration("popular", weeks=4),
+    ]
+    monkeypatch.setattr(protocol.Recommenders, "configurations", lambda self: quick)
+    monkeypatch.setattr(protocol, "BUYERS", 3)
+    yield tracking.client()
+    tracking.client.cache_clear()
+
+
+def test_the_bench_writes_every_configuration_split_task_and_metric_beside_the_baseline(store):
+    run = bench.bench("recommenders")
+    rows = lake.read("ops.leaderboard").to_pandas()
+    assert len(rows) == 3 * 2 * 2 * 2
+    assert set(rows["cut_date"]) == {CUT}
+    assert set(rows.loc[rows["is_chosen"], "model"]) == {"repeat"}
+    naive = rows[rows["configuration"] == rows["baseline"]]
+    assert (naive["difference"] == 0).all()
+    assert json.loads(rows["datasets"][0])[0] == {"table": "features.interactions", "version": 0}
+    logged = store.get_run(run)
+    assert logged.info.status == "FINISHED"
+    assert logged.inputs.dataset_inputs[0].dataset.name == "features.interactions"
+    assert {"seconds", "peak_memory_mb"} <= set(logged.data.metrics)
+
+
+def test_the_same_bench_is_judged_once(store):
+    first = bench.bench("recommenders")
+    assert bench.bench("recommenders") == first
+    assert lake.version("ops.leaderboard") == 1
+
+
+def test_a_year_from_bench_to_landed_recommendations(store):
+    run = bench.bench("recommenders")
+    assert train.train("recommenders") == "1"
+    assert train.train("recommenders") == "1"  # the same again is not fitted again
+    assert promote.promote("recommenders") == "promoted"
+    assert promote.promote("recommenders") == "unchanged"
+    manifest = predict.predict("recommenders", size=2)
+    assert predict.predict("recommenders", size=2) == manifest
+    rows = pq.read_table(manifest.folder / manifest.files[0].name).to_pandas()
+    # account 30 never bought anything, and still gets what is popular
+    assert rows.groupby("account_id").size().tolist() == [2] * 31
+    assert set(rows.loc[rows["account_id"] == "account 30", "reason_code"]) == {"popular_now"}
+    assert rows.loc[rows["account_id"] == "account 03", "product_id"].tolist()[0] == "product 03"
+    assert rows["model_version"].unique().tolist() == ["1"]
+    assert rows["as_of_date"].unique().tolist() == [dt.date(2017, 11, 26)]
+    assert rows["valid_until"].unique().tolist() == [dt.date(2017, 12, 3)]
+    # known when the day has ended in New York
+    assert manifest.known_at == "2017-11-27T05:00:00+00:00"
+    version = tracking.champion("recommenders")
+    assert version.tags["bench_run_id"] == run
+    assert version.tags["feature_version"] == "0"
+
+
+def test_a_rollback_gives_the_alias_to_the_champion_before(store):
+    bench.bench("recommenders")
+    train.train("recommenders", dt.date(2017, 11, 6))
+    promote.promote("recommenders")
+    train.train("recommenders", dt.date(2017, 11, 13))
+    assert promote.promote("recommenders") == "promoted"
+    assert promote.rollback("recommenders", "odd lists") == "1"
+    assert str(tracking.champion("recommenders").version) == "1"
+    decisions = lake.read("ops.promotions", sql="select * from t order by decided_at").to_pylist()
+    assert [d["decision"] for d in decisions] == ["promoted", "promoted", "rolled_back"]
+    assert decisions[1]["previous_version"] == "1"
+    assert decisions[2]["reason"] == "odd lists"
+
+
+def test_nothing_to_go_back_to_is_said(store):
+    with pytest.raises(promote.CannotPromote, match="no champion before"):
+        promote.rollback("recommenders", "why not")
+    with pytest.raises(promote.CannotPromote, match=r"jobs\.training\.train recommenders"):
+        promote.promote("recommenders")
+    with pytest.raises(predict.NoChampion, match="promote recommenders"):
+        predict.predict("recommenders")
+    with pytest.raises(train.NotJudged, match=r"jobs\.training\.bench recommenders"):
+        train.train("recommenders")
+
+
+def test_the_run_of_a_killed_process_ends_as_killed_and_is_continued(store):
+    code = (
+        "import mlflow, os, signal; from jobs.training import tracking;"
+        f"mlflow.set_tracking_uri('{mlflow.get_tracking_uri()}');\n"
+        "with tracking.run('recommenders', 'bench', 'the same'):\n"
+        "    with tracking.run('recommenders', 'other', 'another'):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    dead = subprocess.run([sys.executable, "-c", code], cwd=Path.cwd(), env=dict(os.environ))
+    assert dead.returncode == -signal.SIGKILL
+    place = store.get_experiment_by_name("recommenders").experiment_id
+    before = {r.data.tags["fingerprint"]: r.info.run_id for r in store.search_runs([place])}
+    with tracking.run("recommenders", "bench", "the same") as run:
+        assert run.id == before["the same"]
+        assert store.get_run(before["another"]).info.status == "KILLED"
+    assert store.get_run(run.id).info.status == "FINISHED"
+
+
+def test_the_run_of_a_living_process_is_left_alone(store):
+    with (
+        tracking.run("recommenders", "bench", "a") as first,
+        tracking.run("recommenders", "bench", "b"),
+    ):
+        assert store.get_run(first.id).info.status == "RUNNING"
+
+
+def test_a_failed_run_says_so(store):
+    with pytest.raises(ZeroDivisionError), tracking.run("recommenders", "bench", "a") as run:
+        1 / 0  # noqa: B018
+    assert store.get_run(run.id).info.status == "FAILED"
+
+
+class Version:
+    """What the gate looks at of a registered version."""
+
+    version, name = "7", "recommenders"
+
+    def __init__(self, configuration: str) -> None:
+        self.tags = {"configuration": configuration}
+
+
+ROW = {
+    "configuration": "repeat-2",
+    "baseline": "popular-1",
+    "difference": 0.2,
+    "difference_low": 0.19,
+    "difference_high": 0.21,
+    "champion": "als-3",
+    "champion_difference": 0.01,
+    "champion_difference_low": 0.002,
+    "champion_difference_high": 0.02,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "champion", "passes"),
+    [
+        ({}, None, True),
+        ({"difference_low": -0.001}, None, False),  # better, but within the noise
+        ({}, "als-3", True),
+        ({"champion_difference_low": 0.0}, "als-3", False),
+        ({}, "als-4", False),  # this champion was not on the same bench
+        ({"champion_difference_low": -1.0}, "repeat-2", True),  # the champion's own refit
+    ],
+)
+def test_the_gate_lets_through_only_what_is_better_beyond_noise(changed, champion, passes):
+    by = bench.rules("recommenders")
+    passed, reason = promote.gate(ROW | changed, by, Version(champion) if champion else None)
+    assert passed is passes
+    assert "baseline popular-1" in reason
+
+
+def test_lower_is_better_for_an_error():
+    by = bench.rules("forecasts")
+    assert promote.is_better(-0.2, -0.1, by)
+    assert not promote.is_better(-0.2, 0.1, by)
+    assert not promote.is_better(0.1, 0.2, by)
+
+
+def test_a_paired_difference_is_tighter_than_the_values_it_compares():
+    chance = np.random.default_rng(0)
+    easy = pd.Series(chance.normal(size=500))
+    harder = easy + 0.1
+    found = metrics.difference(harder, easy)
+    assert found.low == pytest.approx(0.1)
+    assert found.high == pytest.approx(0.1)
+    alone = metrics.estimate(easy)
+    assert alone.low < easy.mean() < alone.high
+    # 1.96 standard errors of 500 values with deviation 1
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 / 500**0.5, rel=0.15)
+
+
+def test_subjects_without_a_value_are_left_out_and_none_at_all_is_said():
+    assert metrics.estimate(pd.Series([1.0, None, 1.0])).value == 1.0
+    with pytest.raises(ValueError, match="nothing to judge"):
+        metrics.estimate(pd.Series([], dtype=float))
+
+
+def test_landed_recommendations_are_one_batch_a_day(store):
+    bench.bench("recommenders")
+    train.train("recommenders")
+    promote.promote("recommenders")
+    predict.predict("recommenders", dt.date(2017, 11, 19))
+    predict.predict("recommenders", dt.date(2017, 11, 20))
+    assert list(landing.manifests("recommendations")) == [
+        "models/recommenders-2017-11-19",
+        "models/recommenders-2017-11-20",
+    ]
