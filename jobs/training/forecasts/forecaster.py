@@ -31,7 +31,9 @@ def regular(series: pd.DataFrame) -> pd.DataFrame:
         ValueError: no value at all, or two rows for one step of a series.
     """
     rows = series.assign(series_id=series["series_id"].astype("object"))
-    rows = rows.dropna(subset=["series_id", "ds", "y"]).sort_values(["series_id", "ds"])
+    rows = rows.dropna(subset=["series_id", "ds"]).sort_values(["series_id", "ds"])
+    step = step_of(rows)
+    rows = rows.dropna(subset=["y"])
     if rows.empty:
         raise ValueError(f"no row with a value among {len(series)}; a forecast needs a history")
     twice = rows.duplicated(["series_id", "ds"])
@@ -41,7 +43,6 @@ def regular(series: pd.DataFrame) -> pd.DataFrame:
             f"series {first['series_id']!r} has two rows for {first['ds']:%Y-%m-%d};"
             " sum or drop them before fitting"
         )
-    step = step_of(rows)
     last = rows["ds"].max()
     filled = []
     for series_id, one in rows.groupby("series_id", sort=True):
@@ -55,6 +56,7 @@ def regular(series: pd.DataFrame) -> pd.DataFrame:
 def step_of(rows: pd.DataFrame) -> pd.Timedelta:
     """The smallest distance between two rows of a series; a day where each has one row only."""
     gaps = rows.groupby("series_id")["ds"].diff().dropna()
+    gaps = gaps[gaps > pd.Timedelta(0)]
     return pd.Timedelta(gaps.min()) if len(gaps) else pd.Timedelta(days=1)
 
 
@@ -165,9 +167,7 @@ class SeriesForecaster(ABC):
     def _widened(self, answer: pd.DataFrame) -> pd.DataFrame:
         answer[P] = pd.DataFrame(answer[P].to_numpy().copy(), columns=P).pipe(_sorted)
         by = self.widening * answer["series_id"].map(self.scale)
-        answer["p10"] = (answer["p10"] - by).clip(upper=answer["p50"])
-        answer["p90"] = (answer["p90"] + by).clip(lower=answer["p50"])
-        return answer
+        return answer.assign(p10=answer["p10"] - by, p90=answer["p90"] + by)
 
     def _plain(self, series_ids: Sequence[str], horizon: int) -> pd.DataFrame:
         """Quantiles of a series' recent steps; of all series' where it has no history."""

@@ -4,7 +4,8 @@ An origin is the last day that a model may see. The test split has two origins, 
 one whose four weeks are complete; the valid split has the two at eight and four weeks before the
 cut, so that what it asks for ends where the test begins. Intervals are calibrated on older origins
 only (split conformal; Romano et al., arXiv 1905.03222): both ends move out by what covered 80% of
-the values there, in scales of the series.
+the values there, in scales of the series. They never move in: under a year of data the past is
+calmer than the season ahead, and too narrow an interval costs more than too wide a one.
 """
 
 import datetime as dt
@@ -114,20 +115,20 @@ def of_some_size(series: pd.DataFrame) -> pd.DataFrame:
 def widening(answers: pd.DataFrame) -> float:
     """By how many scales both ends of an 80% interval must move out to have covered 80%.
 
-    The ceil((n + 1) * .8)-th smallest of max(p10 - y, y - p90) / scale; negative: they move in.
+    The ceil((n + 1) * .8)-th smallest of max(p10 - y, y - p90) / scale, at least 0.
     """
     outside = np.maximum(answers["p10"] - answers["y"], answers["y"] - answers["p90"])
     misses = np.sort((outside / answers["scale"]).replace([np.inf, -np.inf], np.nan).dropna())
     place = int(np.ceil((len(misses) + 1) * (QUANTILES[2] - QUANTILES[0])))
-    return float(misses[min(place, len(misses)) - 1]) if len(misses) else 0.0
+    return max(0.0, float(misses[min(place, len(misses)) - 1])) if len(misses) else 0.0
 
 
 def widened(answers: pd.DataFrame, by: float) -> pd.DataFrame:
     """The intervals as a model with this widening gives them."""
     move = by * answers["scale"]
     return answers.assign(
-        p10=(answers["p10"] - move).clip(lower=0.0).clip(upper=answers["p50"]),
-        p90=(answers["p90"] + move).clip(lower=answers["p50"]),
+        p10=(answers["p10"] - move).clip(lower=np.minimum(answers["p10"], 0.0)),
+        p90=answers["p90"] + move,
     )
 
 
@@ -207,9 +208,10 @@ class Forecasts:
                 f"{self.grain.table} version {features.version} has no complete week up to {as_of};"
                 " build it first, or take a later date"
             )
-        # a week with a closed day is not complete, yet its days are days; a running week has none
-        if self.grain.name == "week":
-            series = series[series["is_complete"]]
+        # a week with a closed day is not complete, yet its days count, as those of a running week
+        complete = series["is_complete"]
+        whole = complete if self.grain.name == "week" else series["ds"] >= series.ds[complete].min()
+        series = series[whole]
         series = of_some_size(series.assign(series_id=series["series_id"].astype(str)))
         newest = series["ds"].max() + pd.Timedelta(days=self.grain.days - 1)
         frames = {"series": series, "calendar": calendar}

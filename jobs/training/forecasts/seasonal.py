@@ -84,8 +84,10 @@ def _quiet() -> None:
     """Prophet and Stan tell of every fit; only what goes wrong is of interest."""
     logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)  # that there is no plotly
     importlib.import_module("prophet")
-    for name in ("prophet", "cmdstanpy"):  # they set their own levels while they are imported
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("prophet").setLevel(logging.ERROR)
+    stan = logging.getLogger("cmdstanpy")
+    stan.addHandler(logging.StreamHandler())  # without one it makes its own, at its own level
+    stan.setLevel(logging.ERROR)
 
 
 def _fitted(rows: pd.DataFrame, params: Params) -> str:

@@ -1,0 +1,212 @@
+"""How forecasts are judged: origins, intervals from the past only, numbers worked by hand."""
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from jobs.lake import location
+from jobs.training import metrics
+from jobs.training.family import Data, family
+from jobs.training.forecasts.protocol import (
+    DAILY,
+    WEEKLY,
+    Forecasts,
+    of_some_size,
+    until,
+    widened,
+    widening,
+)
+
+MONDAYS = pd.date_range("2017-01-02", periods=51, freq="7D")
+WEEKS = Forecasts("forecasts", WEEKLY)
+
+
+def series(weeks: int = 51) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "series_id": name,
+                    "ds": MONDAYS[:weeks],
+                    "y": size * (10 + rng.normal(0, 1, weeks)),
+                    "is_complete": True,
+                    "holiday_days": 0.0,
+                }
+            )
+            for name, size in (("DELI", 10), ("MEAT", 100))
+        ],
+        ignore_index=True,
+    )
+
+
+def data(rows: pd.DataFrame) -> Data:
+    newest = (rows["ds"].max() + pd.Timedelta(days=6)).date()
+    return Data({"series": rows, "calendar": rows.head(0)[["ds", "holiday_days"]]}, (), newest)
+
+
+def points(origins: tuple[dt.date, ...]) -> list[int]:
+    return [int((MONDAYS + pd.Timedelta(days=6) <= pd.Timestamp(o)).sum()) for o in origins]
+
+
+def test_a_full_year_gives_the_public_origins() -> None:
+    found = WEEKS.windows(data(series()), WEEKS.cut(data(series())))
+    assert points(found["valid"].origins) == [36, 40]
+    assert points(found["test"].origins) == [44, 47]
+
+
+def test_a_full_year_of_days_gives_the_public_origins() -> None:
+    days = pd.date_range("2017-01-02", "2017-12-24")
+    rows = pd.DataFrame({"series_id": "DELI", "ds": days, "y": 1.0, "is_complete": True})
+    found = Forecasts("forecasts_daily", DAILY)
+    told = Data({"series": rows}, (), days[-1].date())
+    windows = found.windows(told, found.cut(told))
+    seen = [(days <= pd.Timestamp(o)).sum() for s in ("valid", "test") for o in windows[s].origins]
+    assert seen == [245, 273, 301, 329]
+
+
+def test_a_shorter_history_has_the_same_distances_from_its_end() -> None:
+    told = data(series(47))
+    found = WEEKS.windows(told, WEEKS.cut(told))
+    assert points(found["valid"].origins + found["test"].origins) == [32, 36, 40, 43]
+
+
+def test_an_origin_without_its_weeks_is_left_out_and_none_is_an_error() -> None:
+    told = data(series(20))
+    with pytest.raises(ValueError, match="do not lie between"):
+        WEEKS.windows(told, WEEKS.cut(told))
+
+
+def test_a_week_is_known_on_its_sunday_only() -> None:
+    assert len(until(series(), WEEKLY, dt.date(2017, 1, 7))) == 0
+    assert len(until(series(), WEEKLY, dt.date(2017, 1, 8))) == 2
+
+
+def test_small_departments_are_not_forecast() -> None:
+    rows = pd.DataFrame({"series_id": ["MEAT", "TOYS"], "y": [1_000.0, 2.9]})
+    assert list(of_some_size(rows)["series_id"]) == ["MEAT"]
+
+
+def test_the_future_changes_no_answer_before_it() -> None:
+    rows = series()
+    cut = WEEKS.cut(data(rows))
+    changed = rows.copy()
+    changed.loc[changed["ds"] > pd.Timestamp(cut), "y"] *= 9
+    for split in ("valid", "test"):
+        found = []
+        for told in (rows, changed):
+            window = WEEKS.windows(data(told), cut)[split]
+            WEEKS.judge(window, WEEKS.baseline)
+            found.append(window.seen[(WEEKS.baseline.id, window.origins[0])].rows)
+        same = ["series_id", "ds", "p10", "p50", "p90", "scale"]
+        pd.testing.assert_frame_equal(found[0][same], found[1][same])
+
+
+def test_intervals_are_calibrated_on_weeks_that_had_ended() -> None:
+    window = WEEKS.windows(data(series()), WEEKS.cut(data(series())))["test"]
+    WEEKS.judge(window, WEEKS.baseline)
+    assert points(tuple(sorted(origin for _, origin in window.seen))) == [
+        *(32, 35, 36, 39, 40, 43),
+        *(44, 47),
+    ]
+
+
+def answers(actual: list[float]) -> pd.DataFrame:
+    told = pd.DataFrame({"y": actual, "series_id": "DELI", "scale": 2.0})
+    return told.assign(p10=9.0, p50=10.0, p90=11.0)
+
+
+def test_widening_is_the_miss_that_covers_four_of_five() -> None:
+    # misses in scales: -.5 inside, 0 on the edge, .5, 1, 1.5; the ceil(6 * .8) = 5th is 1.5
+    assert widening(answers([10.0, 11.0, 12.0, 7.0, 14.0])) == pytest.approx(1.5)
+
+
+def test_an_interval_that_was_wide_enough_stays() -> None:
+    assert widening(answers([10.0, 10.0, 10.0])) == 0.0
+    assert widening(answers([])) == 0.0
+
+
+def test_a_widened_interval_keeps_its_middle_and_stays_above_zero() -> None:
+    quantiles = ["p10", "p50", "p90"]
+    assert list(widened(answers([1.0]), 1.5)[quantiles].iloc[0]) == [6.0, 10.0, 14.0]
+    assert list(widened(answers([1.0]), 9.0)[quantiles].iloc[0]) == [0.0, 10.0, 29.0]
+
+
+def test_metrics_are_those_worked_by_hand() -> None:
+    actual, scale = np.array([10.0, 4.0]), np.array([2.0, 4.0])
+    quantiles = np.array([[8.0, 9.0, 12.0], [5.0, 6.0, 7.0]])
+    assert list(metrics.absolute_scaled_error(actual, quantiles[:, 1], scale)) == [0.5, 0.5]
+    # .1 * 2 + .5 * 1 + .1 * 2 = .9 and .9 * 1 + .5 * 2 + .1 * 3 = 2.2, over three levels
+    assert list(metrics.pinball(actual, quantiles, (0.1, 0.5, 0.9))) == pytest.approx(
+        [0.9 / 3, 2.2 / 3]
+    )
+    assert list(metrics.covered(actual, quantiles[:, 0], quantiles[:, 2])) == [1.0, 0.0]
+
+
+def test_the_baseline_is_judged_by_the_last_week_before_an_origin() -> None:
+    rows = series()
+    window = WEEKS.windows(data(rows), WEEKS.cut(data(rows)))["valid"]
+    found = WEEKS.judge(window, WEEKS.baseline)[0]
+    y = rows.loc[rows["series_id"] == "MEAT", "y"].to_numpy()
+    by_hand = np.mean(
+        [np.abs(y[o : o + 4] - y[o - 1]).mean() / np.abs(np.diff(y[:o])).mean() for o in (36, 40)]
+    )
+    assert found.task == "week"
+    assert found.per_subject["mase"]["MEAT"] == pytest.approx(by_hand)
+
+
+def test_the_next_weeks_are_forecast_from_tables(state: Path) -> None:
+    rows = series()
+    weekly = pa.table(
+        {
+            "series_id": pa.array(rows["series_id"].astype(str)),
+            "week_start_date": pa.array(rows["ds"].dt.date),
+            "sales_usd": rows["y"],
+            "holiday_days": pa.array(rows["holiday_days"].astype("int32")),
+            # the last week is still running
+            "is_complete": rows["ds"] < MONDAYS[-1],
+        }
+    )
+    days = pd.date_range("2017-01-02", "2018-03-01")
+    calendar = pa.table(
+        {
+            "calendar_date": pa.array(days.date),
+            "week_start_date": pa.array((days - pd.to_timedelta(days.dayofweek, unit="D")).date),
+            "is_holiday": [False] * len(days),
+        }
+    )
+    write_deltalake(location("features.sales_weekly"), weekly)
+    write_deltalake(location("silver.calendar"), calendar)
+    of = family("forecasts")
+    read = of.data(None)
+    assert read.newest == dt.date(2017, 12, 17)
+    model = of.fit(read, of.baseline, read.newest)
+    found = of.predict(model, read, read.newest, None)
+    assert list(found) == ["series_id", "ds", "horizon", "p10", "p50", "p90", "grain"]
+    assert list(found.loc[found["series_id"] == "DELI", "horizon"]) == [1, 2, 3, 4]
+    assert found["ds"].min() == dt.date(2017, 12, 18)
+    assert set(found["grain"]) == {"week"}
+
+
+def test_a_table_without_a_complete_week_is_named(state: Path) -> None:
+    empty = pa.table(
+        {
+            "series_id": pa.array([], pa.string()),
+            "week_start_date": pa.array([], pa.date32()),
+            "sales_usd": pa.array([], pa.float64()),
+            "holiday_days": pa.array([], pa.int32()),
+            "is_complete": pa.array([], pa.bool_()),
+        }
+    )
+    calendar = pa.table({"week_start_date": pa.array([], pa.date32()), "is_holiday": [True][:0]})
+    write_deltalake(location("features.sales_weekly"), empty)
+    write_deltalake(
+        location("silver.calendar"), calendar.set_column(1, "is_holiday", pa.array([], pa.bool_()))
+    )
+    with pytest.raises(ValueError, match=r"features\.sales_weekly version 0 has no complete week"):
+        family("forecasts").data(None)
