@@ -1,0 +1,198 @@
+"""A plan is sent exactly, at most once, whatever happens on the way. Real server, real kills."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from jobs import lake
+from jobs.crm.adapter import CrmError
+from jobs.crm.jsonrpc import Session
+from jobs.crm.tryton import Tryton
+from jobs.delivery import ledger as ledgers
+from jobs.delivery.apply import apply
+from jobs.delivery.ledger import DeliveryError, Ledger
+from jobs.delivery.plan import plan
+from jobs.delivery.verify import verify
+from jobs.settings import ROOT
+from jobs.table import Log, table
+from tests.delivery import outbox
+from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
+
+pytestmark = pytest.mark.services
+
+SMALL_BATCHES = """
+import jobs.crm.tryton as tryton
+from jobs.delivery import apply
+tryton.BATCH_RECORDS = 3
+apply.WINDOW_BATCHES = 2
+apply.apply("tryton")
+"""
+
+
+@pytest.fixture
+def waiting(crm: Crm) -> ledgers.Plan:
+    """A plan for all customers."""
+    outbox.write([outbox.row(account) for account in ACCOUNTS])
+    return plan("tryton", crm=crm.adapter)
+
+
+def events(name: str) -> list[tuple[str, str]]:
+    rows = lake.read("ops.crm_deliveries", sql="select * from t order by sequence").to_pylist()
+    return [(row["account_id"], row["event"]) for row in rows if row["event"] == name]
+
+
+def killed_apply(crm: Crm, kill_at_write: int) -> Proxy:
+    """Run apply in a process of its own; kill -9 when its n-th write has reached the CRM."""
+    process: list[subprocess.Popen[bytes]] = []
+
+    def on_write(n: int) -> bool:
+        if n == kill_at_write:
+            process[0].kill()
+        return n == kill_at_write
+
+    with Proxy(crm.settings.crm_url, on_write) as proxy:
+        environment = {**os.environ, "SALES_PORT_BASE": str(proxy.port - 2)}
+        process.append(
+            subprocess.Popen([sys.executable, "-c", SMALL_BATCHES], env=environment, cwd=ROOT)
+        )
+        assert process[0].wait(timeout=60) == -9
+    return proxy
+
+
+def test_a_plan_is_sent_verified_and_a_second_apply_sends_nothing(
+    crm: Crm, waiting: ledgers.Plan
+) -> None:
+    assert apply("tryton", crm=crm.adapter).sent == len(ACCOUNTS)
+    before = crm.revisions()
+    again = apply("tryton", waiting.plan_id, crm.adapter)
+    assert (again.sent, again.outcomes) == (0, {"written": len(ACCOUNTS)})
+    assert crm.revisions() == before
+    seen = verify("tryton", crm=crm.adapter)
+    assert (seen.plan.state, seen.records, seen.differing) == ("verified", len(ACCOUNTS), ())
+
+
+def test_verify_names_what_is_not_as_delivered(crm: Crm, waiting: ledgers.Plan) -> None:
+    with pytest.raises(DeliveryError, match="is waiting, not applied"):
+        verify("tryton", crm=crm.adapter)
+    apply("tryton", crm=crm.adapter)
+    crm.edit("105", score_grade="E")
+    seen = verify("tryton", crm=crm.adapter)
+    assert (seen.plan.state, seen.differing) == ("differs", (("105", "score_grade"),))
+
+
+def test_an_altered_plan_is_refused(crm: Crm, waiting: ledgers.Plan) -> None:
+    name = "ops.crm_plan_items"
+    rows = lake.read(name).to_pylist()
+    changed = [row | {"new_value": "A"} if row["field"] == "score_grade" else row for row in rows]
+    log = table(name)
+    assert isinstance(log, Log)
+    lake.replace(log, changed, "connection = 'tryton'")
+    with pytest.raises(DeliveryError, match="altered"):
+        apply("tryton", crm=crm.adapter)
+    assert crm.shows("101", "score_grade") is None
+
+
+def test_a_plan_for_another_crm_is_refused(crm: Crm, waiting: ledgers.Plan) -> None:
+    described = crm.adapter.describe()
+
+    class Another(Tryton):
+        def describe(self):  # type: ignore[no-untyped-def]
+            return type(described)(**{**vars(described), "instance": "set up anew"})
+
+    other = Another(crm.adapter._session, REQUEST_SECONDS)
+    with pytest.raises(DeliveryError, match="this one is set up"):
+        apply("tryton", crm=other)
+
+
+def test_there_is_one_writer_of_a_connection(
+    crm: Crm, waiting: ledgers.Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledgers, "LOCK_SECONDS", 0.1)
+    with (
+        FileLock(crm.settings.locks / "crm-tryton.lock"),
+        pytest.raises(DeliveryError, match="another delivery to tryton"),
+    ):
+        apply("tryton", crm=crm.adapter)
+
+
+def test_a_record_that_moved_since_the_plan_is_left_alone(crm: Crm, waiting: ledgers.Plan) -> None:
+    crm.edit("103", score_spend_band="theirs")
+    crm.edit("104", age_band="55-64")
+    done = apply("tryton", crm=crm.adapter)
+    assert done.outcomes == {"written": len(ACCOUNTS) - 1, "conflict": 1}
+    assert crm.shows("103", "score_spend_band") == "theirs"
+    assert crm.shows("104", "score_grade") == "B", "another field of the record is no conflict"
+
+
+def test_a_lost_answer_is_settled_by_a_read_and_nothing_is_sent_twice(
+    crm: Crm, waiting: ledgers.Plan
+) -> None:
+    with Proxy(crm.settings.crm_url, on_write=lambda n: n == 1) as proxy:
+        secret = crm.settings.secret("crm_pipeline")
+        behind = Tryton(Session(proxy.url, "pipeline", secret), REQUEST_SECONDS)
+        done = apply("tryton", crm=behind)
+    assert proxy.writes == 1
+    assert done.outcomes == {"written": len(ACCOUNTS)}
+
+
+@pytest.mark.parametrize("kill_at_write", [1, 2, 3])
+def test_a_killed_apply_run_again_leaves_the_crm_as_one_run(
+    crm: Crm, waiting: ledgers.Plan, kill_at_write: int
+) -> None:
+    killed_apply(crm, kill_at_write)
+    reached = {a for a in ACCOUNTS if crm.shows(a, "score_grade") == "B"}
+    assert len(reached) == 3 * kill_at_write
+    before = crm.revisions()
+    done = apply("tryton", crm=crm.adapter)
+    assert done.outcomes == {"written": len(ACCOUNTS)}
+    assert done.sent == len(ACCOUNTS) - len(reached)
+    after = crm.revisions()
+    assert {a for a in ACCOUNTS if before[a] == after[a]} == reached, "no second write"
+    assert {crm.shows(a, "score_grade") for a in ACCOUNTS} == {"B"}
+    assert len(events("written")) == len(ACCOUNTS)
+    assert verify("tryton", crm=crm.adapter).differing == ()
+
+
+def test_a_plan_after_a_killed_apply_knows_what_reached_the_crm(
+    crm: Crm, waiting: ledgers.Plan
+) -> None:
+    killed_apply(crm, kill_at_write=1)
+    outbox.write([outbox.row(account, grade="A") for account in ACCOUNTS])
+    made = plan("tryton", crm=crm.adapter)
+    assert made.blocked == 0, "what the killed run wrote is ours, not a person's edit"
+    apply("tryton", crm=crm.adapter)
+    assert {crm.shows(account, "score_grade") for account in ACCOUNTS} == {"A"}
+
+
+def test_a_crm_that_cannot_be_reached_leaves_the_plan_to_be_taken_up(
+    crm: Crm, waiting: ledgers.Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session._sent.retry, "stop", lambda state: True)  # type: ignore[attr-defined]
+    away = Tryton(Session("http://127.0.0.1:9", "pipeline", "x"), REQUEST_SECONDS)
+    with pytest.raises(CrmError, match="cannot be reached"):
+        apply("tryton", crm=away)
+    assert apply("tryton", crm=crm.adapter).sent == len(ACCOUNTS)
+
+
+def test_the_commands_tell_what_they_did(crm: Crm, tmp_path: Path) -> None:
+    outbox.write([outbox.row("101"), outbox.row("no such")])
+    told = ""
+    for command in ("plan", "apply", "apply", "verify", "status"):
+        ran = subprocess.run(
+            [sys.executable, "-m", "jobs.delivery", command],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=os.environ.copy(),
+        )
+        assert ran.returncode == 0, ran.stderr
+        told += ran.stdout
+    assert "1 not_in_crm" in told
+    assert "applied: 1 customers written now" in told
+    assert "applied: 0 customers written now" in told
+    assert "12 of 12 fields as delivered" in told
+    assert Ledger("tryton").plans()[-1].state == "verified"
