@@ -138,6 +138,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         SettingsError: with all faults in one message.
     """
     faults = []
+    # set to nothing is not set: a folder "" would be whatever folder one stands in
+    environment = {name: value for name, value in environment.items() if value}
 
     def number(name: str, default: int, low: int, high: int) -> int:
         text = environment.get(name, str(default))
