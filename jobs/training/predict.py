@@ -53,7 +53,7 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
         )
         file = Path(folder) / f"{of.entity}.parquet"
         _write(answers, file)
-        manifest = _land(of, as_of, file, f"{name}@{version.version}", list(answers))
+        manifest = _land(of, as_of, file, f"{name}@{version.version}", list(map(str, answers)))
     logger.info("%s: %d rows landed as %s", of.entity, len(answers), manifest.batch_id)
     return manifest
 

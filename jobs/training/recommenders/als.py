@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -33,11 +33,11 @@ class Params:
 class Als:
     """Letters: accounts A, products P, factors F."""
 
-    name = "als"
-    Params = Params
+    name: ClassVar[str] = "als"
+    Params: ClassVar[type] = Params
     device = "cpu"
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Any) -> None:
         self.params = params
 
     def fit(
@@ -102,7 +102,7 @@ class Als:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        model = cls(Params(**json.loads((folder / "params.json").read_text())))
+        model = cls(cls.Params(**json.loads((folder / "params.json").read_text())))
         model.purchases = Purchases.load(folder)
         with np.load(folder / "factors.npz", allow_pickle=False) as kept:
             model.of_accounts, model.of_products = kept["accounts"], kept["products"]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,11 @@ class Params:
 
 
 class Popular:
-    name = "popular"
-    Params = Params
+    name: ClassVar[str] = "popular"
+    Params: ClassVar[type] = Params
     device = "cpu"
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Any) -> None:
         self.params = params
 
     def fit(
@@ -65,7 +65,7 @@ class Popular:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        model = cls(Params(**json.loads((folder / "params.json").read_text())))
+        model = cls(cls.Params(**json.loads((folder / "params.json").read_text())))
         model.purchases = Purchases.load(folder)
         model.orders = np.load(folder / "orders.npy", allow_pickle=False)
         return model

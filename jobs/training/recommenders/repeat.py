@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,11 @@ class Params:
 
 
 class Repeat:
-    name = "repeat"
-    Params = Params
+    name: ClassVar[str] = "repeat"
+    Params: ClassVar[type] = Params
     device = "cpu"
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Any) -> None:
         self.params = params
 
     def fit(
@@ -61,6 +61,6 @@ class Repeat:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        model = cls(Params(**json.loads((folder / "params.json").read_text())))
+        model = cls(cls.Params(**json.loads((folder / "params.json").read_text())))
         model.purchases = Purchases.load(folder)
         return model

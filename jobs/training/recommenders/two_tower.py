@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -30,51 +30,74 @@ class Params:
     size: int = 64  # of every vector, 8..512
     half_life_weeks: float = 16.0  # weeks after which an order in the history counts half, above 0
     ahead_weeks: int = 4  # weeks after an origin whose purchases are learnt, 1 or more
-    origins: int = 6  # origins, ahead_weeks apart, counted back from the end, 1 or more
-    dropout: float = 0.5  # share of a history that is hidden in a step, 0..0.9
+    origins: int = 3  # origins, ahead_weeks apart, counted back from the end, 1 or more
+    dropout: float = 0.3  # share of a history that is hidden in a step, 0..0.9
     epochs: int = 10  # passes over accounts x origins, 1 or more
-    batch: int = 256  # accounts in a step, 1 or more
-    learning_rate: float = 0.003  # of Adam, above 0
+    batch: int = 512  # accounts in a step, 1 or more
+    learning_rate: float = 0.01  # of Adam, above 0
     weight_decay: float = 1e-5  # of Adam, 0 or more
     seed: int = 0  # of first weights, order and dropout
 
 
+@dataclass(frozen=True)
+class Baskets:
+    """Weights of products per account, only those above 0. N of them for B accounts."""
+
+    rows: Tensor  # (N,) place of the account, rising
+    products: Tensor  # (N,) place of the product
+    weights: Tensor  # (N,)
+    starts: Tensor  # (B,) where each account begins
+
+    @classmethod
+    def of(cls, matrix: csr_matrix, device: str) -> Self:
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        parts = (rows, matrix.indices, matrix.data, matrix.indptr[:-1])
+        kinds = (np.int64, np.int64, np.float32, np.int64)
+        return cls(
+            *(
+                torch.from_numpy(part.astype(kind)).to(device)
+                for part, kind in zip(parts, kinds, strict=True)
+            )
+        )
+
+
 class Towers(nn.Module):
-    """Letters: B accounts of a batch, P products, F features of a product, D size."""
+    """Letters: B accounts of a batch, N their products, P products, F features, D size."""
 
-    def __init__(self, features: Tensor, sizes: Sequence[int], params: Params) -> None:
+    def __init__(self, codes: Tensor, names: int, popularity: Tensor, params: Params) -> None:
         super().__init__()
-        products = features.shape[0]
-        self.register_buffer("features", features)  # (P, F)
-        self.read = nn.Embedding(products, params.size)
-        self.offer = nn.Embedding(products, params.size)
-        self.kinds = nn.ModuleList(nn.Embedding(n, params.size) for n in sizes)
+        self.register_buffer("codes", codes)  # (P, F): a product's own code and its features'
+        self.vectors = nn.EmbeddingBag(names, params.size, mode="sum")
         self.account = nn.Linear(params.size, params.size)
-        self.bias = nn.Parameter(torch.zeros(products))
-        self.memory = nn.Parameter(torch.ones(1))  # how much own history adds
+        self.bias = nn.Parameter(torch.log1p(popularity))  # (P,)
+        self.memory = nn.Parameter(torch.tensor(2.0))  # what own history adds to a product
         self.dropout = params.dropout
-        for table in (self.read, self.offer, *self.kinds):
-            nn.init.normal_(table.weight, std=0.05)
+        nn.init.normal_(self.vectors.weight, std=0.1)
 
-    def of_products(self, table: nn.Embedding) -> Tensor:
-        features: Tensor = self.features
-        shared = [kind(features[:, f]) for f, kind in enumerate(self.kinds)]  # each (P, D)
-        return torch.stack([table.weight, *shared]).sum(0)  # (P, D)
-
-    def forward(self, history: Tensor) -> Tensor:
-        """History: (B, P), log(1 + weighted orders). Logits: (B, P)."""
-        seen = functional.normalize(functional.dropout(history, self.dropout, self.training))
-        account = seen @ self.of_products(self.read)  # (B, P) x (P, D) → (B, D)
-        account = account + torch.tanh(self.account(account))
-        logits = account @ self.of_products(self.offer).T  # (B, D) x (D, P) → (B, P)
-        return logits + self.bias + self.memory * seen * seen.shape[1] ** 0.5
+    def forward(self, history: Baskets) -> Tensor:
+        """Logits (B, P) of what is bought next, given log(1 + weighted orders)."""
+        products = self.vectors(self.codes)  # (P, F) → (P, D)
+        weights = functional.dropout(history.weights, self.dropout, self.training)  # (N,)
+        total = torch.zeros_like(history.starts, dtype=weights.dtype)
+        total = total.index_add(0, history.rows, weights**2).clamp_min(1e-6).rsqrt()  # (B,)
+        seen = functional.embedding_bag(
+            history.products,
+            products,
+            history.starts,
+            per_sample_weights=weights * total[history.rows],
+            mode="sum",
+        )  # (N,), (P, D) → (B, D)
+        account = seen + torch.tanh(self.account(seen))
+        logits = torch.addmm(self.bias, account, products.T)  # (B, D) x (D, P) → (B, P)
+        own = (history.rows, history.products)
+        return logits.index_put(own, self.memory * weights, accumulate=True)
 
 
 class TwoTower:
-    name = "two_tower"
-    Params = Params
+    name: ClassVar[str] = "two_tower"
+    Params: ClassVar[type] = Params
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Any) -> None:
         self.params = params
         asked = settings().device
         has_cuda = torch.cuda.is_available()
@@ -90,8 +113,9 @@ class TwoTower:
     ) -> Self:
         torch.manual_seed(self.params.seed)
         self.purchases = Purchases.of(interactions, as_of, self.params.half_life_weeks)
-        features, self.sizes = _features(products, self.purchases.products)
-        self.towers = Towers(features, self.sizes, self.params).to(self.device)
+        codes, names = _codes(products, self.purchases.products)
+        popularity = torch.from_numpy(self.purchases.popularity.astype(np.float32))
+        self.towers = Towers(codes, names, popularity, self.params).to(self.device)
         history, future = self._examples(interactions, as_of)
         self.curves = {"loss": self._learn(history, future)}
         return self
@@ -134,18 +158,17 @@ class TwoTower:
             total = 0.0
             order = chance.permutation(history.shape[0])
             for rows in np.array_split(order, max(1, len(order) // p.batch)):
-                truth = functional.normalize(self._dense(future[rows]), p=1.0)  # (B, P)
-                logits = self.towers(self._dense(history[rows]))  # (B, P)
-                loss = -(truth * logits.log_softmax(1)).sum(1).mean()
+                truth = Baskets.of(future[rows], self.device)
+                logits = self.towers(Baskets.of(history[rows], self.device))  # (B, P)
+                likely = logits[truth.rows, truth.products]  # (N,)
+                share = 1 / truth.rows.bincount()  # (B,)
+                loss = (logits.logsumexp(1).sum() - (likely * share[truth.rows]).sum()) / len(rows)
                 adam.zero_grad()
                 loss.backward()
                 adam.step()
                 total += loss.item() * len(rows)
             losses.append(total / len(order))
         return losses
-
-    def _dense(self, rows: csr_matrix) -> Tensor:
-        return torch.from_numpy(rows.toarray().astype(np.float32)).to(self.device)
 
     def observe(self, interactions: pd.DataFrame, as_of: dt.date) -> Self:
         self.purchases = Purchases.of(
@@ -165,7 +188,9 @@ class TwoTower:
 
         def score(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             with torch.no_grad():
-                logits = self.towers(self._dense(_logged(self.purchases.orders[places])))
+                logits = self.towers(
+                    Baskets.of(_logged(self.purchases.orders[places]), self.device)
+                )
             scores = logits.cpu().numpy().astype(np.float64)
             return scores, np.ones(scores.shape, bool)
 
@@ -174,33 +199,31 @@ class TwoTower:
         )
 
     def save(self, folder: Path) -> None:
-        about = {"params": asdict(self.params), "sizes": list(self.sizes)}
-        (folder / "model.json").write_text(json.dumps(about))
+        (folder / "params.json").write_text(json.dumps(asdict(self.params)))
         self.purchases.save(folder)
         torch.save(self.towers.state_dict(), folder / "weights.pt")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        about = json.loads((folder / "model.json").read_text())
-        model = cls(Params(**about["params"]))
+        model = cls(cls.Params(**json.loads((folder / "params.json").read_text())))
         model.purchases = Purchases.load(folder)
         weights = torch.load(folder / "weights.pt", map_location=model.device, weights_only=True)
-        model.sizes = about["sizes"]
-        model.towers = Towers(weights["features"], model.sizes, model.params).to(model.device)
+        names, popularity = len(weights["vectors.weight"]), torch.zeros_like(weights["bias"])
+        model.towers = Towers(weights["codes"], names, popularity, model.params).to(model.device)
         model.towers.load_state_dict(weights)
         return model
 
 
-def _features(products: pd.DataFrame, ids: np.ndarray) -> tuple[Tensor, list[int]]:
-    """Codes (P, F) of what is known of each product, and how many codes each feature has."""
+def _codes(products: pd.DataFrame, ids: np.ndarray) -> tuple[Tensor, int]:
+    """Codes (P, F) of each product and its features, all different, and how many there are."""
     about = products.drop_duplicates("product_id").set_index("product_id").reindex(ids)
-    codes, sizes = [], []
+    codes, names = [np.arange(len(ids))], len(ids)
     for feature in FEATURES:
-        found = about[feature] if feature in about else pd.Series("", index=ids)
-        numbers, names = pd.factorize(found.astype(str).fillna(""), sort=True)
-        codes.append(numbers)
-        sizes.append(max(len(names), 1))
-    return torch.from_numpy(np.stack(codes, axis=1)), sizes
+        found = about[feature].astype(object).where(about[feature].notna(), "")
+        numbers, distinct = pd.factorize(found.astype(str), sort=True)
+        codes.append(numbers + names)
+        names += len(distinct)
+    return torch.from_numpy(np.stack(codes, axis=1)), names
 
 
 def _logged(orders: csr_matrix) -> csr_matrix:

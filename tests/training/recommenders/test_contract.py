@@ -54,7 +54,13 @@ def noise(seed: int) -> pd.DataFrame:
 def products() -> pd.DataFrame:
     ids = [f"{block}{n}" for block in "ab" for n in range(10)]
     return pd.DataFrame(
-        {"product_id": ids, "product_type": "thing", "department": "GROCERY", "brand": None}
+        {
+            "product_id": ids,
+            "product_type": "thing",
+            "department": "GROCERY",
+            "brand": None,
+            "manufacturer_id": "1",
+        }
     )
 
 
