@@ -41,6 +41,9 @@ logger.metastore.name = org.apache.hadoop.hive.metastore.RetryingHMSHandler
 logger.metastore.level = off
 logger.rpc.name = org.apache.spark.sql.connect.utils.ErrorUtils
 logger.rpc.level = off
+# Delta tables are not for Hive's own readers: known, said for every table
+logger.catalog.name = org.apache.spark.sql.hive.HiveExternalCatalog
+logger.catalog.level = error
 """
 
 
