@@ -41,7 +41,7 @@ class Rules:
     task: str
     metric: str
     better: Literal["higher", "lower"]
-    gate: Mapping[str, bool]
+    gate: Mapping[str, bool | Literal["mean"]]
 
 
 def rules(name: str) -> Rules:

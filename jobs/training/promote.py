@@ -50,8 +50,9 @@ def is_better(low: float, high: float, by: Rules) -> bool:
 def gate(row: Mapping[str, Any], by: Rules, champion: ModelVersion | None) -> tuple[bool, str]:
     """Whether a configuration may become champion, and every rule's numbers."""
     verdicts = []
-    if by.gate["beats_baseline"]:
-        verdicts.append(_compared(row, "difference", f"baseline {row['baseline']}", by))
+    if wanted := by.gate["beats_baseline"]:
+        naive = f"baseline {row['baseline']}"
+        verdicts.append(_compared(row, "difference", naive, by, on_mean=wanted == "mean"))
     if champion is None:
         verdicts.append((True, "there is no champion"))
     elif champion.tags["configuration"] == row["configuration"]:
@@ -65,10 +66,12 @@ def gate(row: Mapping[str, Any], by: Rules, champion: ModelVersion | None) -> tu
     return all(passed for passed, _ in verdicts), "; ".join(reason for _, reason in verdicts)
 
 
-def _compared(row: Mapping[str, Any], column: str, other: str, by: Rules) -> tuple[bool, str]:
+def _compared(
+    row: Mapping[str, Any], column: str, other: str, by: Rules, on_mean: bool = False
+) -> tuple[bool, str]:
     value, low, high = row[column], row[f"{column}_low"], row[f"{column}_high"]
-    passed = is_better(low, high, by)
-    verb = "beats" if passed else "does not beat"
+    passed = is_better(value, value, by) if on_mean else is_better(low, high, by)
+    verb = ("beats" if passed else "does not beat") + (" on the mean" if on_mean else "")
     return passed, f"{verb} {other}: {by.metric} {value:+.4f} ({low:+.4f} .. {high:+.4f})"
 
 
