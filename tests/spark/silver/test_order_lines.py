@@ -1,7 +1,17 @@
+import csv
 import datetime as dt
+import gzip
+import json
 from decimal import Decimal
 
+import pyarrow.compute as pc
 import pytest
+
+from infra.demo import drops
+from jobs import lake as tables
+from jobs.sources import erp, till
+from jobs.spark.build import build
+from jobs.table import table
 
 UTC = dt.UTC
 MORNING_AFTER = dt.datetime(2017, 3, 6, 11, tzinfo=UTC)  # 06:00 in New York on the 6th
@@ -116,3 +126,58 @@ def test_a_line_that_came_with_a_later_drop_is_known_by_that_days_closing(silver
 
 def test_no_lines_make_no_rows(silver):
     assert silver() == {}
+
+
+WEEK = [dt.date(2017, 1, 2) + dt.timedelta(days=n) for n in range(7)]
+
+
+def drop_of(day):
+    return drops.drop("till", "order_lines", day, "order_lines.csv.gz")
+
+
+def rewrite(day, change):
+    """Put `change(rows)` in the place of a drop's rows."""
+    with gzip.open(drop_of(day), "rt") as file:
+        rows = list(csv.DictReader(file))
+    with gzip.open(drop_of(day), "wt") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(change(rows))
+    return rows
+
+
+def negated(line):
+    return {**line, "sales_value": f"-{line['sales_value']}"}
+
+
+def raised(line):
+    return {**line, "sales_value": str(Decimal(line["sales_value"]) + 1)}
+
+
+def test_a_real_week_reconciles_line_by_line_and_cent_by_cent(lake, monkeypatch):
+    """Landed = kept + quarantined + duplicates + superseded, in rows and in USD."""
+    monkeypatch.setattr(drops, "WEEKS", 0)  # no promotions
+    drops.cut(WEEK[-1])
+    # a line comes twice, and another with a wrong sign
+    _, _, third, *_ = rewrite(WEEK[2], lambda r: [r[0], r[0], negated(r[1]), *r[2:]])
+    # a third is corrected by the drop of the next day
+    rewrite(WEEK[3], lambda rows: [*rows, raised(third)])
+    till.land(WEEK[0], WEEK[-1])
+    erp.land(drops.FIRST_DAY, drops.FIRST_DAY)
+    names = ("bronze.products", "silver.products", "bronze.order_lines", "silver.order_lines")
+    built = {name: build(table(name)) for name in names}
+    bronze, silver = built["bronze.order_lines"], built["silver.order_lines"]
+
+    source = drops.read("transactions")
+    source = source.filter(pc.equal(source["week"], 2))
+    assert bronze.rows_landed == source.num_rows + 2  # the copy and the correction
+    assert (bronze.rows_refused, silver.rows_duplicate, silver.rows_superseded) == (1, 1, 1)
+    assert bronze.rows_landed == silver.rows_made + 3
+
+    (refused,) = tables.read("ops.quarantine").to_pylist()
+    assert refused["rules"] == ["negative(sales_usd)"]
+    refused_usd = -Decimal(json.loads(refused["received"])["sales_usd"])
+    kept = tables.read("silver.order_lines", sql="select sales_usd, week_start_date from t")
+    assert set(kept["week_start_date"].to_pylist()) == {WEEK[0]}
+    source_usd = pc.sum(pc.round(source["sales_value"], 2).cast(drops.USD)).as_py()
+    assert pc.sum(kept["sales_usd"]).as_py() + refused_usd == source_usd + 1

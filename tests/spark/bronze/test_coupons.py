@@ -1,0 +1,12 @@
+GOOD = {"coupon_upc": "1", "product_id": "2", "campaign_id": "3"}
+
+
+def test_a_row_that_cannot_be_is_refused_with_its_reason(broken):
+    cases = [
+        ({}, []),
+        ({"coupon_upc": ""}, ["blank(coupon_upc)"]),
+        ({"product_id": " "}, ["blank(product_id)"]),
+        ({"campaign_id": "7 8"}, ["blank(campaign_id)"]),
+    ]
+    found = broken("bronze.coupons", *({**GOOD, **told} for told, _ in cases))
+    assert found == [reasons for _, reasons in cases]
