@@ -24,7 +24,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset as LoggedDataset
 from mlflow.entities import DatasetInput, Metric, Param
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT,
+)
 from mlflow.exceptions import MlflowException
 
 from jobs.settings import ROOT, settings
@@ -47,6 +50,7 @@ def client() -> MlflowClient:
         TrackingDown: it does not answer within 5 seconds; MLflow's own retries take minutes.
     """
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
     if not mlflow.tracking.is_tracking_uri_set():
         url = settings().mlflow_url
         try:
@@ -206,10 +210,10 @@ def run(
     if run_id:
         logger.info("continuing killed run %s", run_id)
         client().update_run(run_id, status="RUNNING")
+        Run(run_id, place).tags(labels)
     else:
-        run_id = client().create_run(place, run_name=name).info.run_id
+        run_id = client().create_run(place, run_name=name, tags=labels).info.run_id
     current = Run(run_id, place)
-    current.tags(labels)
     current.datasets(datasets)
     started = time.perf_counter()
     try:

@@ -70,7 +70,7 @@ class Towers(nn.Module):
         self.vectors = nn.EmbeddingBag(names, params.size, mode="sum")
         self.account = nn.Linear(params.size, params.size)
         self.bias = nn.Parameter(torch.log1p(popularity))  # (P,)
-        self.memory = nn.Parameter(torch.tensor(2.0))  # what own history adds to a product
+        self.memory = nn.Parameter(torch.tensor(0.3))  # a tenth of what own history adds
         self.dropout = params.dropout
         nn.init.normal_(self.vectors.weight, std=0.1)
 
@@ -90,7 +90,7 @@ class Towers(nn.Module):
         account = seen + torch.tanh(self.account(seen))
         logits = torch.addmm(self.bias, account, products.T)  # (B, D) x (D, P) → (B, P)
         own = (history.rows, history.products)
-        return logits.index_put(own, self.memory * weights, accumulate=True)
+        return logits.index_put(own, 10 * self.memory * weights, accumulate=True)
 
 
 class TwoTower:
