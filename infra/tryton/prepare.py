@@ -39,7 +39,7 @@ def program(settings: Settings, name: str) -> Path:
 
 def web(settings: Settings) -> Path:
     """Folder of the web client, which `infra.tryton.web` fills."""
-    return settings.cache / "tryton-web"
+    return settings.cache / "tryton-web" / "node_modules" / "tryton-sao"
 
 
 def environment(folder: Path) -> dict[str, str]:
