@@ -99,6 +99,13 @@ def is_for_delivery(params: Mapping[str, Any], run_type: str) -> bool:
     return run_type != "backfill" and params.get("start") is None
 
 
+def is_only_backfill(triggering_asset_events: Any) -> bool:
+    """Whether a delivery runs for nothing but outboxes that were not meant for the CRM."""
+    written = triggering_asset_events or {}
+    events = [event for listed in written.values() for event in listed]
+    return bool(events) and not any(event.extra.get("deliver") for event in events)
+
+
 @contextlib.contextmanager
 def no_retry_after(*kinds: type[Exception]) -> Iterator[None]:
     """Fail at once where another attempt would only meet the same data again.
@@ -179,19 +186,40 @@ def promote(family: str) -> str:
 
 
 @task
-def deliver(step: str, *, triggering_asset_events: Any = None) -> Any:
-    """One step of a delivery; a plan is not made only because a backfill wrote the outbox."""
-    events = triggering_asset_events[asset("scores.crm_outbox")] if triggering_asset_events else []
-    if events and not any(event.extra.get("deliver") for event in events):
+def deliver(step: str, *, triggering_asset_events: Any = None) -> dict[str, Any]:
+    """One step of a delivery to the CRM; each finds the newest plan in the ledger."""
+    if step == "plan" and is_only_backfill(triggering_asset_events):
         raise AirflowSkipException("the outbox was written by a backfill that was not to deliver")
-    return getattr(importlib.import_module(f"jobs.delivery.{step}"), step)("tryton")
+    done = getattr(importlib.import_module(f"jobs.delivery.{step}"), step)("tryton")
+    if step == "verify" and done.differing:
+        raise AirflowFailException(
+            f"{len(done.differing)} of {done.fields} fields are not as delivered; "
+            "see `python -m jobs.delivery verify`, and the next plan for whose they are"
+        )
+    plan = done if step == "plan" else done.plan
+    return {"plan": plan.plan_id, "state": plan.state, "records": plan.records, "note": plan.note}
 
 
 @task
 def keep_up(layer: str, *, ti: Any = None) -> dict[str, Any]:
-    """One upkeep of every table of a layer."""
-    upkeep = getattr(importlib.import_module("jobs.spark.upkeep"), ti.task_id.partition(".")[0])
-    return {name: upkeep(name) for name in names([layer])}
+    """One upkeep of every table of a layer; those being built just then are left for a retry."""
+    from jobs import lake
+    from jobs.spark import store, upkeep
+
+    verb = ti.task_id.partition(".")[0]
+    found, busy = {}, []
+    for name in filter(lake.exists, names([layer])):
+        try:
+            found[name] = getattr(upkeep, verb)(name)
+        except store.Busy:
+            busy.append(name)
+    if broken := [name for name, health in found.items() if health and health.missing]:
+        raise AirflowFailException(
+            f"files are missing from {', '.join(broken)}; see `python -m jobs.spark.upkeep check`"
+        )
+    if busy:
+        raise store.Busy(f"{verb}: {', '.join(busy)} being built; the others are done")
+    return {name: vars(health) if health else "done" for name, health in found.items()}
 
 
 VERBS: dict[str, Callable[..., Any]] = {

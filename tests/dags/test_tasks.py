@@ -1,10 +1,11 @@
 import datetime as dt
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.tasks import DEFAULTS, business_dates, is_for_delivery, no_retry_after
+from dags.tasks import DEFAULTS, business_dates, is_for_delivery, is_only_backfill, no_retry_after
 from jobs.settings import SettingsError
 
 MORNING = dt.datetime(2026, 3, 2, 11, tzinfo=dt.UTC)
@@ -72,3 +73,18 @@ def test_a_refusal_fails_at_once_and_says_why() -> None:
 def test_another_error_passes_as_it_is() -> None:
     with pytest.raises(ConnectionError), no_retry_after(ValueError):
         raise ConnectionError("gone")
+
+
+def outbox(*deliver: bool) -> dict[str, list[SimpleNamespace]]:
+    """What a delivery is told of the versions it runs for."""
+    return {"scores.crm_outbox": [SimpleNamespace(extra={"deliver": told}) for told in deliver]}
+
+
+def test_a_delivery_passes_over_what_only_backfills_wrote() -> None:
+    assert is_only_backfill(outbox(False, False)) is True
+    assert is_only_backfill(outbox(False, True)) is False
+
+
+def test_a_delivery_by_the_clock_or_by_hand_goes_on() -> None:
+    assert is_only_backfill(None) is False
+    assert is_only_backfill({}) is False

@@ -1,0 +1,75 @@
+"""Runs of real DAGs in this process: the units named are real, the others only marked as done."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.asset import AssetEvent
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("database")]
+
+DAY = "2017-03-05"
+HEAD = "household_id,coupon_upc,campaign_id,redemption_date\n"
+
+
+def drop(state: Path, rows: str) -> None:
+    """The till's redemptions of the day."""
+    folder = state / "drops/till/redemptions" / DAY
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "redemptions.csv").write_text(HEAD + rows)
+
+
+def run(bag: DagBag, *real: str) -> Any:
+    others = "|".join(name.replace(".", r"\.") + "$" for name in real)
+    return bag.dags["sales_daily"].test(
+        logical_date=dt.datetime.now(dt.UTC),
+        run_conf={"start": DAY, "end": DAY},
+        mark_success_pattern=f"(?!{others}).*",
+    )
+
+
+def events(name: str) -> list[dict[str, Any]]:
+    with create_session() as session:
+        sent = session.scalars(select(AssetEvent).order_by(AssetEvent.id)).all()
+        return [event.extra for event in sent if event.asset.name == name]
+
+
+def test_an_event_is_sent_for_a_written_version_and_none_for_an_unchanged_one(
+    bag: DagBag, lake: Path
+) -> None:
+    drop(lake.parent, f"900,10000085207,8,{DAY}\n901,10000085207,8,{DAY}\n")
+    units = ("land.till", "bronze.redemptions")
+    assert run(bag, *units).state == "success"
+    (sent,) = events("bronze.redemptions")
+    assert sent["rows"] == 2
+    assert sent["slices"] == 1
+    assert sent["deliver"] is False  # a day given by hand
+    assert run(bag, *units).state == "success"
+    assert events("bronze.redemptions") == [sent]
+
+
+def test_a_refused_table_fails_at_once_and_stops_what_is_made_from_it(
+    bag: DagBag, lake: Path
+) -> None:
+    drop(lake.parent, f",10000085207,8,{DAY}\n" * 101)
+    done = run(bag, "land.till", "bronze.redemptions", "silver.redemptions")
+    states = {ti.task_id: ti.state for ti in done.get_task_instances()}
+    assert done.state == "failed"
+    assert states["bronze.redemptions"] == "failed"
+    assert states["silver.redemptions"] == "upstream_failed"
+    assert states["silver.order_lines"] == "success"
+
+
+def test_a_family_without_a_champion_is_skipped_and_the_day_goes_on(
+    bag: DagBag, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{state}/mlflow.db")
+    done = run(bag, "predict.recommenders")
+    states = {ti.task_id: ti.state for ti in done.get_task_instances()}
+    assert states["predict.recommenders"] == "skipped"
+    assert states["scores.crm_outbox"] == "success"
+    assert done.state == "success"
