@@ -69,9 +69,17 @@ def prepare(settings: Settings) -> None:
 def database(
     settings: Settings, template: Path, folder: Path, passwords: Mapping[str, str]
 ) -> None:
-    """Copy the template to `folder` and set its passwords; a database that is there stays."""
-    home = folder / f"{DATABASE}.sqlite"
+    """Copy the template to `folder` and set its passwords; one that is there is brought up to date.
+
+    Tryton must not be running on it when its module has changed.
+    """
+    home, made_from = folder / f"{DATABASE}.sqlite", folder / "made-from"
     if home.exists():
+        if not made_from.exists() or made_from.read_text() != template.stem:
+            admin = program(settings, "trytond-admin")
+            _run([admin, "-d", DATABASE, "-u", "sales_scores"], environment(folder))
+            made_from.write_text(template.stem)
+            log.info("CRM database %s brought up to date", home)
         return
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
@@ -82,6 +90,7 @@ def database(
             json.dumps(dict(passwords)),
         )
         _close(Path(new) / home.name)
+        made_from.write_text(template.stem)
         os.replace(Path(new) / home.name, home)
     log.info("CRM database %s created", home)
 

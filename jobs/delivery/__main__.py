@@ -70,7 +70,8 @@ def plan(
 def apply(plan: PlanId = None, connection: Connection = "tryton") -> None:
     """Send a plan, at most once; a run that was killed is taken up."""
     with told(), Progress(disable=not sys.stdout.isatty()) as progress:
-        task = progress.add_task(f"{connection}: customers", total=None)
+        records = Ledger(connection).plan(plan).records
+        task = progress.add_task(f"{connection}: customers", total=records)
         done = applying.apply(
             connection, plan, progress=lambda records: progress.advance(task, records)
         )

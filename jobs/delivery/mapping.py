@@ -119,12 +119,10 @@ def check(mapping: ConnectionMap, crm: Description, columns: Sequence[str]) -> N
     Raises:
         MappingError: with all faults.
     """
-    faults = [
-        f"key {mapping.key_field}: {crm.system} does not keep it unique; it does: "
-        f"{', '.join(crm.enforced_keys)}"
-        for _ in [0]
-        if mapping.key_field not in crm.enforced_keys
-    ]
+    faults = []
+    if mapping.key_field not in crm.enforced_keys:
+        unique = ", ".join(crm.enforced_keys)
+        faults.append(f"key {mapping.key_field}: {crm.system} keeps only {unique} unique")
     wanted = {mapping.key_column} | {c for f in mapping.fields for c in f.columns}
     for column in sorted(wanted - set(columns)):
         faults.append(f"column {column}: the outbox has none of this name")

@@ -1,6 +1,7 @@
 """The CRM is made ready once, and each copy is a CRM of its own."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,24 @@ def test_preparing_again_leaves_a_database_alone_and_a_new_one_is_another_crm(
     before = home.read_bytes()
     prepare.prepare(here)
     assert home.read_bytes() == before
-    assert [path.name for path in home.parent.iterdir()] == ["tryton.sqlite"]
+    assert sorted(path.name for path in home.parent.iterdir()) == ["made-from", "tryton.sqlite"]
     other = from_environment({**os.environ, "SALES_STATE": str(tmp_path / "b")})
     prepare.prepare(other)
     assert (tmp_path / "b" / "crm" / "tryton.sqlite").read_bytes() != before
     assert here.secret("crm_admin") != other.secret("crm_admin")
+
+
+def test_a_database_of_an_older_module_is_brought_up_to_date(tmp_path: Path) -> None:
+    here = from_environment({**os.environ, "SALES_STATE": str(tmp_path)})
+    prepare.prepare(here)
+    home = tmp_path / "crm" / "tryton.sqlite"
+    with sqlite3.connect(home) as connection:
+        connection.execute("alter table party_party drop column score_grade")
+    (home.parent / "made-from").write_text("an older one")
+    prepare.prepare(here)
+    with sqlite3.connect(home) as connection:
+        columns = [row[1] for row in connection.execute("pragma table_info(party_party)")]
+    assert "score_grade" in columns
 
 
 def test_it_listens_on_loopback_and_no_password_is_on_its_command_line(tmp_path: Path) -> None:
