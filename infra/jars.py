@@ -70,7 +70,7 @@ def _resolve(settings: Settings, folder: Path) -> None:
     log.info("fetching Delta's JARs (%s), about 20 s", PACKAGE)
     with tempfile.TemporaryDirectory(dir=settings.cache, prefix="ivy-") as ivy:
         # there is no such class: spark-submit resolves the packages first, then fails, as it should
-        command = [spark_home() / "bin/spark-submit", "--packages", PACKAGE]
+        command = [str(spark_home() / "bin/spark-submit"), "--packages", PACKAGE]
         command += ["--conf", f"spark.jars.ivy={ivy}", "--class", "none.Resolve", "spark-internal"]
         environment = {"JAVA_HOME": str(java_home(settings)), "SPARK_LOCAL_IP": "127.0.0.1"}
         done = subprocess.run(

@@ -104,7 +104,11 @@ def down() -> None:
     """End every service, after a crash too."""
     with console.status("stopping"):
         left = supervision.stop(settings())
-    told = f" (left behind by a crash: {', '.join(sorted(set(left)))})" if left else ""
+    told = (
+        f"; {len(left)} processes that had lost their parent or would not go were ended"
+        if left
+        else ""
+    )
     console.print(f"nothing of {settings().state} runs any more{told}")
 
 

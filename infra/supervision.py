@@ -43,7 +43,7 @@ def supervisor(settings: Settings) -> Any:
     transport = SupervisorTransport(serverurl=f"unix://{path}")
     server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
     try:
-        server.supervisor.getState()  # type: ignore[union-attr]
+        server.supervisor.getState()
     except (OSError, xmlrpc.client.Error):
         return None
     return server.supervisor
@@ -252,7 +252,7 @@ def _taken(port: int, name: str, ours: set[int]) -> str:
 def _listener(port: int) -> psutil.Process | None:
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-            if listens and connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+            if listens and connection.laddr.port == port and connection.pid:
                 return psutil.Process(connection.pid)
     return None

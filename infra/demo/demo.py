@@ -19,6 +19,7 @@ from rich.console import Console
 from infra import stack
 from infra.demo import report
 from infra.demo.runs import Run, RunFailed, follow, newest, trigger
+from infra.supervision import CannotStart
 from jobs.settings import ROOT, settings
 
 FIRST_DAY, HISTORY_END, NEXT_DAY = "2017-01-01", "2017-11-26", "2017-11-27"
@@ -55,7 +56,7 @@ def dag(name: str, run_id: str, **params: str | bool) -> None:
 
 
 def deliver() -> None:
-    """Follow the delivery that the day's outbox started; start one where there was none to start."""
+    """Follow the delivery that the day's outbox started; start one where none was."""
     since = progress_so_far()["day"]["began"]
     deadline = time.monotonic() + ASSET_SECONDS
     while time.monotonic() < deadline:
@@ -105,7 +106,7 @@ def main() -> None:
     except KeyboardInterrupt:
         console.print("interrupted: `make demo` goes on from here, `make down` stops the services")
         sys.exit(130)
-    except (StepFailed, RunFailed, stack.CannotStart) as error:
+    except (StepFailed, RunFailed, CannotStart) as error:
         sys.exit(f"error: {error}")
     report.show(page, console)
     path = settings().state / "demo/report.html"

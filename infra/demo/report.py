@@ -132,12 +132,13 @@ def customers(settings: Settings) -> Part:
     asked = lake.read(
         "scores.crm_outbox",
         sql=f"select account_id from t order by spend_12_weeks_usd desc limit {SAMPLES}",  # noqa: S608
-    )["account_id"].to_pylist()
+    )["account_id"]
+    keys = [str(key) for key in asked.to_pylist()]
     try:
-        records = connect().match(asked, fields)
+        records = connect().match(keys, fields)
     except CrmError as error:
         return Part("Customers in the CRM", ("CRM",), [(str(error),)])
-    shown = [record for key in asked for record in records.get(key, [])]
+    shown = [record for key in keys for record in records.get(key, [])]
     rows = [
         (name.removeprefix("score_"), *(record.values.get(name) or "" for record in shown))
         for name in fields

@@ -62,7 +62,7 @@ def trigger(settings: Settings, run: Run, params: dict[str, Any]) -> None:
 
 def newest(settings: Settings, dag_id: str, since: str) -> Run | None:
     """The newest run of a DAG that was queued after a moment (ISO 8601)."""
-    asked = {"order_by": "-run_after", "limit": 1, "run_after_gte": since}
+    asked: dict[str, str | int] = {"order_by": "-run_after", "limit": 1, "run_after_gte": since}
     with airflow_home.client(settings) as api:
         runs = api.get(f"/dags/{dag_id}/dagRuns", params=asked).json()["dag_runs"]
     return Run(dag_id, runs[0]["dag_run_id"]) if runs else None
