@@ -1,4 +1,4 @@
-"""ops.builds: one row per build of a table, also of one that changed nothing or was refused."""
+"""ops.builds: one row per build of a table, also of one that wrote nothing."""
 
 from jobs.table import Log
 
@@ -7,7 +7,7 @@ SCHEMA = """
     run_id          string    not null comment 'one build; also in the commit it wrote',
     kind            string    not null comment 'changed, everything, named or nothing',
     why             string    not null comment 'what made the build necessary, in words',
-    outcome         string    not null comment 'written, unchanged or refused',
+    outcome         string    not null comment 'written, unchanged, refused or failed',
     slices          bigint             comment 'slices or units that were built',
     slices_written  bigint             comment 'slices or rows that differed and were written',
     rows_landed     bigint             comment 'bronze: rows in the files; above: rows that went in',
@@ -20,7 +20,7 @@ SCHEMA = """
     watermark       string             comment 'JSON: code and input versions that hold after this build; null: not moved',
     table_id        string             comment 'id of the Delta table',
     table_version   bigint             comment 'version that holds after this build',
-    error           string             comment 'refused: the rules that failed',
+    error           string             comment 'why it was refused or failed',
     started_at      timestamp not null comment 'UTC',
     finished_at     timestamp not null comment 'UTC'
 """

@@ -133,6 +133,9 @@ def build(
         except Refused as refusal:
             record.outcome, record.error = "refused", str(refusal)
             raise
+        except Exception as error:
+            record.outcome, record.error = "failed", str(error)[:500]
+            raise
         finally:
             record.seconds = round(time.monotonic() - clock, 3)
             _note(which, record)
@@ -352,7 +355,7 @@ def _note(which: Built, record: Record) -> None:
     if lake.exists(which.name):
         at = store.pin(which.name)
         record.table_id, record.table_version = at.table_id, at.version
-    if record.outcome == "refused":
+    if record.outcome in ("refused", "failed"):
         record.watermark = None
     record.finished_at = dt.datetime.now(dt.UTC)
     lake.append(builds.TABLE, [vars(record)])
