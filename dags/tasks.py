@@ -32,9 +32,9 @@ Tasks = Mapping[str, Any]
 
 DEFAULTS: dict[str, Any] = {
     "owner": "sales-lakehouse",
-    "retries": 3,
+    "retries": 4,
     "retry_delay": dt.timedelta(seconds=10),
-    "retry_exponential_backoff": 3,  # 10 s, 30 s, 90 s
+    "retry_exponential_backoff": 3,  # 10 s, 30 s, 90 s, 270 s: the JVM has time to come back
     "retry_policy": ExceptionRetryPolicy(
         rules=[
             RetryRule(

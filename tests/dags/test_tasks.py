@@ -61,7 +61,7 @@ def test_settings_that_cannot_be_used_are_not_tried_again() -> None:
 def test_a_lost_connection_is_tried_again_later_and_later() -> None:
     policy = DEFAULTS["retry_policy"]
     assert policy.evaluate(ConnectionError("gone"), 1, 3).action is RetryAction.DEFAULT
-    assert DEFAULTS["retries"] == 3
+    assert DEFAULTS["retries"] == 4
     assert DEFAULTS["retry_exponential_backoff"] > 1
 
 
