@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 from filelock import FileLock
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from jobs.settings import ROOT, Settings
 
@@ -54,7 +55,9 @@ def environment(settings: Settings) -> dict[str, str]:
         **{f"AIRFLOW__CORE__{name}": value for name, value in core.items()},
         **{f"AIRFLOW__API__{name}": value for name, value in api.items()},
         "AIRFLOW__API_AUTH__JWT_SECRET": settings.make_secret("airflow_jwt"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home(settings)}/airflow.db",
+        # a busy machine: SQLite's writers wait for each other, tasks for the API, longer than 5 s
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home(settings)}/airflow.db?timeout=60",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60.0",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         # a changed file is read at once all the same; reading four unchanged ones costs CPU
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
@@ -84,6 +87,13 @@ def prepare(settings: Settings) -> None:
         done.write_text(release)
 
 
+# right after its start the API is busy, and its answer may be an error of the database
+@retry(
+    retry=retry_if_exception_type((AirflowFailed, httpx.HTTPError)),
+    wait=wait_fixed(2),
+    stop=stop_after_delay(90),
+    reraise=True,
+)
 def make_pools(settings: Settings) -> None:
     """One slot each; a pool that is there stays as it is.
 

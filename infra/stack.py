@@ -171,9 +171,14 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except Exception as error:
-        if type(error).__module__.startswith(("infra.", "jobs.")):
-            sys.exit(f"error: {error}")
-        raise
+        if not is_ours(error):
+            raise
+        sys.exit(f"error: {error}")
+
+
+def is_ours(error: Exception) -> bool:
+    """One of our own errors: its message is a sentence for a person, its stack is noise."""
+    return type(error).__module__.startswith(("infra.", "jobs.", "__main__"))
 
 
 if __name__ == "__main__":

@@ -252,7 +252,7 @@ def _taken(port: int, name: str, ours: set[int]) -> str:
 def _listener(port: int) -> psutil.Process | None:
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+            listens = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
             if listens and connection.laddr.port == port and connection.pid:
                 return psutil.Process(connection.pid)
     return None

@@ -18,8 +18,7 @@ from rich.console import Console
 
 from infra import stack
 from infra.demo import report
-from infra.demo.runs import Run, RunFailed, follow, newest, trigger
-from infra.supervision import CannotStart
+from infra.demo.runs import Run, follow, newest, trigger
 from jobs.settings import ROOT, settings
 
 FIRST_DAY, HISTORY_END, NEXT_DAY = "2017-01-01", "2017-11-26", "2017-11-27"
@@ -106,7 +105,9 @@ def main() -> None:
     except KeyboardInterrupt:
         console.print("interrupted: `make demo` goes on from here, `make down` stops the services")
         sys.exit(130)
-    except (StepFailed, RunFailed, CannotStart) as error:
+    except Exception as error:
+        if not stack.is_ours(error):
+            raise
         sys.exit(f"error: {error}")
     report.show(page, console)
     path = settings().state / "demo/report.html"
