@@ -36,6 +36,10 @@ logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 logger.hive.name = org.apache.hadoop.hive
 logger.hive.level = error
+logger.catalog.name = org.apache.spark.sql.hive.HiveExternalCatalog
+logger.catalog.level = error
+logger.namespace.name = org.apache.spark.sql.execution.datasources.v2.CreateNamespaceExec
+logger.namespace.level = error
 # these two write down, with their stacks, what the client is told anyway
 logger.metastore.name = org.apache.hadoop.hive.metastore.RetryingHMSHandler
 logger.metastore.level = off
@@ -105,6 +109,8 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # answers max(date) from the log alone, as a class that Connect cannot take (Delta 4.4.0)
+        "spark.databricks.delta.optimizeMetadataQuery.enabled": "false",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     }
 
