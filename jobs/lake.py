@@ -126,7 +126,9 @@ def replace(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str) -> None
 )
 def _write(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str | None) -> None:
     create(log)
-    data = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(log.schema))
+    # no comments: one that was reworded since the table was made is refused by deltalake
+    schema = pa.schema([field.remove_metadata() for field in arrow_schema(log.schema)])
+    data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     if predicate is None:
         write_deltalake(location(log.name), data, mode="append")
     else:
