@@ -1,8 +1,9 @@
 """two_tower: a vector for what the account bought so far meets a vector per product.
 
-After Liang et al., Variational Autoencoders for Collaborative Filtering (WWW 2018): multinomial
-likelihood over all products. Differs in that it learns forward in time (history up to an origin,
-purchases in the weeks after it), products have features, and own history adds to the score.
+After Yi et al., Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations
+(RecSys 2019). Differs in that all products are scored, each as a yes or no (a softmax makes popular
+products that one owns push down those that one does not), that it learns forward in time (history
+up to an origin, purchases in the weeks after it), and that own history adds to a product's score.
 """
 
 import datetime as dt
@@ -20,21 +21,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jobs.settings import settings
-from jobs.training.recommenders.purchases import Purchases
+from jobs.training.recommenders.purchases import RECENT_DAYS, Purchases
 
 FEATURES = ("product_type", "department", "manufacturer_id", "brand")  # columns of products
 
 
 @dataclass(frozen=True)
 class Params:
-    size: int = 64  # of every vector, 8..512
+    size: int = 32  # of every vector, 8..512
     half_life_weeks: float = 16.0  # weeks after which an order in the history counts half, above 0
     ahead_weeks: int = 4  # weeks after an origin whose purchases are learnt, 1 or more
     origins: int = 3  # origins, ahead_weeks apart, counted back from the end, 1 or more
-    dropout: float = 0.3  # share of a history that is hidden in a step, 0..0.9
-    epochs: int = 10  # passes over accounts x origins, 1 or more
+    dropout: float = 0.5  # share of a history that the tower does not see in a step, 0..0.9
+    epochs: int = 8  # passes over accounts x origins, 1 or more
     batch: int = 512  # accounts in a step, 1 or more
-    learning_rate: float = 0.01  # of Adam, above 0
+    learning_rate: float = 0.003  # of Adam, above 0
     weight_decay: float = 1e-5  # of Adam, 0 or more
     seed: int = 0  # of first weights, order and dropout
 
@@ -64,33 +65,33 @@ class Baskets:
 class Towers(nn.Module):
     """Letters: B accounts of a batch, N their products, P products, F features, D size."""
 
-    def __init__(self, codes: Tensor, names: int, popularity: Tensor, params: Params) -> None:
+    def __init__(self, codes: Tensor, names: int, chance: Tensor, params: Params) -> None:
         super().__init__()
         self.register_buffer("codes", codes)  # (P, F): a product's own code and its features'
         self.vectors = nn.EmbeddingBag(names, params.size, mode="sum")
-        self.account = nn.Linear(params.size, params.size)
-        self.bias = nn.Parameter(torch.log1p(popularity))  # (P,)
-        self.memory = nn.Parameter(torch.tensor(0.3))  # a tenth of what own history adds
+        self.bias = nn.Parameter(torch.logit(chance))  # (P,)
+        # what own history adds: per log order, per product owned, per the product's bias; a tenth
+        self.memory = nn.Parameter(torch.tensor([0.2, 0.0, 0.0]))
         self.dropout = params.dropout
-        nn.init.normal_(self.vectors.weight, std=0.1)
+        nn.init.normal_(self.vectors.weight, std=0.02)
 
     def forward(self, history: Baskets) -> Tensor:
-        """Logits (B, P) of what is bought next, given log(1 + weighted orders)."""
+        """Logits (B, P) of being bought next, given log(1 + weighted orders)."""
         products = self.vectors(self.codes)  # (P, F) → (P, D)
         weights = functional.dropout(history.weights, self.dropout, self.training)  # (N,)
         total = torch.zeros_like(history.starts, dtype=weights.dtype)
         total = total.index_add(0, history.rows, weights**2).clamp_min(1e-6).rsqrt()  # (B,)
-        seen = functional.embedding_bag(
+        account = functional.embedding_bag(
             history.products,
             products,
             history.starts,
             per_sample_weights=weights * total[history.rows],
             mode="sum",
         )  # (N,), (P, D) → (B, D)
-        account = seen + torch.tanh(self.account(seen))
         logits = torch.addmm(self.bias, account, products.T)  # (B, D) x (D, P) → (B, P)
-        own = (history.rows, history.products)
-        return logits.index_put(own, 10 * self.memory * weights, accumulate=True)
+        per_order, per_product, per_bias = 10 * self.memory
+        own = per_order * history.weights + per_product + per_bias * self.bias[history.products]
+        return logits.index_put((history.rows, history.products), own, accumulate=True)
 
 
 class TwoTower:
@@ -114,11 +115,17 @@ class TwoTower:
         torch.manual_seed(self.params.seed)
         self.purchases = Purchases.of(interactions, as_of, self.params.half_life_weeks)
         codes, names = _codes(products, self.purchases.products)
-        popularity = torch.from_numpy(self.purchases.popularity.astype(np.float32))
-        self.towers = Towers(codes, names, popularity, self.params).to(self.device)
+        self.towers = Towers(codes, names, self._chance(), self.params).to(self.device)
         history, future = self._examples(interactions, as_of)
         self.curves = {"loss": self._learn(history, future)}
         return self
+
+    def _chance(self) -> Tensor:
+        """How likely an account buys each product in the weeks learnt, from late orders. (P,)"""
+        periods = RECENT_DAYS / 7 / self.params.ahead_weeks
+        orders = (self.purchases.popularity + 0.5) / periods  # half an order where there was none
+        chance = np.minimum(orders / (len(self.purchases.accounts) + 1), 0.9)
+        return torch.from_numpy(chance.astype(np.float32))
 
     def _examples(
         self, interactions: pd.DataFrame, as_of: dt.date
@@ -146,7 +153,7 @@ class TwoTower:
         return vstack(histories).tocsr(), vstack(futures).astype(np.float32).tocsr()
 
     def _learn(self, history: csr_matrix, future: csr_matrix) -> list[float]:
-        """Adam on the multinomial likelihood; gives the mean loss of each epoch (nats)."""
+        """Adam on the logistic likelihood; gives each epoch's mean loss (nats per account)."""
         p = self.params
         chance = np.random.default_rng(p.seed)
         adam = torch.optim.Adam(
@@ -161,8 +168,7 @@ class TwoTower:
                 truth = Baskets.of(future[rows], self.device)
                 logits = self.towers(Baskets.of(history[rows], self.device))  # (B, P)
                 likely = logits[truth.rows, truth.products]  # (N,)
-                share = 1 / truth.rows.bincount()  # (B,)
-                loss = (logits.logsumexp(1).sum() - (likely * share[truth.rows]).sum()) / len(rows)
+                loss = (functional.softplus(logits).sum() - likely.sum()) / len(rows)
                 adam.zero_grad()
                 loss.backward()
                 adam.step()
@@ -208,8 +214,8 @@ class TwoTower:
         model = cls(cls.Params(**json.loads((folder / "params.json").read_text())))
         model.purchases = Purchases.load(folder)
         weights = torch.load(folder / "weights.pt", map_location=model.device, weights_only=True)
-        names, popularity = len(weights["vectors.weight"]), torch.zeros_like(weights["bias"])
-        model.towers = Towers(weights["codes"], names, popularity, model.params).to(model.device)
+        names, chance = len(weights["vectors.weight"]), torch.full_like(weights["bias"], 0.5)
+        model.towers = Towers(weights["codes"], names, chance, model.params).to(model.device)
         model.towers.load_state_dict(weights)
         return model
 

@@ -12,7 +12,7 @@ AS_OF = dt.date(2017, 6, 25)
 # small enough for seconds, large enough to learn the block of a basket
 SMALL = {
     "als": {"factors": 8, "regularization": 0.1, "threads": 1},
-    "two_tower": {"size": 16, "epochs": 40, "batch": 16, "origins": 3},
+    "two_tower": {"size": 16, "epochs": 30, "batch": 16, "learning_rate": 0.02},
 }
 PERSONAL = [name for name in MODELS if name != "popular"]
 COLLABORATIVE = ["als", "two_tower"]
