@@ -195,15 +195,15 @@ def _sliced(
         if is_new_schema:
             store.overwrite(candidate, which, metadata)
             record.slices_written += len(chunk)
-            record.rows_written += candidate.count()
+            record.rows_written += store.rows_written(which.name)
             record.outcome = "written"
             continue
-        differing = _differing(spark, which, candidate, chunk)
+        differing = _differing(spark, which, candidate, chunk, record)
         if differing:
             rows = candidate.where(store.in_slices(which.slice, differing))
             store.replace_slices(rows, which, which.slice, differing, metadata)
             record.slices_written += len(differing)
-            record.rows_written += rows.count()
+            record.rows_written += store.rows_written(which.name)
             record.outcome = "written"
 
 
@@ -301,10 +301,14 @@ def _gate(spark: SparkSession, which: Built, candidate: DataFrame, record: Recor
 
 
 def _differing(
-    spark: SparkSession, which: Landed | Events, candidate: DataFrame, chunk: tuple[Slice, ...]
+    spark: SparkSession,
+    which: Landed | Events,
+    candidate: DataFrame,
+    chunk: tuple[Slice, ...],
+    record: Record,
 ) -> set[Slice]:
     if store.is_empty(which.name):
-        return store.slices(spark, candidate, which.slice)
+        return set(chunk) if record.rows_made else set()
     stored = store.read(spark, which.name, store.pin(which.name))
     stored = stored.where(store.in_slices(which.slice, chunk)).select(*candidate.columns)
     return store.differing(candidate, stored, which.slice)

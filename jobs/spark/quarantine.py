@@ -34,19 +34,22 @@ def split(
     """
     typed = _typed(landed.read(spark, which, wanted), which)
     kept = [c.name for c in columns(which.full_schema)]
-    judged = typed.withColumn("_rules", _broken(spark, typed, which)).withColumn(
-        "_received", F.when(F.size("_rules") > 0, F.coalesce("_received", _as_json(which)))
+    judged = (
+        typed.withColumn("_rules", _broken(spark, typed, which))
+        .withColumn("_is_refused", F.size("_rules") > 0)
+        .withColumn("_received", F.when(F.col("_is_refused"), _received(which)))
+        .select(*kept, "_is_refused", "_rules", "_received")
     )
-    judged = judged.select(*kept, "_rules", "_received")
     staged = store.stage(spark, judged, which.name, "candidate")
-    bad = staged.where("size(_rules) > 0").select(
+    # a plain boolean, so that Parquet's statistics skip the files that refuse nothing
+    bad = staged.where("_is_refused").select(
         "_batch_id", "_source_file", "_row_number", "_rules", "_received", "_known_at"
     )
     entries = _entries(bad.toArrow().to_pylist(), which, wanted, run_id)
     mine = f"table_name = '{which.name}' and {store.in_slices('batch_id', batches)}"
     if entries or lake.exists(ops.TABLE.name):
         lake.replace(ops.TABLE, entries, mine)
-    good = staged.where("size(_rules) = 0").select(*kept)
+    good = staged.where("not _is_refused").select(*kept)
     refused = sum(entry["rows"] for entry in entries)
     told = Counter(reason for entry in entries for reason in entry["rules"])
     reasons = ", ".join(f"{reason} ({count:,})" for reason, count in told.most_common(5))
@@ -75,9 +78,10 @@ def _broken(spark: SparkSession, typed: DataFrame, which: Landed) -> Column:
     return F.when(fault.isNotNull(), F.array(fault)).otherwise(F.array_compact(F.array(*reasons)))
 
 
-def _as_json(which: Landed) -> Column:
+def _received(which: Landed) -> Column:
+    """The row as it came: what the reader kept of it, else our columns' texts as JSON."""
     texts = [F.col(f"_text_{c.name}").alias(c.name) for c in columns(which.schema)]
-    return F.to_json(F.struct(*texts))
+    return F.coalesce("_received", F.to_json(F.struct(*texts)))
 
 
 def _entries(

@@ -136,7 +136,9 @@ def _table_rules(which: Built) -> list[tuple[str, "Expectation"]]:
         for c in columns(which.full_schema)
         if not c.nullable
     ]
-    repeated = f"select {key} from {{batch}} group by {key} having count(*) > 1"  # noqa: S608
+    # by two hashes of the key (96 bits): twenty million keys of five strings do not fit in memory
+    hashes = f"xxhash64({key}), hash({key})"
+    repeated = f"select {hashes} from {{batch}} group by {hashes} having count(*) > 1"  # noqa: S608
     rules.append((f"key({key})", gxe.UnexpectedRowsExpectation(unexpected_rows_query=repeated)))
     return rules + [(_reason(rule), rule) for rule in declared(which)]
 

@@ -74,6 +74,12 @@ def commit_metadata(name: str) -> Mapping[str, object] | None:
     return None
 
 
+def rows_written(name: str) -> int:
+    """Rows that the newest commit added, as the commit itself counts them."""
+    metrics = lake.opened(name).history(1)[0].get("operationMetrics", {})
+    return int(metrics.get("numOutputRows", 0))
+
+
 def read(spark: SparkSession, name: str, at: Pin) -> DataFrame:
     reader = spark.read.format("delta").option("versionAsOf", at.version)
     return reader.load(lake.location(name))

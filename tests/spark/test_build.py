@@ -28,6 +28,8 @@ DEPARTMENTS = {"p1": "GROCERY", "p2": "DELI"}
 
 
 def quarantined(name: str = "bronze.toy_lines") -> list[tuple[object, ...]]:
+    if not tables.exists("ops.quarantine"):
+        return []
     found = tables.read("ops.quarantine", sql=f"select * from t where table_name = '{name}'")
     return [
         (r["batch_id"], r["row_number"], tuple(r["rules"]), r["rows"]) for r in found.to_pylist()

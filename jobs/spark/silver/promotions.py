@@ -67,6 +67,7 @@ TABLE = Events(
     key=KEY,
     slice="week_start_date",
     grain="week",
+    chunk=13,  # a quarter: about five million rows a commit
     inputs=(Input("bronze.promotions", touches=same_date(on=MONDAY)),),
     make=make,
 )
