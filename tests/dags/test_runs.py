@@ -10,6 +10,9 @@ from airflow.models.asset import AssetEvent
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from jobs.lake import append
+from jobs.ops import builds
+
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("database")]
 
 DAY = "2017-03-05"
@@ -23,11 +26,11 @@ def drop(state: Path, rows: str) -> None:
     (folder / "redemptions.csv").write_text(HEAD + rows)
 
 
-def run(bag: DagBag, *real: str) -> Any:
+def run(bag: DagBag, *real: str, dag: str = "sales_daily") -> Any:
     others = "|".join(name.replace(".", r"\.") + "$" for name in real)
-    return bag.dags["sales_daily"].test(
+    return bag.dags[dag].test(
         logical_date=dt.datetime.now(dt.UTC),
-        run_conf={"start": DAY, "end": DAY},
+        run_conf={"start": DAY, "end": DAY} if dag == "sales_daily" else None,
         mark_success_pattern=f"(?!{others}).*",
     )
 
@@ -73,3 +76,16 @@ def test_a_family_without_a_champion_is_skipped_and_the_day_goes_on(
     assert states["predict.recommenders"] == "skipped"
     assert states["scores.crm_outbox"] == "success"
     assert done.state == "success"
+
+
+def test_upkeep_goes_over_a_layer_and_finds_a_lost_file(bag: DagBag, state: Path) -> None:
+    now = dt.datetime.now(dt.UTC)
+    words = dict.fromkeys(("table_name", "run_id", "kind", "why", "outcome"), "some")
+    append(builds.TABLE, [words | {"started_at": now, "finished_at": now}])
+    units = ("optimize.ops", "vacuum.ops", "check.ops")
+    assert run(bag, *units, dag="lake_weekly").state == "success"
+    for file in (state / "lake/ops/builds").rglob("*.parquet"):
+        file.unlink()
+    done = run(bag, "check.ops", dag="lake_weekly")
+    states = {ti.task_id: ti.state for ti in done.get_task_instances()}
+    assert states["check.ops"] == "failed"
