@@ -109,8 +109,6 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
-        # answers max(date) from the log alone, as a class that Connect cannot take (Delta 4.4.0)
-        "spark.databricks.delta.optimizeMetadataQuery.enabled": "false",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     }
 
