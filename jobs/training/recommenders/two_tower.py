@@ -8,7 +8,8 @@ up to an origin, purchases in the weeks after it), and that own history adds to 
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -38,6 +39,9 @@ class Params:
     learning_rate: float = 0.003  # of Adam, above 0
     weight_decay: float = 1e-5  # of Adam, 0 or more
     seed: int = 0  # of first weights, order and dropout
+    # on a CPU, 1 or more; the sums' last digits depend on it, and on a busy machine threads that
+    # wait for each other are many times slower than one
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,17 @@ class Towers(nn.Module):
         return logits.index_put((history.rows, history.products), own, accumulate=True)
 
 
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Torch's threads for a while; the number belongs to the whole process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class TwoTower:
     name: ClassVar[str] = "two_tower"
     Params: ClassVar[type] = Params
@@ -117,7 +132,8 @@ class TwoTower:
         codes, names = _codes(products, self.purchases.products)
         self.towers = Towers(codes, names, self._chance(), self.params).to(self.device)
         history, future = self._examples(interactions, as_of)
-        self.curves = {"loss": self._learn(history, future)}
+        with threads(self.params.threads):
+            self.curves = {"loss": self._learn(history, future)}
         return self
 
     def _chance(self) -> Tensor:
@@ -193,7 +209,7 @@ class TwoTower:
         self.towers.eval()
 
         def score(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            with torch.no_grad():
+            with torch.no_grad(), threads(self.params.threads):
                 logits = self.towers(
                     Baskets.of(_logged(self.purchases.orders[places]), self.device)
                 )
