@@ -6,8 +6,12 @@ IDS = ("series_id",)
 
 RULES = [
     *(
+        # a department has blanks inside its name: DRUG GM
         gxe.ExpectColumnValuesToMatchRegex(
-            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
+            column=column,
+            regex=r"^\S(.*\S)?$",
+            severity="critical",
+            meta={"reason": f"blank({column})"},
         )
         for column in IDS
     ),
