@@ -195,15 +195,16 @@ def _sliced(
         if is_new_schema:
             store.overwrite(candidate, which, metadata)
             record.slices_written += len(chunk)
-            record.rows_written += store.rows_written(which.name)
+            record.rows_written += candidate.count()
             record.outcome = "written"
             continue
         differing = _differing(spark, which, candidate, chunk, record)
         if differing:
             rows = candidate.where(store.in_slices(which.slice, differing))
+            # not the commit's own count: a replaced file's other rows are copied and counted too
+            record.rows_written += rows.count()
             store.replace_slices(rows, which, which.slice, differing, metadata)
             record.slices_written += len(differing)
-            record.rows_written += store.rows_written(which.name)
             record.outcome = "written"
 
 

@@ -6,7 +6,7 @@ import sys
 from pyspark.sql.connect.session import SparkSession
 
 from jobs import lake
-from jobs.spark import session
+from jobs.spark import session, store
 from jobs.table import LAYERS, Built, Entities, Log, Table, columns, names, table
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ def create(spark: SparkSession, which: Table) -> None:
     """Create an empty table if it is not there: columns, comments, NOT NULL, properties.
 
     Sliced bronze, silver and features are clustered by slice and may carry deletion vectors
-    (without them one day's replace copied 8.8 million rows); gold and scores stay plain.
+    (without them one day's replace copied 8.8 million rows). Gold and scores stay plain.
     """
     if isinstance(which, Log):
         lake.create(which)
@@ -24,23 +24,29 @@ def create(spark: SparkSession, which: Table) -> None:
     if lake.exists(which.name):
         return
     is_wide = which.name.split(".")[0] in ("bronze", "silver", "features")
-    cluster = "" if isinstance(which, Entities) or not is_wide else f"cluster by ({which.slice})"
+    layout = ""
+    if not isinstance(which, Entities) and is_wide:
+        layout = f"cluster by ({which.slice})"
+    elif folders := store.folders(which):
+        layout = f"partitioned by ({', '.join(folders)})"
     spark.sql(
         f"""create table if not exists delta.`{lake.location(which.name)}`
         ({_ddl(which)}) using delta
-        {cluster}
+        {layout}
         comment {_quoted(_grain(which))}
         tblproperties (
             delta.enableChangeDataFeed = true,
-            delta.enableDeletionVectors = {str(bool(cluster)).lower()}
+            delta.enableDeletionVectors = {str(layout.startswith("cluster")).lower()}
         )"""
     )
 
 
-def register(spark: SparkSession, name: str) -> None:
-    """Make a folder known under its name; the catalog is disposable, the folder is the truth."""
-    spark.sql(f"create database if not exists {name.split('.')[0]}")
-    spark.sql(f"create table if not exists {name} using delta location '{lake.location(name)}'")
+def register(spark: SparkSession, which: list[str]) -> None:
+    """Make folders known under their names; the catalog is disposable, the folder is the truth."""
+    for layer in sorted({name.split(".")[0] for name in which}):
+        spark.sql(f"create database if not exists {layer}")
+    for name in which:
+        spark.sql(f"create table if not exists {name} using delta location '{lake.location(name)}'")
 
 
 def prepare(which: list[str]) -> None:
@@ -48,10 +54,8 @@ def prepare(which: list[str]) -> None:
     with session.opened("catalog") as spark:
         for name in which:
             create(spark, table(name))
-            register(spark, name)
-    log.info(
-        "catalog: %d tables ready in %d schemas", len(which), len({n.split(".")[0] for n in which})
-    )
+        register(spark, which)
+    log.info("catalog: %d tables ready", len(which))
 
 
 def schema_differs(spark: SparkSession, which: Built) -> bool:

@@ -15,7 +15,7 @@ from pyspark.sql.connect.session import SparkSession
 
 from jobs import lake
 from jobs.settings import settings
-from jobs.table import Built, Entities, columns
+from jobs.table import Built, Entities, Events, columns
 
 # Commits looked through for a watermark: OPTIMIZE and VACUUM add commits that carry none.
 COMMITS_BACK = 100
@@ -61,6 +61,16 @@ def pin(name: str) -> Pin:
     return Pin(str(handle.metadata().id), handle.version())
 
 
+def folders(table: Built) -> tuple[str, ...]:
+    """Columns by which a table is partitioned: gold and scores by week lie in a folder a week.
+
+    Or one week's replace would copy the year; a folder a day would make thousands of small files.
+    """
+    is_plain = table.name.split(".")[0] in ("gold", "scores")
+    is_weekly = isinstance(table, Events) and table.grain == "week"
+    return (table.slice,) if isinstance(table, Events) and is_plain and is_weekly else ()
+
+
 def is_empty(name: str) -> bool:
     return not lake.opened(name).file_uris()
 
@@ -72,12 +82,6 @@ def commit_metadata(name: str) -> Mapping[str, object] | None:
         if text and "watermark" in (told := json.loads(text)):
             return {**told, "version": commit["version"]}
     return None
-
-
-def rows_written(name: str) -> int:
-    """Rows that the newest commit added, as the commit itself counts them."""
-    metrics = lake.opened(name).history(1)[0].get("operationMetrics", {})
-    return int(metrics.get("numOutputRows", 0))
 
 
 def read(spark: SparkSession, name: str, at: Pin) -> DataFrame:
@@ -179,9 +183,11 @@ def overwrite(rows: DataFrame, table: Built, metadata: Mapping[str, object]) -> 
     """Replace all rows and the schema with its comments, in one commit."""
     comments = {c.name: c.comment for c in columns(table.full_schema)}
     described = [F.col(c).alias(c, metadata={"comment": comments[c]}) for c in rows.columns]
-    rows.select(described).write.format("delta").mode("overwrite").option(
-        "overwriteSchema", "true"
-    ).option("userMetadata", json.dumps(metadata)).save(lake.location(table.name))
+    rows.select(described).write.format("delta").mode("overwrite").partitionBy(
+        *folders(table)
+    ).option("overwriteSchema", "true").option("userMetadata", json.dumps(metadata)).save(
+        lake.location(table.name)
+    )
 
 
 def difference(candidate: DataFrame, stored: DataFrame, table: Entities) -> DataFrame:

@@ -111,7 +111,7 @@ def write(spark: SparkSession, name: str, rows: DataFrame) -> None:
     catalog.create(spark, which)
     typed = [F.col(c.name).cast(c.type) for c in columns(which.full_schema)]
     store.append(rows.select(*typed), which, {})
-    catalog.register(spark, name)
+    catalog.register(spark, [name])
 
 
 def stored(spark: SparkSession, name: str) -> DataFrame:
