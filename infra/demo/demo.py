@@ -37,7 +37,7 @@ class Step:
 
     name: str
     what: str
-    act: Callable[[], None]
+    act: Callable[[], float | None]  # seconds where something else kept the time
     every_time: bool = False
 
 
@@ -47,24 +47,22 @@ def program(module: str, *arguments: str) -> None:
         raise StepFailed(f"python -m {module} failed; its message stands above")
 
 
-def dag(name: str, run_id: str, **params: str | bool) -> None:
-    """Trigger a DAG, or go on with the run of that name, and follow it."""
+def dag(name: str, run_id: str, **params: str | bool) -> float:
+    """Trigger a DAG, or go on with the run of that name, and follow it; returns its seconds."""
     run = Run(name, run_id)
     trigger(settings(), run, dict(params))
-    follow(settings(), run, console)
+    return float(follow(settings(), run, console)["duration"])
 
 
-def deliver() -> None:
+def deliver() -> float:
     """Follow the delivery that the day's outbox started; start one where none was."""
     since = progress_so_far()["day"]["began"]
     deadline = time.monotonic() + ASSET_SECONDS
     while time.monotonic() < deadline:
         if started := newest(settings(), "crm_delivery", since):
-            trigger(settings(), started, {})
-            follow(settings(), started, console)
-            return
+            return dag("crm_delivery", started.run_id)
         time.sleep(1)
-    dag("crm_delivery", "demo-delivery")
+    return dag("crm_delivery", "demo-delivery")
 
 
 STEPS = (
@@ -125,8 +123,7 @@ def take(step: Step, title: str) -> None:
     now = dt.datetime.now(dt.UTC).isoformat()
     write_down(step.name, {"what": step.what, "began": now} | told.get(step.name, {}))
     began = time.monotonic()
-    step.act()
-    seconds = time.monotonic() - began
+    seconds = step.act() or time.monotonic() - began
     first = told.get(step.name, {}).get("seconds", seconds)
     write_down(step.name, {**progress_so_far()[step.name], "seconds": round(first, 1)})
     console.print(f"  done in {seconds:.0f} s")

@@ -78,7 +78,7 @@ def models(settings: Settings) -> Part:
         rows += [
             (
                 f"{family}: {row['metric']}",
-                row["model"] + (" (chosen)" if row["is_chosen"] else ""),
+                row["configuration"] + (" (chosen)" if row["is_chosen"] else ""),
                 f"{row['value']:.4f}",
                 f"{row['value_low']:.4f} to {row['value_high']:.4f}",
                 f"{row['difference']:+.4f}",
@@ -86,7 +86,14 @@ def models(settings: Settings) -> Part:
             )
             for row in found
         ]
-    head = ("family: metric", "model", "value", "95% interval", "against baseline", "seconds")
+    head = (
+        "family: metric",
+        "configuration",
+        "value",
+        "95% interval",
+        "against baseline",
+        "seconds",
+    )
     return Part("Models", head, rows)
 
 
