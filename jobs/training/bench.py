@@ -248,19 +248,18 @@ def write(
 
 
 def show(bench_run_id: str) -> None:
-    """Print a bench's rows as a table."""
+    """Print a bench's test rows as a table; the valid rows are in ops.leaderboard too."""
     from rich.console import Console
     from rich.table import Table
 
     found = lake.read(
         "ops.leaderboard",
-        sql=f"select * from t where bench_run_id = '{bench_run_id}' order by split desc, task,"  # noqa: S608
-        " metric, value desc",
+        sql=f"select * from t where bench_run_id = '{bench_run_id}' and split = 'test'"  # noqa: S608
+        " order by task, metric, value desc",
     ).to_pylist()
-    page = Table("split", "task", "configuration", "metric", "value", "95%", "to baseline", "s")
+    page = Table("task", "configuration", "metric", "value", "95%", "to baseline", "s")
     for r in found:
         page.add_row(
-            r["split"],
             r["task"],
             r["configuration"] + (" *" if r["is_chosen"] else ""),
             r["metric"],
