@@ -30,8 +30,8 @@ MODELS = {
 }
 
 INTERACTIONS = """
-    select account_id, product_id, business_date, known_date, orders, units, sales_usd,
-           product_type, department
+    select account_id, product_id, business_date, known_date, orders, units,
+           cast(sales_usd as double) as sales_usd, product_type, department
     from t
     order by business_date, account_id, product_id, known_date
 """  # in order: sums of weights in another order differ in their last digits
