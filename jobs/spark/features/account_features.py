@@ -7,7 +7,7 @@ changes the snapshots from its known date on, never an earlier one.
 import datetime as dt
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.spark.grading import spend_band
@@ -38,6 +38,29 @@ SCHEMA = """
 """
 
 
+def firsts(account_days: DataFrame) -> DataFrame:
+    """Mark the row by which a day, a coupon day and a week become known first.
+
+    Whoever sees any row of them sees that one, so marks can be summed: distinct counts over 52
+    overlapping snapshots would cost many times as much.
+    """
+    known_first = [F.asc("known_date"), F.asc("business_date")]
+    has_coupon = F.col("coupon_discount_usd") > 0
+    week = F.date_trunc("week", "business_date")
+
+    def is_first(*group: Column | str) -> Column:
+        within = Window.partitionBy("account_id", *group).orderBy(*known_first)
+        return (F.row_number().over(within) == 1).cast("int")
+
+    return account_days.withColumns(
+        {
+            "order_days": is_first("business_date"),
+            "coupon_days": F.when(has_coupon, is_first("business_date", has_coupon)).otherwise(0),
+            "order_weeks": is_first(week),
+        }
+    )
+
+
 def days_known(account_days: DataFrame, as_of_dates: Sequence[dt.date]) -> DataFrame:
     """Each day of an account once for every snapshot that may see it, with its age in days."""
     dates = F.array(*[F.lit(date) for date in as_of_dates]).cast("array<date>")
@@ -57,10 +80,8 @@ def sums(days: DataFrame) -> DataFrame:
 
     off = "loyalty_discount_usd + coupon_discount_usd + coupon_match_discount_usd"
     shelf = "sales_usd + loyalty_discount_usd + coupon_match_discount_usd"
-    order_days = F.countDistinct("age")
-    coupon_days = F.countDistinct(F.expr("case when coupon_discount_usd > 0 then age end"))
+    order_days = F.sum("order_days")
     gap = (F.max("age") - F.min("age")) / F.nullif(order_days - 1, F.lit(0))
-    weeks_of_12 = F.countDistinct(F.expr("case when age < 84 then age div 7 end"))
 
     def share(part: str, whole: str) -> Column:
         return F.round(F.expr(f"sum({part}) / nullif(sum({whole}), 0)").cast("double"), 4)
@@ -73,17 +94,18 @@ def sums(days: DataFrame) -> DataFrame:
             recent("sales_usd", n).cast("decimal(12,2)").alias(f"spend_{n}_weeks_usd")
             for n in WEEKS
         ],
-        weeks_of_12.cast("int").alias("order_weeks_12_weeks"),
+        recent("order_weeks", 12).cast("int").alias("order_weeks_12_weeks"),
         F.round(gap, 2).alias("days_between_orders"),
         share("fuel_sales_usd", "sales_usd").alias("fuel_share"),
         share(off, shelf).alias("discount_share"),
-        F.round(coupon_days / order_days, 4).alias("coupon_share"),
+        share("coupon_days", "order_days").alias("coupon_share"),
     )
 
 
 def make(account_days: DataFrame, as_of_dates: Sequence[dt.date]) -> DataFrame:
     return (
-        account_days.transform(days_known, as_of_dates)
+        account_days.transform(firsts)
+        .transform(days_known, as_of_dates)
         .transform(sums)
         .select(
             "account_id",

@@ -53,6 +53,14 @@ def test_a_late_row_changes_snapshots_from_its_known_date_on_and_no_earlier_one(
     assert found["900", SUNDAY].spend_4_weeks_usd == 505
 
 
+def test_a_day_with_a_late_line_is_one_day(features):
+    row = features(
+        day(0, coupon_discount_usd=1), day(4, coupon_discount_usd=1), day(4, late=2), day(10)
+    )["900", SUNDAY]
+    assert (row.days_between_orders, row.coupon_share) == (5.0, 0.6667)
+    assert row.order_weeks_12_weeks == 2
+
+
 def test_shares_are_worked_by_hand(features):
     row = features(
         day(0, sales_usd=8, loyalty_discount_usd=1, coupon_match_discount_usd=1),
