@@ -21,7 +21,7 @@ from jobs.settings import Settings
 
 # In the environment of every process that supervisord starts; its value is the state folder.
 MARK = "SALES_SERVICES_OF"
-STOP_SECONDS = 25
+STOP_SECONDS = 45  # for all together
 RUNNING = ("RUNNING", "STARTING")
 
 
@@ -113,7 +113,7 @@ def configuration(settings: Settings, services: Sequence[Service]) -> str:
             "autorestart=true",
             "startsecs=1",
             "startretries=2",
-            f"stopwaitsecs={STOP_SECONDS}",
+            f"stopwaitsecs={service.stop_seconds}",
             "stopasgroup=true",
             "killasgroup=true",
             "redirect_stderr=true",
@@ -141,7 +141,7 @@ def stop(settings: Settings) -> list[str]:
         with contextlib.suppress(OSError, xmlrpc.client.Error):
             running.shutdown()
         with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-            psutil.Process(pid).wait(timeout=STOP_SECONDS + 10)
+            psutil.Process(pid).wait(timeout=STOP_SECONDS)
     return end_leftovers(settings)
 
 
