@@ -10,6 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
@@ -23,6 +24,8 @@ from jobs.table import Built, Entities, Events, Input, Landed, columns, table
 
 # Above this many separate runs of dates an input is read from the first date to the last.
 RUNS = 32
+# What Spark and Delta say when the versions between two watermarks cannot be read any more.
+FEED_IS_GONE = ("DELTA_CHANGE_", "DELTA_VERSION", "DELTA_FILE_NOT_FOUND", "FILE_NOT_EXIST")
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,22 @@ def reason_for_everything(was: Watermark | None, now: Watermark) -> str | None:
 
 
 def find(spark: SparkSession, which: Built, was: Watermark | None, now: Watermark) -> Changes:
-    """Slices or units that the changes since `was` touch."""
+    """Slices or units that the changes since `was` touch; all of them where that cannot be read."""
     if why := reason_for_everything(was, now):
         return everything(spark, which, now, why)
     assert was is not None
+    try:
+        return _touched(spark, which, was, now)
+    except PySparkException as error:
+        told = str(error)
+        if not any(code in told for code in FEED_IS_GONE):
+            raise
+        return everything(
+            spark, which, now, "an input's change feed is gone (vacuumed, or retyped)"
+        )
+
+
+def _touched(spark: SparkSession, which: Built, was: Watermark, now: Watermark) -> Changes:
     if isinstance(which, Landed):
         return _landed(which, was, now)
     moved = [i for i in which.inputs if was.inputs[i.name].version != now.inputs[i.name].version]

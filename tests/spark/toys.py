@@ -87,7 +87,7 @@ SOLD = Events(
         Input("bronze.toy_products", by_key("product_id", through="bronze.toy_lines")),
     ),
     make=sold,
-    chunk=3,
+    chunk=7,
 )
 DAYS = Events(
     "gold.toy_days",
