@@ -1,4 +1,4 @@
-"""Batches of files as received, each with a manifest: sources and predictions write them, bronze reads them.
+"""Batches of files as received, each with a manifest; sources and models land, bronze reads.
 
 landing/<entity>/<system>/<batch>/manifest.json     the batch's truth, swapped atomically
 landing/<entity>/<system>/<batch>/<sha256>/<file>   what it names; landing again adds a folder
@@ -38,7 +38,7 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a source handed over. `columns` maps the source's names to ours; values stay untouched."""
+    """What a source handed over. `columns` maps its names to ours; values stay untouched."""
 
     entity: str
     system: str
@@ -162,7 +162,7 @@ def _described(path: Path, format: Format) -> File:
 
 
 def _rows(path: Path, format: Format) -> int | None:
-    """Rows that the file itself tells of; a broken file has no number, and is landed all the same."""
+    """Rows the file tells of; a broken file has no number, and is landed all the same."""
     try:
         if format == "parquet":
             return int(pq.read_metadata(path).num_rows)
