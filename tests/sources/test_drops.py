@@ -15,12 +15,18 @@ from jobs.settings import settings
 UNTIL = dt.date(2017, 1, 8)
 
 
-@pytest.fixture
-def cut(monkeypatch):
-    # 20.9 million rows are not what is tested here: two weeks of the first drop stand for them
-    monkeypatch.setattr(drops, "WEEKS", 3)
-    drops.cut(UNTIL)
-    return settings().drops
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory):
+    """The drops' folder, cut once for all tests of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SALES_STATE", str(tmp_path_factory.mktemp("drops")))
+        # 20.9 million rows are not what is tested here: three weeks stand for them
+        patch.setattr(drops, "WEEKS", 3)
+        settings.cache_clear()
+        drops.cut(UNTIL)
+        folder = settings().drops
+    settings.cache_clear()
+    return folder
 
 
 def lines(folder, day):
@@ -62,10 +68,13 @@ def test_nothing_is_cut_after_the_last_date_wanted(cut):
     assert max(path.name for path in (cut / "till/order_lines").iterdir()) == "2017-01-08"
 
 
-def test_cutting_again_writes_nothing(cut):
-    before = {path: path.stat().st_mtime_ns for path in cut.rglob("*.*")}
-    drops.cut(UNTIL)
-    assert {path: path.stat().st_mtime_ns for path in cut.rglob("*.*")} == before
+def test_cutting_again_writes_nothing(monkeypatch):
+    monkeypatch.setattr(drops, "WEEKS", 1)
+    drops.cut(drops.FIRST_DAY)
+    before = {path: path.stat().st_mtime_ns for path in settings().drops.rglob("*.*")}
+    assert len(before) == 7  # products, three of campaigns, promotions, lines, redemptions
+    drops.cut(drops.FIRST_DAY)
+    assert {path: path.stat().st_mtime_ns for path in settings().drops.rglob("*.*")} == before
 
 
 def test_a_closed_day_has_no_file():
