@@ -10,10 +10,10 @@ SCHEMA = """
     table_name  string        not null comment 'the bronze table that refused the row',
     batch_id    string        not null comment 'system and batch, such as till/2017-03-05',
     source_file string        not null comment 'path below the landing folder',
-    row_number  bigint        not null comment 'row in the file, the first is 1; 0: the file itself',
+    row_number  bigint        not null comment 'row in the file, from 1; 0: the file itself',
     rules       array<string> not null comment 'reason codes of the rules it broke',
     received    string        not null comment 'the row as received, JSON by our column names',
-    rows        bigint        not null comment 'rows that this entry stands for: 1, or all of a file',
+    rows        bigint        not null comment 'rows this entry stands for: 1, or a file',
     known_at    timestamp     not null comment 'UTC; when the batch was complete',
     run_id      string        not null comment 'the build that refused it'
 """
