@@ -40,7 +40,9 @@ def newest_list(recommendations: DataFrame) -> DataFrame:
 
 def readable(products: DataFrame) -> DataFrame:
     """A name that a salesperson can say: the source has kinds, no product names."""
-    words = F.concat_ws(", ", F.initcap(F.lower("product_type")), "brand", "package_size")
+    # the source cuts long kinds off, sometimes after an opening bracket
+    kind = F.regexp_replace(F.initcap(F.lower("product_type")), r"[^A-Za-z0-9)%]+$", "")
+    words = F.concat_ws(", ", kind, "brand", "package_size")
     return products.select(
         "product_id", F.concat(words, F.lit(" ("), "product_id", F.lit(")")).alias("product")
     )

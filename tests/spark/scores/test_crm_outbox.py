@@ -51,6 +51,11 @@ def test_products_are_readable_and_in_order(outbox):
     assert row.next_products[1] == "p2"  # the ERP does not know it
 
 
+def test_a_kind_that_the_source_cut_off_ends_with_a_word(outbox):
+    row = outbox([score()], products=[{**MILK, "product_type": "SOFT DRINKS CAN CARB ("}])["900"]
+    assert row.next_products == ["Soft Drinks Can Carb, National, 1 GA (milk)"]
+
+
 def test_a_product_without_type_and_size_is_still_named(outbox):
     row = outbox([score()], products=[{**MILK, "product_type": None, "package_size": None}])["900"]
     assert row.next_products == ["National (milk)"]
