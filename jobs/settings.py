@@ -26,9 +26,7 @@ class Settings:
     spark_cores: int  # SPARK_CORES: cores that the Spark JVM may use
     timezone: str  # COMPANY_TIMEZONE: the shops' time zone; a business day is a day there
     device: str  # SALES_DEVICE: auto, cpu or cuda
-    java_home: (
-        str  # JAVA_HOME: a Java 17 or newer; empty: the `java` on the path, else a fetched one
-    )
+    java_home: str  # JAVA_HOME: Java 17 or newer; empty: `java` on the path, else a fetched one
 
     @property
     def landing(self) -> Path:
