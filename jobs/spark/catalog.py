@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 def create(spark: SparkSession, which: Table) -> None:
     """Create an empty table if it is not there: columns, comments, NOT NULL, properties.
 
+    The caller is the table's only writer.
+
     Sliced bronze, silver and features are clustered by slice and may carry deletion vectors
     (without them one day's replace copied 8.8 million rows). Gold and scores stay plain.
     """
@@ -23,6 +25,7 @@ def create(spark: SparkSession, which: Table) -> None:
         return
     if lake.exists(which.name):
         return
+    store.clear_unborn(which.name)
     is_wide = which.name.split(".")[0] in ("bronze", "silver", "features")
     layout = ""
     if not isinstance(which, Entities) and is_wide:
@@ -53,7 +56,8 @@ def prepare(which: list[str]) -> None:
     """Create and register tables by name."""
     with session.opened("catalog") as spark:
         for name in which:
-            create(spark, table(name))
+            with store.only_writer(name):
+                create(spark, table(name))
         register(spark, which)
     log.info("catalog: %d tables ready", len(which))
 

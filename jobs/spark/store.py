@@ -132,7 +132,16 @@ def stage(spark: SparkSession, rows: DataFrame, name: str, part: str) -> DataFra
 
 def clear_staging(name: str) -> None:
     """Remove what this table's last build left behind, killed or not."""
-    path = f"{settings().staging}/{name}"
+    _remove(f"{settings().staging}/{name}")
+
+
+def clear_unborn(name: str) -> None:
+    """Remove what a creation that was cut short left: Spark takes a log folder for a table."""
+    if not lake.exists(name):
+        _remove(lake.location(name))
+
+
+def _remove(path: str) -> None:
     files, root = fs.FileSystem.from_uri(path if "://" in path else Path(path).absolute().as_uri())
     if files.get_file_info(root).type == fs.FileType.Directory:
         files.delete_dir(root)

@@ -379,6 +379,15 @@ def toys_builds() -> object:
     return TABLE
 
 
+def test_a_creation_that_was_cut_short_is_done_again(lake: Path, tmp_path: Path) -> None:
+    log = lake / "bronze" / "toy_lines" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000000.json.1a.tmp").write_text("")  # as a killed client left it
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    build(toys.LINES)
+    assert len(toys.rows("bronze.toy_lines")) == 1
+
+
 LINE = st.tuples(
     st.sampled_from(["o1", "o2", "o3"]),
     st.sampled_from(["p1", "p2", "p3"]),
