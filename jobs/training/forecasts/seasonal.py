@@ -8,6 +8,7 @@ import importlib
 import logging
 import multiprocessing
 import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -76,8 +77,22 @@ def _workers() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         min(os.cpu_count() or 1, 8),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_quiet,
+        initializer=_begin,
     )
+
+
+def _begin() -> None:
+    """A worker's first act: end with its parent, load Prophet once, keep it quiet."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _quiet()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed, or leaves as Airflow's tasks do, tells its workers nothing."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(0)
 
 
 def _quiet() -> None:
