@@ -136,39 +136,41 @@ def _quoted(word: str) -> str:
 
 def stop(settings: Settings) -> list[str]:
     """End supervisord, its services and whatever a crash left; returns the names of leftovers."""
+    # asked before: supervisord takes the file that tells its session along when it ends
+    session = _session(settings)
     if running := supervisor(settings):
         pid = running.getPID()
         with contextlib.suppress(OSError, xmlrpc.client.Error):
             running.shutdown()
         with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
             psutil.Process(pid).wait(timeout=STOP_SECONDS)
-    return end_leftovers(settings)
+    return end_leftovers(settings, session)
 
 
-def end_leftovers(settings: Settings) -> list[str]:
-    """End every process that carries our mark, group by group: TERM, then KILL."""
-    found = leftovers(settings)
+def end_leftovers(settings: Settings, session: int | None = None) -> list[str]:
+    """End every process that is ours (see `leftovers`), group by group: TERM, then KILL."""
+    found = leftovers(settings, session)
     names = [process.name() for process in found if process.is_running()]
     for signal_number, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         for group in _groups(found):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal_number)
         psutil.wait_procs(found, timeout=seconds)
-        found = leftovers(settings)
+        found = leftovers(settings, session)
     for name in ("supervisor.sock", "supervisord.pid"):
         (run_folder(settings) / name).unlink(missing_ok=True)
     return names
 
 
-def leftovers(settings: Settings) -> list[psutil.Process]:
+def leftovers(settings: Settings, session: int | None = None) -> list[psutil.Process]:
     """Processes that supervisord of this state folder started, with their children.
 
     Some programs overwrite their environment with a title, and so lose the mark: supervisord's
-    session finds those.
+    session finds those (null: that of the supervisord that ran last).
     """
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found: dict[int, psutil.Process] = {}
-    session = _session(settings)
+    session = session or _session(settings)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid in mine or process.status() == psutil.STATUS_ZOMBIE:

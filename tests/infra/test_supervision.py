@@ -17,10 +17,21 @@ from infra.supervision import CannotStart
 from jobs.settings import Settings, from_environment, settings
 from tests.conftest import free_ports
 
-# Listens, and hides as the programs we start do: one child in a session of its own, and a title
-# that overwrites the environment.
-PROGRAM = """
-import http.server, subprocess, sys, setproctitle
+# As Airflow's workers: a process group of its own, a title that overwrites the environment.
+WORKER = """
+import os, pathlib, time, setproctitle
+setproctitle.setproctitle("worker " + "x" * 4000)
+pathlib.Path("worker.pid").write_text(str(os.getpid()))
+time.sleep(600)
+"""
+
+# Listens, and hides as the programs we start do: one child in a session of its own, one that is a
+# worker as above, and a title.
+PROGRAM = f"""
+import http.server, os, subprocess, sys, time, setproctitle
+subprocess.Popen([sys.executable, "-c", {WORKER!r}], process_group=0)
+while not os.path.exists("worker.pid") or not os.path.getsize("worker.pid"):
+    time.sleep(0.05)
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 setproctitle.setproctitle("dummy " + "x" * 4000)
 http.server.ThreadingHTTPServer(
@@ -59,11 +70,20 @@ def test_what_was_started_is_stopped_with_its_children(here: Settings) -> None:
     port = free_ports(1)
     stack.start(here, [dummy(here, port)])
     started = running(here)
-    assert len(started) == 3  # supervisord, the program, its child
+    assert len(started) == 4  # supervisord, the program, its child, its worker
     assert health.port(port) == ""
     supervision.stop(here)
     assert not [process for process in started if process.is_running()]
     assert health.port(port) != ""
+
+
+def test_a_worker_that_hides_is_stopped_too(here: Settings) -> None:
+    service = dummy(here, free_ports(1))
+    stack.start(here, [service])
+    assert service.folder is not None
+    worker = psutil.Process(int((service.folder / "worker.pid").read_text()))
+    supervision.stop(here)
+    assert not worker.is_running()
 
 
 def test_starting_twice_starts_once(here: Settings) -> None:
