@@ -164,8 +164,8 @@ def addresses(settings: Settings) -> Part:
         "Where to look",
         ("service", "address", "user", "password in"),
         rows,
-        "The company is The Complete Journey (real, anonymous); households' names and e-mail "
-        "addresses are made up.",
+        "The company is The Complete Journey, as its publisher gives it; households' names and "
+        "e-mail addresses are made up.",
     )
 
 
