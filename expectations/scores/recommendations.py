@@ -2,7 +2,7 @@
 
 import great_expectations.expectations as gxe
 
-from jobs.spark.grading import GRADES, TRENDS
+from expectations.scores import SCORE_RULES
 
 RULES = [
     gxe.ExpectColumnValuesToBeBetween(
@@ -11,23 +11,5 @@ RULES = [
         severity="critical",
         meta={"reason": "no_such_rank"},
     ),
-    gxe.ExpectColumnValuesToBeInSet(
-        column="grade",
-        value_set=[*GRADES],
-        severity="critical",
-        meta={"reason": "no_such_grade"},
-    ),
-    gxe.ExpectColumnValuesToBeInSet(
-        column="trend",
-        value_set=[*TRENDS],
-        severity="critical",
-        meta={"reason": "no_such_trend"},
-    ),
-    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="valid_until",
-        column_B="as_of_date",
-        or_equal=True,
-        severity="critical",
-        meta={"reason": "expired_when_made"},
-    ),
+    *SCORE_RULES,
 ]

@@ -95,5 +95,9 @@ def test_a_lock_is_free_once_its_holder_was_killed(here: Settings) -> None:
     assert hold(here.lake_uri).returncode == 0
 
 
-def test_a_lake_on_an_object_store_has_no_file_to_lock() -> None:
+def test_a_lake_on_an_object_store_has_no_file_to_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     spark.hold("s3a://company/lake")
+    assert list(tmp_path.iterdir()) == []
