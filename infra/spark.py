@@ -93,6 +93,12 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.local.dir": str(scratch),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # kept in the heap for a page that is off: of each, a thousand by default
+        "spark.ui.retainedJobs": "50",
+        "spark.ui.retainedStages": "50",
+        "spark.ui.retainedTasks": "500",
+        "spark.sql.ui.retainedExecutions": "50",
+        "spark.connect.ui.retainedStatements": "50",
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(settings.spark_port),
@@ -100,6 +106,9 @@ def properties(settings: Settings) -> dict[str, str]:
         # a table keeps one session id for ever: an id once closed must open again
         "spark.connect.session.manager.closedSessionsTombstonesSize": "0",
         "spark.connect.session.manager.defaultSessionTimeout": "24h",
+        # or a process gets the plan of another one that numbered its frames alike, files and all;
+        # and sixteen analysed plans stay in the heap for each table
+        "spark.connect.session.planCache.enabled": "false",
         "spark.scheduler.mode": "FAIR",
         "spark.scheduler.allocation.file": f"file://{work}/pools.xml",
         "spark.sql.thriftserver.scheduler.pool": "bi",

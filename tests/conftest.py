@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,18 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
+@dataclass
+class Server:
+    """A running JVM: what its clients' environment needs, its process, its log."""
+
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
 @pytest.fixture(scope="session")
-def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The JVM of `make up` on free ports; its environment variables, for children too."""
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The JVM of `make up` on free ports, one for the whole run."""
     home = tmp_path_factory.mktemp("spark-server")
     told = {
         "SALES_PORT_BASE": str(free_ports(5)),
@@ -49,10 +59,19 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     try:
         wait_for_port(here.spark_port, process, home / "spark.log")
         wait_for_port(here.thrift_port, process, home / "spark.log")
-        yield told
+        yield Server(told, process, home / "spark.log")
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+@pytest.fixture
+def spark_server(one_server: Server) -> dict[str, str]:
+    """Environment variables of a client of the JVM; the run ends where the JVM has."""
+    if one_server.process.poll() is not None:
+        told = one_server.log.read_text()[-500:]
+        pytest.exit(f"the tests' Spark JVM has ended, and every test of it would fail: {told}", 1)
+    return one_server.environment
 
 
 @pytest.fixture
@@ -68,16 +87,22 @@ def lake(
 
 
 @pytest.fixture(scope="session")
-def spark(spark_server: dict[str, str]) -> Iterator[object]:
-    """A session for tests of `make`: DataFrames in, DataFrames out."""
-    before = {name: os.environ.get(name) for name in spark_server}
-    os.environ.update(spark_server)
+def one_session(one_server: Server) -> Iterator[object]:
+    """A session for all tests of `make`."""
+    before = {name: os.environ.get(name) for name in one_server.environment}
+    os.environ.update(one_server.environment)
     settings.cache_clear()
     with session.opened("tests") as opened:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
         settings.cache_clear()
         yield opened
+
+
+@pytest.fixture
+def spark(one_session: object, spark_server: dict[str, str]) -> object:
+    """A session for tests of `make`: DataFrames in, DataFrames out."""
+    return one_session
 
 
 def free_ports(count: int) -> int:

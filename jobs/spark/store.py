@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,10 +124,11 @@ def stage(spark: SparkSession, rows: DataFrame, name: str, part: str) -> DataFra
     """Write rows once as Parquet below .staging and read only that from here on.
 
     Not `persist`: that cache belongs to the JVM, outlives a killed client, and was seen to serve
-    old rows to the next build.
+    old rows to the next build. And never the same path twice: Connect keeps the plans that it
+    analysed, with the files that they list, and the session of a table is one for ever.
     """
-    path = f"{settings().staging}/{name}/{part}"
-    rows.write.mode("overwrite").parquet(path)
+    path = f"{settings().staging}/{name}/{part}-{uuid.uuid4().hex}"
+    rows.write.parquet(path)
     return spark.read.schema(rows.schema).parquet(path)
 
 

@@ -360,6 +360,20 @@ def test_a_killed_client_s_query_does_not_commit_later(lake: Path, tmp_path: Pat
     assert [r[3] for r in toys.rows("silver.toy_lines")] == [2]
 
 
+STAGE = """
+from jobs.spark import session, store
+with session.opened("silver.toy_lines") as spark:
+    store.clear_staging("silver.toy_lines")
+    print(store.stage(spark, spark.range(3), "silver.toy_lines", "candidate").toArrow().num_rows)
+"""
+
+
+def test_a_process_that_repeats_a_killed_one_reads_what_it_staged_itself(lake: Path) -> None:
+    for _ in range(2):  # the same plans with the same numbers, as a task that is tried again
+        command = [sys.executable, "-c", STAGE]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout == b"3\n"
+
+
 def test_a_build_killed_after_its_commit_is_still_recorded(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
