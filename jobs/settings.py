@@ -25,6 +25,7 @@ class Settings:
     driver_memory: str  # SPARK_DRIVER_MEMORY: heap of the Spark JVM, as the JVM writes sizes
     spark_cores: int  # SPARK_CORES: cores that the Spark JVM may use
     timezone: str  # COMPANY_TIMEZONE: the shops' time zone; a business day is a day there
+    clock: str  # COMPANY_CLOCK: wall, or data: today is the newest day in the data (a past year)
     device: str  # SALES_DEVICE: auto, cpu or cuda
     java_home: str  # JAVA_HOME: Java 17 or newer; empty: `java` on the path, else a fetched one
 
@@ -100,6 +101,7 @@ class Settings:
             "SPARK_DRIVER_MEMORY": self.driver_memory,
             "SPARK_CORES": str(self.spark_cores),
             "COMPANY_TIMEZONE": self.timezone,
+            "COMPANY_CLOCK": self.clock,
             "SALES_DEVICE": self.device,
             "JAVA_HOME": self.java_home,
         }
@@ -163,6 +165,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         driver_memory=environment.get("SPARK_DRIVER_MEMORY", "3g"),
         spark_cores=number("SPARK_CORES", min(os.cpu_count() or 2, 8), 1, 512),
         timezone=environment.get("COMPANY_TIMEZONE", "America/New_York"),
+        clock=choice("COMPANY_CLOCK", "wall", ("wall", "data")),
         device=choice("SALES_DEVICE", "auto", ("auto", "cpu", "cuda")),
         java_home=environment.get("JAVA_HOME", ""),
     )

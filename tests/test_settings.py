@@ -9,7 +9,12 @@ from jobs.settings import ROOT, SettingsError, from_environment, settings
 
 
 def test_all_faults_are_named_in_one_message() -> None:
-    wrong = {"SALES_PORT_BASE": "80", "SPARK_CORES": "many", "SALES_DEVICE": "abacus"}
+    wrong = {
+        "SALES_PORT_BASE": "80",
+        "SPARK_CORES": "many",
+        "SALES_DEVICE": "abacus",
+        "COMPANY_CLOCK": "sundial",
+    }
     with pytest.raises(SettingsError) as error:
         from_environment(wrong)
     for name, value in wrong.items():
@@ -20,6 +25,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     found = from_environment({})
     assert found.state == ROOT / ".state"
     assert found.lake_uri == str(ROOT / ".state/lake")
+    assert found.clock == "wall"
 
 
 @pytest.mark.parametrize("name", ["SALES_STATE", "LAKE_URI", "SALES_PORT_BASE", "SALES_DEVICE"])
@@ -34,7 +40,7 @@ def test_the_lake_follows_the_state_unless_it_is_told(tmp_path: Path) -> None:
 
 
 def test_a_child_process_gets_the_same_settings(tmp_path: Path) -> None:
-    told = {"SALES_STATE": str(tmp_path), "SALES_PORT_BASE": "30000", "SPARK_CORES": "1"}
+    told = {"SALES_STATE": str(tmp_path), "SALES_PORT_BASE": "30000", "COMPANY_CLOCK": "data"}
     assert from_environment(from_environment(told).environment()) == from_environment(told)
 
 
