@@ -1,13 +1,38 @@
-"""Addresses, sizes and places: the only reader of environment variables, one home of ports."""
+"""Addresses, sizes and places: the only reader of environment variables, one home of ports.
 
+What should hold at every start of a state folder stands in its `settings.env`, a line NAME=value
+each; the environment goes before it.
+"""
+
+import contextlib
 import os
+import re
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ROOT = Path(__file__).resolve().parents[1]
+
+MIB = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}  # the JVM's units
+LEAST_MIB = 512  # Spark itself refuses less than 450
+
+FILE = "settings.env"
+# What it may say: everything but where the state is, which it lies in.
+IN_FILE = (
+    "LAKE_URI",
+    "SALES_CACHE",
+    "SALES_PORT_BASE",
+    "SPARK_DRIVER_MEMORY",
+    "SPARK_CORES",
+    "COMPANY_TIMEZONE",
+    "COMPANY_CLOCK",
+    "SALES_DEVICE",
+    "JAVA_HOME",
+)
 
 
 class SettingsError(Exception):
@@ -28,6 +53,11 @@ class Settings:
     clock: str  # COMPANY_CLOCK: wall, or data: today is the newest day in the data (a past year)
     device: str  # SALES_DEVICE: auto, cpu or cuda
     java_home: str  # JAVA_HOME: Java 17 or newer; empty: `java` on the path, else a fetched one
+
+    @property
+    def file(self) -> Path:
+        """Settings that hold for every start of this state folder."""
+        return self.state / FILE
 
     @property
     def landing(self) -> Path:
@@ -117,20 +147,76 @@ class Settings:
             return value
         path = self.secrets / name
         try:
-            return path.read_text().strip()
+            value = path.read_text().strip()
         except FileNotFoundError:
             raise SettingsError(
                 f"secret {name!r} is not set: export {variable}, or run `make up`: it makes {path}"
             ) from None
+        if not value:
+            raise SettingsError(
+                f"secret {name!r} is empty: delete {path} and run `make up`, or export {variable}"
+            )
+        return value
 
     def make_secret(self, name: str) -> str:
-        """The secret by name, generated at first use (256 bits, file mode 0600)."""
+        """The secret by name, generated at first use (256 bits, file mode 0600).
+
+        Of two processes that make it at once both get the same, and nobody sees half of it.
+        """
         path = self.secrets / name
         if not path.exists() and not os.environ.get(f"SALES_SECRET_{name.upper()}"):
-            self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32))
+            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.secrets.mkdir(mode=0o700, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self.secrets, prefix=".new-") as new:
+                new.write(secrets.token_urlsafe(32))
+                new.flush()
+                os.fsync(new.fileno())
+                with contextlib.suppress(FileExistsError):
+                    os.link(new.name, path)
         return self.secret(name)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What was told, by name; what cannot be used of it is added to `faults`."""
+
+    texts: Mapping[str, str]
+    faults: list[str]
+
+    def text(self, name: str, default: str) -> str:
+        return self.texts.get(name, default)
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        text = self.text(name, str(default))
+        if not text.isdigit() or not low <= int(text) <= high:
+            self.faults.append(f"{name}={text!r} must be a whole number from {low} to {high}")
+            return default
+        return int(text)
+
+    def choice(self, name: str, *allowed: str) -> str:
+        """One of `allowed`; the first is the default."""
+        text = self.text(name, allowed[0])
+        if text not in allowed:
+            self.faults.append(f"{name}={text!r} must be one of {', '.join(allowed)}")
+        return text
+
+    def memory(self, name: str, default: str) -> str:
+        text = self.text(name, default)
+        found = re.fullmatch(r"(\d+)([kmgt])", text.lower())
+        if not found or int(found[1]) * MIB[found[2]] < LEAST_MIB:
+            self.faults.append(
+                f"{name}={text!r} must be a size as the JVM writes it, {LEAST_MIB}m or more, "
+                f"such as {default}"
+            )
+        return text
+
+    def timezone(self, name: str, default: str) -> str:
+        text = self.text(name, default)
+        try:
+            ZoneInfo(text)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: it is a folder of zones
+            self.faults.append(f"{name}={text!r} must be a time zone, such as {default}")
+        return text
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -139,39 +225,40 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: with all faults in one message.
     """
-    faults = []
+    faults: list[str] = []
     # set to nothing is not set: a folder "" would be whatever folder one stands in
-    environment = {name: value for name, value in environment.items() if value}
-
-    def number(name: str, default: int, low: int, high: int) -> int:
-        text = environment.get(name, str(default))
-        if not text.isdigit() or not low <= int(text) <= high:
-            faults.append(f"{name}={text!r} must be a whole number from {low} to {high}")
-            return default
-        return int(text)
-
-    def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-        text = environment.get(name, default)
-        if text not in allowed:
-            faults.append(f"{name}={text!r} must be one of {', '.join(allowed)}")
-        return text
-
-    state = Path(environment.get("SALES_STATE", ROOT / ".state")).resolve()
+    given = {name: value for name, value in environment.items() if value}
+    state = Path(given.get("SALES_STATE", ROOT / ".state")).resolve()
+    told = _Told(_from_file(state / FILE, faults) | given, faults)
     settings = Settings(
         state=state,
-        lake_uri=environment.get("LAKE_URI", str(state / "lake")).rstrip("/"),
-        cache=Path(environment.get("SALES_CACHE", ROOT / ".cache")).resolve(),
-        port_base=number("SALES_PORT_BASE", 18080, 1024, 65_000),
-        driver_memory=environment.get("SPARK_DRIVER_MEMORY", "3g"),
-        spark_cores=number("SPARK_CORES", min(os.cpu_count() or 2, 8), 1, 512),
-        timezone=environment.get("COMPANY_TIMEZONE", "America/New_York"),
-        clock=choice("COMPANY_CLOCK", "wall", ("wall", "data")),
-        device=choice("SALES_DEVICE", "auto", ("auto", "cpu", "cuda")),
-        java_home=environment.get("JAVA_HOME", ""),
+        lake_uri=told.text("LAKE_URI", str(state / "lake")).rstrip("/"),
+        cache=Path(told.text("SALES_CACHE", str(ROOT / ".cache"))).resolve(),
+        port_base=told.number("SALES_PORT_BASE", 18080, 1024, 65_000),
+        driver_memory=told.memory("SPARK_DRIVER_MEMORY", "3g"),
+        spark_cores=told.number("SPARK_CORES", min(os.cpu_count() or 2, 8), 1, 512),
+        timezone=told.timezone("COMPANY_TIMEZONE", "America/New_York"),
+        clock=told.choice("COMPANY_CLOCK", "wall", "data"),
+        device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
+        java_home=told.text("JAVA_HOME", ""),
     )
     if faults:
         raise SettingsError("settings cannot be used: " + "; ".join(faults))
     return settings
+
+
+def _from_file(path: Path, faults: list[str]) -> dict[str, str]:
+    """What a state folder's file says: NAME=value lines, and comments."""
+    told: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else (), start=1):
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not name or name.startswith("#"):
+            continue
+        if not equals or name not in IN_FILE:
+            faults.append(f"{path}, line {number}: {line!r} is no NAME=value of a known setting")
+        elif value:
+            told[name] = value
+    return told
 
 
 @cache

@@ -1,11 +1,13 @@
 """Settings come from the environment, and say everything that is wrong with it at once."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from jobs.settings import ROOT, SettingsError, from_environment, settings
+from jobs.settings import IN_FILE, ROOT, SettingsError, from_environment, settings
 
 
 def test_all_faults_are_named_in_one_message() -> None:
@@ -14,6 +16,8 @@ def test_all_faults_are_named_in_one_message() -> None:
         "SPARK_CORES": "many",
         "SALES_DEVICE": "abacus",
         "COMPANY_CLOCK": "sundial",
+        "COMPANY_TIMEZONE": "America",
+        "SPARK_DRIVER_MEMORY": "3 GB",
     }
     with pytest.raises(SettingsError) as error:
         from_environment(wrong)
@@ -21,11 +25,54 @@ def test_all_faults_are_named_in_one_message() -> None:
         assert f"{name}='{value}'" in str(error.value)
 
 
-def test_an_empty_environment_gives_the_defaults() -> None:
-    found = from_environment({})
-    assert found.state == ROOT / ".state"
-    assert found.lake_uri == str(ROOT / ".state/lake")
-    assert found.clock == "wall"
+@pytest.mark.parametrize("size", ["0", "3", "3gb", "511m", "1k", "-1g", "g"])
+def test_a_heap_that_no_jvm_takes_is_refused(size: str) -> None:
+    with pytest.raises(SettingsError, match="SPARK_DRIVER_MEMORY"):
+        from_environment({"SPARK_DRIVER_MEMORY": size})
+
+
+@pytest.mark.parametrize("size", ["512m", "3g", "3G", "600000k", "1t"])
+def test_a_heap_is_told_as_the_jvm_writes_it(size: str) -> None:
+    assert from_environment({"SPARK_DRIVER_MEMORY": size}).driver_memory == size
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "America", "+02:00"])
+def test_a_time_zone_that_nobody_knows_is_refused(zone: str) -> None:
+    with pytest.raises(SettingsError, match="COMPANY_TIMEZONE"):
+        from_environment({"COMPANY_TIMEZONE": zone})
+
+
+def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
+    assert from_environment({}).state == ROOT / ".state"
+    found = from_environment({"SALES_STATE": str(tmp_path)})
+    assert (found.lake_uri, found.clock) == (f"{tmp_path}/lake", "wall")
+
+
+def test_a_state_folder_has_settings_of_its_own_and_the_environment_goes_before(
+    tmp_path: Path,
+) -> None:
+    here = {"SALES_STATE": str(tmp_path)}
+    (tmp_path / "settings.env").write_text(
+        "# a past year\n\nCOMPANY_CLOCK = data\nSPARK_CORES=3\nJAVA_HOME=\n"
+    )
+    assert from_environment(here).clock == "data"
+    assert from_environment(here).spark_cores == 3
+    assert from_environment(here | {"SPARK_CORES": "4", "COMPANY_CLOCK": ""}).spark_cores == 4
+    assert from_environment(here | {"COMPANY_CLOCK": ""}).clock == "data"
+
+
+def test_a_line_that_is_no_setting_is_named_with_the_other_faults(tmp_path: Path) -> None:
+    (tmp_path / "settings.env").write_text("COMPANY_CLOK=data\nSALES_STATE=/\nfast\nSPARK_CORES=0")
+    with pytest.raises(SettingsError) as error:
+        from_environment({"SALES_STATE": str(tmp_path), "SALES_DEVICE": "abacus"})
+    told = ["line 1: 'COMPANY_CLOK=data'", "line 2: 'SALES_STATE=/'", "line 3: 'fast'"]
+    assert not [
+        part for part in [*told, "SPARK_CORES='0'", "abacus"] if part not in str(error.value)
+    ]
+
+
+def test_the_file_of_a_state_folder_may_set_everything_but_the_folder() -> None:
+    assert {*IN_FILE, "SALES_STATE"} == set(from_environment({}).environment())
 
 
 @pytest.mark.parametrize("name", ["SALES_STATE", "LAKE_URI", "SALES_PORT_BASE", "SALES_DEVICE"])
@@ -66,6 +113,40 @@ def test_a_made_secret_stays_and_only_its_owner_reads_it(state: Path) -> None:
     assert settings().make_secret("crm_admin") == made == settings().secret("crm_admin")
     assert stat.S_IMODE((state / "secrets/crm_admin").stat().st_mode) == 0o600
     assert len(made) >= 43  # 256 bits in base64
+
+
+def test_two_that_make_a_secret_at_once_get_the_same(state: Path) -> None:
+    ask = "from jobs.settings import settings; print(settings().make_secret('crm_admin'))"
+    command = [sys.executable, "-c", ask]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    assert len({process.communicate()[0] for process in both}) == 1
+    assert [path.name for path in (state / "secrets").iterdir()] == ["crm_admin"]
+
+
+def test_a_secret_is_never_there_half(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_: int) -> str:
+        raise SystemExit
+
+    monkeypatch.setattr("jobs.settings.secrets.token_urlsafe", killed)
+    with pytest.raises(SystemExit):
+        settings().make_secret("crm_admin")
+    assert not list((state / "secrets").iterdir())
+
+
+def test_an_empty_secret_opens_nothing(state: Path) -> None:
+    (state / "secrets").mkdir()
+    (state / "secrets/crm_admin").write_text("\n")
+    with pytest.raises(SettingsError, match=r"'crm_admin' is empty: delete .*make up"):
+        settings().make_secret("crm_admin")
+
+
+def test_others_on_the_machine_do_not_see_a_new_state_folder(tmp_path: Path) -> None:
+    here = from_environment({"SALES_STATE": str(tmp_path / "new")})
+    here.make_secret("crm_admin")
+    assert stat.S_IMODE(here.state.stat().st_mode) == 0o700
+    assert stat.S_IMODE(here.secrets.stat().st_mode) == 0o700
 
 
 def test_a_given_secret_is_not_written_down(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
