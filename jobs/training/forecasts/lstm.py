@@ -6,8 +6,6 @@ from a fair forecast and series of any size are alike; several networks are aver
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -17,12 +15,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from jobs.settings import settings
+from jobs.training.device import device, threads
 from jobs.training.forecasts.forecaster import QUANTILES, P, SeriesForecaster, regular
 
 logger = logging.getLogger(__name__)
 
 BATCH = 256  # windows that one step of the optimiser sees
+THREADS = 1  # sums come in one order, and networks this small are no faster with more
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,11 @@ class Lstm(SeriesForecaster):
         return max(super().fewest, self.params.window + self.params.horizon)
 
     def learn(self, history: pd.DataFrame) -> None:
-        self.device = _device()
+        self.device = device()
         logger.info("lstm: learns on %s", self.device)
         inputs, targets = self._windows(history)
         self.curves: dict[str, list[float]] = {}
-        with _repeatable():
+        with threads(THREADS):
             self.networks = [self._network(m, inputs, targets) for m in range(self.params.members)]
 
     def observe(self, series: pd.DataFrame) -> Self:
@@ -152,7 +151,7 @@ class Lstm(SeriesForecaster):
         place = np.stack([np.arange(p.window + p.horizon) + places[0] for _, places in scaled])
         inputs, mean = self._inputs(past, place % p.season)
         inputs = [i.to(self.device) for i in inputs]
-        with _repeatable():
+        with threads(THREADS):
             found = torch.stack([network(*inputs) for network in self.networks]).mean(dim=0)
         values = (found.cpu().numpy() + mean[:, :, None]) * self.scale[ids].to_numpy()[
             :, None, None
@@ -165,7 +164,7 @@ class Lstm(SeriesForecaster):
         torch.save([n.state_dict() for n in self.networks], folder / "networks.pt")
 
     def restore(self, folder: Path) -> None:
-        self.device = _device()
+        self.device = device()
         kept = torch.load(folder / "networks.pt", weights_only=True, map_location=self.device)
         self.networks = []
         for weights in kept:
@@ -179,19 +178,3 @@ def pinball(quantiles: Tensor, targets: Tensor) -> Tensor:
     error = targets[:, :, None] - quantiles
     q = torch.tensor(QUANTILES, device=quantiles.device)
     return torch.maximum(q * error, (q - 1) * error).mean()
-
-
-def _device() -> str:
-    wanted = settings().device
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
-
-
-@contextmanager
-def _repeatable() -> Iterator[None]:
-    """One thread: sums come in one order, and networks this small are no faster with more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -14,10 +14,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from implicit.cpu.als import AlternatingLeastSquares
-from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from jobs.training.recommenders.purchases import Purchases
+from jobs.training.recommenders.purchases import Purchases, logged
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Als:
         # the solver has threads of its own; BLAS threads below them only get in their way
         with threadpool_limits(1, "blas"):
             model = self._solver()
-            model.fit(_confidence(self.purchases), show_progress=False)
+            model.fit(logged(self.purchases.orders), show_progress=False)
         self.of_accounts = model.user_factors  # (A, F)
         self.of_products = model.item_factors  # (P, F)
         return self
@@ -64,7 +63,7 @@ class Als:
             model.item_factors = self.of_products
             model.user_factors = np.zeros((len(self.purchases.accounts), self.params.factors), "f4")
             self.of_accounts = model.recalculate_user(
-                np.arange(len(self.purchases.accounts)), _confidence(self.purchases)
+                np.arange(len(self.purchases.accounts)), logged(self.purchases.orders)
             )
         return self
 
@@ -107,9 +106,3 @@ class Als:
         with np.load(folder / "factors.npz", allow_pickle=False) as kept:
             model.of_accounts, model.of_products = kept["accounts"], kept["products"]
         return model
-
-
-def _confidence(purchases: Purchases) -> csr_matrix:
-    found = purchases.orders.astype(np.float32)
-    found.data = np.log1p(found.data)
-    return found

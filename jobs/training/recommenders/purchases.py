@@ -12,6 +12,8 @@ from scipy.sparse import csr_matrix
 
 BATCH = 128  # accounts scored at once: 128 x 8,924 doubles are 9 MB
 RECENT_DAYS = 56  # the window of the popularity that breaks ties and serves unknown accounts
+TIE = 1e-6  # places by popularity lie closer together than any real difference of scores
+FILLED = "popular_now"  # reason of what is not personal
 
 # (rows of accounts (B,)) → scores of all products (B, P) and where they are personal (B, P)
 Scorer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -85,7 +87,8 @@ class Purchases:
     ) -> pd.DataFrame:
         """The k best candidates per account; what is not personal is filled by popularity.
 
-        Rows (account_id, rank, product_id, score, reason_code) in the order of account_ids.
+        Rows (account_id, rank, product_id, score, reason_code) in the order of account_ids. Scores
+        of all accounts have one scale: what fills lies below everything personal.
         """
         wanted = np.asarray(account_ids, dtype=str)
         allowed = np.isin(self.products, np.asarray(candidates, dtype=str))
@@ -100,7 +103,7 @@ class Purchases:
             )
             for at in np.array_split(np.arange(len(wanted)), len(wanted) // BATCH + 1)
         ]
-        return pd.concat(parts, ignore_index=True)
+        return _filled_below(pd.concat(parts, ignore_index=True))
 
     def _best_of(
         self,
@@ -116,13 +119,14 @@ class Purchases:
         # ties, and accounts that were never seen, go by popularity: below any real difference,
         # and each product has its own place, so that the order never depends on the sort
         by_popularity = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
-        fill = 1e-6 * by_popularity / len(self.products)  # (P,)
+        fill = TIE * by_popularity / len(self.products)  # (P,)
         scores = np.tile(fill, (len(ids), 1))  # (B, P)
         personal, owned = np.zeros((2, *scores.shape), bool)
         if known.any():
             found, personal[known] = score(places[known])
             scores[known] += found
             owned[known] = self.orders[places[known]].toarray() > 0
+        scores[~personal] -= TIE  # below 0: an order of years ago may weigh less than a tie
         scores[:, ~allowed] = -np.inf
         if exclude_owned:
             scores[owned] = -np.inf
@@ -134,7 +138,7 @@ class Purchases:
         ranked = np.take_along_axis(ranked, best_first, axis=1)
         owned, personal = (np.take_along_axis(at, order, axis=1) for at in (owned, personal))
         reasons = np.where(owned, "bought_often", reason)
-        reasons = np.where(personal, reasons, "popular_now")
+        reasons = np.where(personal, reasons, FILLED)
         rows = pd.DataFrame(
             {
                 "account_id": np.repeat(ids, k),
@@ -147,8 +151,27 @@ class Purchases:
         return rows[np.isfinite(rows["score"])]
 
 
+def _filled_below(rows: pd.DataFrame) -> pd.DataFrame:
+    """Move what fills below the lowest personal score: a model's may be negative, as logits are.
+
+    Otherwise a customer whom no model knows would stand above those it knows.
+    """
+    fills = rows["reason_code"] == FILLED
+    lowest = rows.loc[~fills, "score"].min()
+    if lowest < 0:
+        rows.loc[fills, "score"] += lowest
+    return rows
+
+
 def _indexed(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Sorted distinct ids, and each row's place among them."""
     found = ids.astype("category").cat.remove_unused_categories()
     found = found.cat.reorder_categories(sorted(found.cat.categories))
     return found.cat.categories.to_numpy(dtype=str), found.cat.codes.to_numpy(np.int64)
+
+
+def logged(orders: csr_matrix) -> csr_matrix:
+    """log(1 + orders), in single precision: the tenth order tells less than the second."""
+    found = orders.astype(np.float32)
+    found.data = np.log1p(found.data)
+    return found

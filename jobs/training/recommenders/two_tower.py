@@ -8,8 +8,7 @@ up to an origin, purchases in the weeks after it), and that own history adds to 
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -21,8 +20,8 @@ from scipy.sparse import csr_matrix, vstack
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jobs.settings import settings
-from jobs.training.recommenders.purchases import RECENT_DAYS, Purchases
+from jobs.training.device import device, threads
+from jobs.training.recommenders.purchases import RECENT_DAYS, Purchases, logged
 
 FEATURES = ("product_type", "department", "manufacturer_id", "brand")  # columns of products
 
@@ -98,26 +97,13 @@ class Towers(nn.Module):
         return logits.index_put((history.rows, history.products), own, accumulate=True)
 
 
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Torch's threads for a while; the number belongs to the whole process."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class TwoTower:
     name: ClassVar[str] = "two_tower"
     Params: ClassVar[type] = Params
 
     def __init__(self, params: Any) -> None:
         self.params = params
-        asked = settings().device
-        has_cuda = torch.cuda.is_available()
-        self.device = asked if asked != "auto" else "cuda" if has_cuda else "cpu"
+        self.device = device()
 
     def fit(
         self,
@@ -160,12 +146,12 @@ class TwoTower:
             past = Purchases.of(before, origin, p.half_life_weeks, ids)
             next_ = Purchases.of(after, origin, None, ids)
             _, rows, next_rows = np.intersect1d(past.accounts, next_.accounts, return_indices=True)
-            histories.append(_logged(past.orders)[rows])
+            histories.append(logged(past.orders)[rows])
             futures.append(next_.orders[next_rows] > 0)
         if not histories:
             # younger than one origin: the history has to explain itself, as in an autoencoder
             whole = self.purchases.orders
-            return _logged(whole), (whole > 0).astype(np.float32).tocsr()
+            return logged(whole), (whole > 0).astype(np.float32).tocsr()
         return vstack(histories).tocsr(), vstack(futures).astype(np.float32).tocsr()
 
     def _learn(self, history: csr_matrix, future: csr_matrix) -> list[float]:
@@ -210,9 +196,8 @@ class TwoTower:
 
         def score(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             with torch.no_grad(), threads(self.params.threads):
-                logits = self.towers(
-                    Baskets.of(_logged(self.purchases.orders[places]), self.device)
-                )
+                history = logged(self.purchases.orders[places])
+                logits = self.towers(Baskets.of(history, self.device))
             scores = logits.cpu().numpy().astype(np.float64)
             return scores, np.ones(scores.shape, bool)
 
@@ -246,9 +231,3 @@ def _codes(products: pd.DataFrame, ids: np.ndarray) -> tuple[Tensor, int]:
         codes.append(numbers + names)
         names += len(distinct)
     return torch.from_numpy(np.stack(codes, axis=1)), names
-
-
-def _logged(orders: csr_matrix) -> csr_matrix:
-    found = orders.astype(np.float32)
-    found.data = np.log1p(found.data)
-    return found

@@ -5,7 +5,9 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from jobs.settings import settings
 from jobs.training.recommenders.protocol import FAMILY, MODELS
 
 AS_OF = dt.date(2017, 6, 25)
@@ -164,3 +166,40 @@ def test_an_old_order_counts_less_than_a_late_one():
     found = lists(fitted("repeat", bought), ["x"], k=2)
     assert found["product_id"].tolist() == ["a1", "a0"]
     np.testing.assert_allclose(found["score"], [1.0, 0.5], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_fills_a_list_scores_below_everything_personal_of_any_account(name):
+    found = lists(fitted(name, two_blocks(7)), ["nobody", "account 00", "account 01"], k=20)
+    best = found.groupby("account_id")["score"].max()
+    assert best["nobody"] < best[["account 00", "account 01"]].min()
+    fills = found["reason_code"] == "popular_now"
+    assert name == "popular" or found["score"][fills].max() < found["score"][~fills].min()
+    falls = found.groupby("account_id")["score"].diff().dropna()
+    assert (falls <= 0).all()
+
+
+def test_an_order_of_years_ago_still_comes_before_what_fills():
+    # at a half-life of 16 weeks the order of b0, nine years old, weighs less than a tie
+    bought = interactions([("x", "b0", 9 * 365), *[("y", "a0", age) for age in range(9)]])
+    found = lists(fitted("repeat", bought), ["x"], k=2)
+    assert found["product_id"].tolist() == ["b0", "a0"]
+
+
+def test_cpu_and_gpu_agree(monkeypatch, tmp_path):
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU here")
+    found = []
+    for device in ("cpu", "cuda"):
+        monkeypatch.setenv("SALES_DEVICE", device)
+        settings.cache_clear()
+        if device == "cpu":
+            fitted("two_tower", two_blocks(1)).save(tmp_path)
+        model = FAMILY.model("two_tower").load(tmp_path)
+        assert model.device == device
+        rows = lists(model, ["account 00", "account 01"], k=20)
+        found.append(rows.set_index(["account_id", "product_id"])["score"].sort_index())
+    pd.testing.assert_series_equal(*found, atol=1e-3)
+    # what is learnt there draws other dropout, and must find the same pattern
+    assert own_block("two_tower", two_blocks(3), exclude_owned=True) > 0.8
+    settings.cache_clear()
