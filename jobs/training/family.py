@@ -131,6 +131,7 @@ class Family(Protocol):
     name: str  # of the family, its MLflow experiment and its registered model
     entity: str  # of the landed answers
     valid_days: int  # an answer made as of D is good until D + valid_days
+    tables: tuple[str, ...]  # that `data` reads, in the order of its datasets
 
     @property
     def baseline(self) -> Configuration:
@@ -140,7 +141,10 @@ class Family(Protocol):
         """The model's class, imported when asked for."""
 
     def data(self, as_of: dt.date | None) -> Data:
-        """Read the tables; with as_of only rows dated up to it and known before the next day."""
+        """Read `tables`; with as_of only rows dated up to it.
+
+        Where a table tells when a row was known, also only rows known before the next day.
+        """
 
     def cut(self, data: Data) -> dt.date:
         """The default cut: the last day of training, such that the test's days are complete."""

@@ -6,6 +6,10 @@ cut, so that what it asks for ends where the test begins. Intervals are calibrat
 only (split conformal; Romano et al., arXiv 1905.03222): both ends move out by what covered 80% of
 the values there, in scales of the series. They never move in: under a year of data the past is
 calmer than the season ahead, and too narrow an interval costs more than too wide a one.
+
+Which departments are large enough to be forecast is chosen anew at every origin, from the steps
+that had ended there. Series carry no date at which a sale was known: a line that came late is in
+the step of its own day, also at origins before it came.
 """
 
 import datetime as dt
@@ -112,6 +116,11 @@ def of_some_size(series: pd.DataFrame) -> pd.DataFrame:
     return series[series["series_id"].isin(totals.index[totals >= SMALLEST_SHARE * totals.sum()])]
 
 
+def history(series: pd.DataFrame, grain: Grain, origin: dt.date) -> pd.DataFrame:
+    """What a model may learn from at an origin; what came after does not choose its series."""
+    return of_some_size(until(series, grain, origin))
+
+
 def widening(answers: pd.DataFrame) -> float:
     """By how many scales both ends of an 80% interval must move out to have covered 80%.
 
@@ -168,6 +177,7 @@ class Forecasts:
     def __init__(self, name: str, grain: Grain) -> None:
         self.name = name
         self.grain = grain
+        self.tables = (grain.table, "silver.calendar")
 
     def model(self, name: str) -> type[Any]:
         if name not in MODELS:
@@ -212,7 +222,7 @@ class Forecasts:
         complete = series["is_complete"]
         whole = complete if self.grain.name == "week" else series["ds"] >= series.ds[complete].min()
         series = series[whole]
-        series = of_some_size(series.assign(series_id=series["series_id"].astype(str)))
+        series = series.assign(series_id=series["series_id"].astype(str))
         newest = series["ds"].max() + pd.Timedelta(days=self.grain.days - 1)
         frames = {"series": series, "calendar": calendar}
         return Data(frames, (features, of_calendar), newest.date())
@@ -268,7 +278,7 @@ class Forecasts:
     def _answers(self, window: Window, configuration: Configuration, origin: dt.date) -> Answers:
         place = (configuration.id, origin)
         if place not in window.seen:
-            known = until(window.series, self.grain, origin)
+            known = history(window.series, self.grain, origin)
             model = self.model(configuration.model)(configuration.params).fit(known)
             known_ahead = window.series[["ds", self.grain.known_ahead]].drop_duplicates("ds")
             asked = future(model, self.grain.horizon, known_ahead)
@@ -280,15 +290,15 @@ class Forecasts:
         return window.seen[place]
 
     def fit(self, data: Data, configuration: Configuration, as_of: dt.date) -> Any:
-        series = until(data.frames["series"], self.grain, as_of)
-        model = self.model(configuration.model)(configuration.params).fit(series)
-        end = (series["ds"].max() + pd.Timedelta(days=self.grain.days - 1)).date()
-        model.widening = self._widening(Window(series, (), {}), configuration, end)
+        ended = until(data.frames["series"], self.grain, as_of)
+        model = self.model(configuration.model)(configuration.params).fit(of_some_size(ended))
+        end = (ended["ds"].max() + pd.Timedelta(days=self.grain.days - 1)).date()
+        model.widening = self._widening(Window(ended, (), {}), configuration, end)
         return model
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
         horizon = size or self.grain.horizon
-        model.observe(until(data.frames["series"], self.grain, as_of))
+        model.observe(history(data.frames["series"], self.grain, as_of))
         found = model.predict(horizon, future(model, horizon, data.frames["calendar"]))
         found.insert(2, "horizon", found.groupby("series_id").cumcount().astype("int32") + 1)
         return found.assign(ds=found["ds"].dt.date, grain=self.grain.name)

@@ -112,6 +112,7 @@ class Recommenders:
     name = "recommenders"
     entity = "recommendations"
     valid_days = 7
+    tables = ("features.interactions", "silver.products", "silver.accounts")
 
     def model(self, name: str) -> type[Any]:
         if name not in MODELS:

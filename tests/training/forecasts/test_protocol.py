@@ -92,6 +92,24 @@ def test_small_departments_are_not_forecast() -> None:
     assert list(of_some_size(rows)["series_id"]) == ["MEAT"]
 
 
+def test_departments_are_chosen_at_each_origin_by_what_had_been_sold_there() -> None:
+    rows = series()
+    cut = WEEKS.cut(data(rows))
+    began = rows[rows["series_id"] == "DELI"].assign(series_id="TOYS")
+    ended = began["ds"] + pd.Timedelta(days=6) <= pd.Timestamp(cut)
+    # next to nothing up to the cut, most of all sales after it
+    began["y"] = began["y"].where(~ended, 0.01) * np.where(ended, 1, 1_000)
+    rows = pd.concat([rows, began], ignore_index=True)
+    window = WEEKS.windows(data(rows), cut)["test"]
+    WEEKS.judge(window, WEEKS.baseline)
+    told = [set(window.seen[(WEEKS.baseline.id, o)].rows["series_id"]) for o in window.origins]
+    assert told == [{"DELI", "MEAT"}, {"DELI", "MEAT", "TOYS"}]
+    fitted = WEEKS.fit(data(rows), WEEKS.baseline, cut)
+    assert set(fitted.history["series_id"]) == {"DELI", "MEAT"}
+    answer = WEEKS.predict(fitted, data(rows), data(rows).newest, None)
+    assert set(answer["series_id"]) == {"DELI", "MEAT", "TOYS"}
+
+
 def test_the_future_changes_no_answer_before_it() -> None:
     rows = series()
     cut = WEEKS.cut(data(rows))
@@ -185,6 +203,7 @@ def test_the_next_weeks_are_forecast_from_tables(state: Path) -> None:
     of = family("forecasts")
     read = of.data(None)
     assert read.newest == dt.date(2017, 12, 17)
+    assert tuple(dataset.table for dataset in read.datasets) == of.tables
     model = of.fit(read, of.baseline, read.newest)
     found = of.predict(model, read, read.newest, None)
     assert list(found) == ["series_id", "ds", "horizon", "p10", "p50", "p90", "grain"]
