@@ -8,14 +8,15 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal, cast
 
+import pandas as pd
 import typer
 import yaml
 from matplotlib.figure import Figure
 
-from jobs import lake
+from jobs import command, lake
 from jobs.ops.leaderboard import TABLE as LEADERBOARD
 from jobs.settings import ROOT
 from jobs.training import metrics, tracking
@@ -32,6 +33,7 @@ from jobs.training.family import (
 logger = logging.getLogger(__name__)
 
 SPLITS: tuple[Split, ...] = ("valid", "test")
+RESULTS = "results.json"  # of a child run: every subject's numbers, for a bench that is continued
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,19 @@ def contenders(of: Family, champion: Configuration | None) -> list[Configuration
 def judge(
     of: Family, windows: Mapping[Split, Any], configuration: Configuration, parent: tracking.Run
 ) -> list[Result]:
-    """One child run: the configuration on both splits."""
+    """One child run: the configuration on both splits; one that ended is not judged again."""
     results = []
     mark = tracking.fingerprint(parent=parent.id, configuration=configuration.id)
+    if done := tracking.finished(of.name, mark):
+        logger.info("%s: already judged by run %s", configuration.id, done.id)
+        return kept(done, configuration)
     with tracking.run(of.name, configuration.id, mark, parent=parent) as child:
         child.params({"model": configuration.model, **asdict(configuration.params)})
         for split in SPLITS:
             started = time.perf_counter()
             judged = of.judge(windows[split], configuration)
             seconds = time.perf_counter() - started
-            results += [Result(split, configuration, one, seconds) for one in judged]
+            results += [Result(split, configuration, by_place(one), seconds) for one in judged]
             for one in judged:
                 child.metrics(
                     {
@@ -103,11 +108,43 @@ def judge(
                         for end, number in _ends(metrics.estimate(values)).items()
                     }
                 )
-            for name, values in (judged[0].curves if judged else {}).items():
-                child.curve(f"{split}.{name}", values)
+            child.curves({f"{split}.{name}": v for name, v in judged[0].curves.items()})
             logger.info("%s %s: judged in %.1f s", configuration.id, split, seconds)
         child.tags({"device": results[0].judged.device})
+        child.json({"results": [as_json(one) for one in results]}, RESULTS)
     return results
+
+
+def by_place(judged: Judged) -> Judged:
+    """Subjects by their place: no customer's id leaves the lake for MLflow.
+
+    Every configuration of a bench is judged on the same subjects, sorted by id: places pair them.
+    """
+    values = judged.per_subject.items()
+    placed = {metric: one.sort_index().reset_index(drop=True) for metric, one in values}
+    return replace(judged, per_subject=placed)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """A result as JSON."""
+    judged = result.judged
+    return {
+        "split": result.split,
+        "task": judged.task,
+        "seconds": result.seconds,
+        "device": judged.device,
+        "per_subject": {metric: list(one) for metric, one in judged.per_subject.items()},
+    }
+
+
+def kept(child: tracking.Run, configuration: Configuration) -> list[Result]:
+    """What a child run that ended has judged."""
+    found = []
+    for one in child.content(RESULTS)["results"]:
+        values = {m: pd.Series(numbers, dtype=float) for m, numbers in one["per_subject"].items()}
+        judged = Judged(one["task"], values, one["device"])
+        found.append(Result(one["split"], configuration, judged, one["seconds"]))
+    return found
 
 
 def _ends(found: metrics.Estimate) -> dict[str, float]:
@@ -283,4 +320,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

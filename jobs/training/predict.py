@@ -1,11 +1,16 @@
 """Ask the champion and land its answers as of a business date.
 
 `python -m jobs.training.predict recommenders --as-of 2017-11-26`
+
+landing/<entity>/.answered/<fingerprint>.json   the batch that answers a question asked before
 """
 
 import datetime as dt
+import json
 import logging
+import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -14,11 +19,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
+from mlflow.entities.model_registry import ModelVersion
 
-from jobs import landing
+from jobs import command, lake, landing
 from jobs.settings import settings
 from jobs.training import tracking
-from jobs.training.family import Family, family
+from jobs.training.family import Dataset, Family, family
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +34,7 @@ class NoChampion(Exception):
 
 
 def predict(name: str, as_of: dt.date | None = None, size: int | None = None) -> landing.Manifest:
-    """Land the champion's answers as of a date; the same answers again change nothing.
+    """Land the champion's answers as of a date; the same question is answered only once.
 
     Raises:
         NoChampion: nothing was promoted yet.
@@ -39,44 +45,105 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
         raise NoChampion(
             f"{name} has no champion; run `python -m jobs.training.promote {name}` first"
         )
+    newest = [Dataset(table, lake.version(table)) for table in of.tables]
+    if landed := answered(of, question(version, newest, as_of, size)):
+        logger.info("%s: already answered by %s", name, landed.batch_id)
+        return landed
     data = of.data(as_of)
-    as_of = as_of or data.newest
+    until = as_of or data.newest
     with tempfile.TemporaryDirectory() as folder:
         saved = tracking.download(version, Path(folder))
         model = of.model(version.tags["model"]).load(saved)
-        answers = of.predict(model, data, as_of, size).assign(
+        answers = of.predict(model, data, until, size).assign(
             model_name=version.tags["model"],
             model_version=str(version.version),
             feature_version=data.feature_version,
-            as_of_date=as_of,
-            valid_until=as_of + dt.timedelta(days=of.valid_days),
+            as_of_date=until,
+            valid_until=until + dt.timedelta(days=of.valid_days),
         )
-        file = Path(folder) / f"{of.entity}.parquet"
-        _write(answers, file)
-        manifest = _land(of, as_of, file, f"{name}@{version.version}", list(map(str, answers)))
+        manifest = _landed(of, until, answers, f"{name}@{version.version}", Path(folder))
+    _remember(of, question(version, data.datasets, as_of, size), manifest)
     logger.info("%s: %d rows landed as %s", of.entity, len(answers), manifest.batch_id)
     return manifest
 
 
-def _write(answers: pd.DataFrame, file: Path) -> None:
-    table = pa.Table.from_pandas(answers, preserve_index=False)
-    pq.write_table(table.replace_schema_metadata(None), file)
+def question(
+    version: ModelVersion, datasets: Sequence[Dataset], as_of: dt.date | None, size: int | None
+) -> str:
+    """Fingerprint of everything that decides the answers; no date: the newest of the datasets."""
+    return tracking.fingerprint(
+        kind="predict",
+        version=str(version.version),
+        datasets=list(datasets),
+        as_of=as_of,
+        size=size,
+        code=tracking.code_version(version.name).partition("+")[2],
+    )
+
+
+def answered(of: Family, mark: str) -> landing.Manifest | None:
+    """The landed answers to a question; null if there are none, or others in their place."""
+    path = _answer(of, mark)
+    if not path.exists():
+        return None
+    told = json.loads(path.read_text())
+    found = landing.manifests(of.entity).get(told["batch_id"])
+    return found if found and found.sha256 == told["sha256"] else None
+
+
+def _remember(of: Family, mark: str, manifest: landing.Manifest) -> None:
+    """Written after landing: killed in between, the same answers are landed again, and are none."""
+    path = _answer(of, mark)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arriving = path.with_suffix(f".{os.getpid()}")
+    arriving.write_text(json.dumps({"batch_id": manifest.batch_id, "sha256": manifest.sha256}))
+    arriving.replace(path)
+
+
+def _answer(of: Family, mark: str) -> Path:
+    return settings().landing / of.entity / ".answered" / f"{mark}.json"
+
+
+def _landed(
+    of: Family, as_of: dt.date, answers: pd.DataFrame, watermark: str, folder: Path
+) -> landing.Manifest:
+    """The batch with these answers: the one that is there, where only the feature version differs.
+
+    A week's forecasts are asked for every day, and every day the feature table has a new version:
+    that is no new answer. `feature_version` then goes on telling from which they were first made.
+    """
+    table = pa.Table.from_pandas(answers, preserve_index=False).replace_schema_metadata(None)
+    before = landing.manifests(of.entity).get(f"models/{_batch(of, as_of)}")
+    if before and before.watermark == watermark and _same(before, table):
+        return before
+    file = folder / f"{of.entity}.parquet"
+    pq.write_table(table, file)
+    return _land(of, as_of, file, watermark, table.column_names)
+
+
+def _same(before: landing.Manifest, table: pa.Table) -> bool:
+    [file] = before.files
+    kept = pq.read_table(before.folder / file.name)
+    told = ["feature_version"]
+    return bool(kept.drop_columns(told).equals(table.drop_columns(told)))
+
+
+def _batch(of: Family, as_of: dt.date) -> str:
+    """The family names the batch: two of them may answer for one entity."""
+    return f"{of.name}-{as_of}"
 
 
 def _land(
     of: Family, as_of: dt.date, file: Path, watermark: str, columns: list[str]
 ) -> landing.Manifest:
-    """Answers as of D are known when D has ended in the company's time zone.
-
-    The family names the batch: two of them may answer for one entity.
-    """
+    """Answers as of D are known when D has ended in the company's time zone."""
     ended = dt.datetime.combine(
         as_of + dt.timedelta(days=1), dt.time(), ZoneInfo(settings().timezone)
     )
     return landing.land(
         of.entity,
         "models",
-        f"{of.name}-{as_of}",
+        _batch(of, as_of),
         [file],
         mode="events",
         known_at=ended,
@@ -102,4 +169,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from mlflow.entities.model_registry import ModelVersion
 
-from jobs import lake
+from jobs import command, lake
 from jobs.ops.promotions import TABLE as PROMOTIONS
 from jobs.training import tracking
 from jobs.training.bench import Rules, rules
@@ -102,7 +102,9 @@ def promote(name: str) -> str:
 
 
 def rollback(name: str, reason: str) -> str:
-    """Give the alias back to the champion before the present one.
+    """Give the alias back to the version that the present champion once took it from.
+
+    Rollbacks do not count: after one, the next goes one further back, never forth again.
 
     Returns:
         The version that is champion now.
@@ -115,7 +117,7 @@ def rollback(name: str, reason: str) -> str:
         lake.read(
             "ops.promotions",
             sql=f"select previous_version from t where family = '{name}'"  # noqa: S608
-            f" and model_version = '{champion.version}' and decision in ('promoted', 'rolled_back')"
+            f" and model_version = '{champion.version}' and decision = 'promoted'"
             " order by decided_at desc limit 1",
         ).to_pylist()
         if champion and lake.exists("ops.promotions")
@@ -163,4 +165,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -5,16 +5,16 @@ import hashlib
 import json
 import logging
 import os
-import resource
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import mlflow
@@ -36,6 +36,7 @@ from jobs.training.family import FAMILIES, Dataset
 logger = logging.getLogger(__name__)
 
 CHAMPION = "champion"
+SAMPLE_SECONDS = 0.5  # between two looks at the memory of a run
 
 
 class TrackingDown(Exception):
@@ -96,10 +97,12 @@ class Run:
             self.id, metrics=[Metric(k, float(v), now, step) for k, v in metrics.items()]
         )
 
-    def curve(self, name: str, values: Sequence[float]) -> None:
+    def curves(self, curves: Mapping[str, Sequence[float]]) -> None:
+        """Values per step, such as the loss of each epoch."""
         now = int(time.time() * 1_000)
-        points = [Metric(name, float(v), now, step) for step, v in enumerate(values)]
-        client().log_batch(self.id, metrics=points[:1_000])
+        for name, values in curves.items():
+            points = [Metric(name, float(v), now, step) for step, v in enumerate(values)]
+            client().log_batch(self.id, metrics=points[:1_000])
 
     def tags(self, tags: Mapping[str, object]) -> None:
         for key, value in tags.items():
@@ -125,10 +128,44 @@ class Run:
     def json(self, content: Any, name: str) -> None:
         client().log_dict(self.id, content, name)
 
-    def usage(self, seconds: float) -> None:
-        """Wall time, and the process's highest memory so far."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
-        self.metrics({"seconds": seconds, "peak_memory_mb": peak})
+    def content(self, name: str) -> Any:
+        """What `json` logged."""
+        return mlflow.artifacts.load_dict(f"runs:/{self.id}/{name}")
+
+
+class PeakMemory(threading.Thread):
+    """The most memory that this process and its children held while the block ran, in MiB.
+
+    By samples: the system's own high-water mark is the process's, of all runs before too, and
+    knows nothing of the workers that fit Prophet. What came and went between two samples is missed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="peak memory", daemon=True)
+        self.mib = 0.0
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(SAMPLE_SECONDS):
+            self.sample()
+
+    def sample(self) -> None:
+        me = psutil.Process()
+        held = 0
+        for process in (me, *me.children(recursive=True)):
+            with suppress(psutil.Error):  # it has ended meanwhile
+                held += process.memory_info().rss
+        self.mib = max(self.mib, held / 2**20)
+
+    def __enter__(self) -> Self:
+        self.sample()
+        self.start()
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        self.over.set()
+        self.join()
+        self.sample()
 
 
 def _experiment(name: str) -> str:
@@ -217,14 +254,16 @@ def run(
     current.datasets(datasets)
     started = time.perf_counter()
     try:
-        yield current
+        with PeakMemory() as memory:
+            yield current
     except KeyboardInterrupt:
         client().set_terminated(run_id, "KILLED")
         raise
     except BaseException:
         client().set_terminated(run_id, "FAILED")
         raise
-    current.usage(time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    current.metrics({"seconds": seconds, "peak_memory_mib": memory.mib})
     client().set_terminated(run_id, "FINISHED")
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from jobs import lake
+from jobs import command, lake
 from jobs.training import tracking
 from jobs.training.family import Configuration, configuration_of, family
 
@@ -87,6 +87,7 @@ def train(name: str, as_of: dt.date | None = None) -> str:
     ):
         run.params({"model": configuration.model, **asdict(configuration.params)})
         model = of.fit(data, configuration, as_of)
+        run.curves(getattr(model, "curves", {}))
         run.tags({"device": model.device, "bench_run_id": bench_run_id, "code_version": code})
         model.save(Path(folder))
         version = tracking.register(of.name, run, Path(folder), about)
@@ -106,4 +107,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -3,10 +3,12 @@
 import datetime as dt
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mlflow
@@ -83,13 +85,63 @@ def test_the_bench_writes_every_configuration_split_task_and_metric_beside_the_b
     logged = store.get_run(run)
     assert logged.info.status == "FINISHED"
     assert logged.inputs.dataset_inputs[0].dataset.name == "features.interactions"
-    assert {"seconds", "peak_memory_mb"} <= set(logged.data.metrics)
+    assert {"seconds", "peak_memory_mib"} <= set(logged.data.metrics)
 
 
 def test_the_same_bench_is_judged_once(store):
     first = bench.bench("recommenders")
     assert bench.bench("recommenders") == first
     assert lake.version("ops.leaderboard") == 1
+
+
+def test_a_killed_bench_goes_on_where_it_stood_and_ends_with_the_same_leaderboard(
+    store, monkeypatch
+):
+    def leaderboard(run: str) -> pd.DataFrame:
+        found = lake.read("ops.leaderboard", sql=f"select * from t where bench_run_id = '{run}'")
+        told = found.to_pandas().drop(columns=["bench_run_id", "judged_at", "seconds"])
+        return told.sort_values(["split", "task", "configuration", "metric"], ignore_index=True)
+
+    class Killed(BaseException):
+        pass
+
+    judge, judged = protocol.Recommenders.judge, []
+
+    def judge_until_killed(self, window, configuration):
+        if len(judged) == 3:  # in the second configuration's test split
+            raise Killed
+        judged.append(configuration.model)
+        return judge(self, window, configuration)
+
+    def judge_and_count(self, window, configuration):
+        judged.append(configuration.model)
+        return judge(self, window, configuration)
+
+    whole = bench.bench("recommenders")
+    place = store.get_experiment_by_name("recommenders").experiment_id
+    for run in store.search_runs([place]):
+        store.set_tag(run.info.run_id, "fingerprint", "of another bench")
+
+    monkeypatch.setattr(protocol.Recommenders, "judge", judge_until_killed)
+    with pytest.raises(Killed):
+        bench.bench("recommenders")
+    # what kill -9 leaves: runs that go on, of a process that does not
+    for run in store.search_runs([place], "attributes.status = 'FAILED'"):
+        store.update_run(run.info.run_id, status="RUNNING")
+        store.set_tag(run.info.run_id, "owner_started", "long ago")
+
+    judged.clear()
+    monkeypatch.setattr(protocol.Recommenders, "judge", judge_and_count)
+    continued = bench.bench("recommenders")
+    assert judged == ["repeat", "repeat", "popular", "popular"]
+    pd.testing.assert_frame_equal(leaderboard(continued), leaderboard(whole))
+
+
+def test_no_account_is_named_in_what_a_bench_keeps(store, state):
+    bench.bench("recommenders")
+    [*kept] = (state / "artifacts").rglob(bench.RESULTS)
+    assert len(kept) == 3
+    assert not [path for path in kept if "account" in path.read_text()]
 
 
 def test_a_year_from_bench_to_landed_recommendations(store):
@@ -129,6 +181,18 @@ def test_a_rollback_gives_the_alias_to_the_champion_before(store):
     assert decisions[2]["reason"] == "odd lists"
 
 
+def test_rollbacks_go_further_back_and_never_forth(store):
+    bench.bench("recommenders")
+    for day in (6, 13, 20):
+        train.train("recommenders", dt.date(2017, 11, day))
+        assert promote.promote("recommenders") == "promoted"
+    assert promote.rollback("recommenders", "odd lists") == "2"
+    assert promote.rollback("recommenders", "still odd") == "1"
+    with pytest.raises(promote.CannotPromote, match="no champion before"):
+        promote.rollback("recommenders", "and still")
+    assert str(tracking.champion("recommenders").version) == "1"
+
+
 def test_nothing_to_go_back_to_is_said(store):
     with pytest.raises(promote.CannotPromote, match="no champion before"):
         promote.rollback("recommenders", "why not")
@@ -138,6 +202,31 @@ def test_nothing_to_go_back_to_is_said(store):
         predict.predict("recommenders")
     with pytest.raises(train.NotJudged, match=r"jobs\.training\.bench recommenders"):
         train.train("recommenders")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("predict", "recommenders has no champion"),
+        ("train", "no bench of recommenders"),
+        ("promote", "no version of recommenders is registered"),
+    ],
+)
+def test_a_command_that_cannot_do_its_work_ends_with_a_sentence(store, monkeypatch, command, said):
+    monkeypatch.setattr(sys, "argv", [command, "recommenders"])
+    monkeypatch.delitem(sys.modules, f"jobs.training.{command}")
+    with pytest.raises(SystemExit, match=f"^error: {said}"):
+        runpy.run_module(f"jobs.training.{command}", run_name="__main__")
+
+
+def test_no_tracking_server_is_one_sentence(state, monkeypatch):
+    monkeypatch.setenv("SALES_PORT_BASE", "1024")
+    mlflow.set_tracking_uri(None)
+    tracking.client.cache_clear()
+    monkeypatch.setattr(sys, "argv", ["promote", "recommenders"])
+    monkeypatch.delitem(sys.modules, "jobs.training.promote")
+    with pytest.raises(SystemExit, match=r"^error: MLflow does not answer .* run `make up`$"):
+        runpy.run_module("jobs.training.promote", run_name="__main__")
 
 
 def test_the_run_of_a_killed_process_ends_as_killed_and_is_continued(store):
@@ -170,6 +259,36 @@ def test_a_failed_run_says_so(store):
     with pytest.raises(ZeroDivisionError), tracking.run("recommenders", "bench", "a") as run:
         1 / 0  # noqa: B018
     assert store.get_run(run.id).info.status == "FAILED"
+
+
+def test_a_runs_peak_memory_is_its_own(store):
+    def peak(size_mib: int) -> float:
+        with tracking.run("recommenders", "bench", f"{size_mib}") as run:
+            held = np.ones(size_mib * 2**17)  # doubles
+            time.sleep(3 * tracking.SAMPLE_SECONDS)
+            del held
+        return store.get_run(run.id).data.metrics["peak_memory_mib"]
+
+    with tracking.PeakMemory() as before:
+        pass
+    assert peak(300) > before.mib + 290
+    assert peak(1) < before.mib + 100
+
+
+def test_a_train_run_logs_what_its_model_learnt_by(store, monkeypatch):
+    fit = protocol.Recommenders.fit
+
+    def fit_with_curve(self, *told):
+        model = fit(self, *told)
+        model.curves = {"loss": [3.0, 2.0, 1.5]}
+        return model
+
+    monkeypatch.setattr(protocol.Recommenders, "fit", fit_with_curve)
+    bench.bench("recommenders")
+    train.train("recommenders")
+    run = tracking.newest_version("recommenders").run_id
+    logged = {point.step: point.value for point in store.get_metric_history(run, "loss")}
+    assert logged == {0: 3.0, 1: 2.0, 2: 1.5}
 
 
 class Version:
@@ -248,3 +367,52 @@ def test_landed_recommendations_are_one_batch_a_day(store):
         "models/recommenders-2017-11-19",
         "models/recommenders-2017-11-20",
     ]
+
+
+@pytest.fixture
+def champion(store):
+    bench.bench("recommenders")
+    train.train("recommenders")
+    assert promote.promote("recommenders") == "promoted"
+
+
+def versions(manifest: landing.Manifest) -> set[int]:
+    """Feature versions that landed answers tell of."""
+    rows = pq.read_table(manifest.folder / manifest.files[0].name)
+    return set(rows["feature_version"].to_pylist())
+
+
+def test_the_same_question_is_answered_from_what_was_landed(champion, monkeypatch):
+    def loaded(*told):
+        raise AssertionError("a model was loaded")
+
+    landed = [predict.predict("recommenders", size=2), predict.predict("recommenders", size=3)]
+    data = protocol.Recommenders.data
+    monkeypatch.setattr(tracking, "download", loaded)
+    monkeypatch.setattr(protocol.Recommenders, "data", loaded)
+    assert predict.predict("recommenders", size=3) == landed[1]
+    # its answers were landed over by those to another question: asked again
+    monkeypatch.setattr(protocol.Recommenders, "data", data)
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        predict.predict("recommenders", size=2)
+
+
+def test_the_same_answers_from_a_newer_feature_table_are_no_new_batch(champion):
+    landed = predict.predict("recommenders")
+    write_deltalake(lake.location("features.interactions"), interactions(), mode="overwrite")
+    assert predict.predict("recommenders") == landed
+    assert versions(landed) == {0}
+
+
+def test_other_answers_from_a_newer_feature_table_are_landed(champion):
+    landed = predict.predict("recommenders")
+    write_deltalake(lake.location("features.interactions"), interactions(1), mode="overwrite")
+    again = predict.predict("recommenders")
+    assert again.batch_id == landed.batch_id
+    assert again.sha256 != landed.sha256
+    assert versions(again) == {1}
+
+
+def test_a_family_names_the_tables_that_it_reads(store):
+    found = protocol.FAMILY.data(None).datasets
+    assert tuple(dataset.table for dataset in found) == protocol.FAMILY.tables
