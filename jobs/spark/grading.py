@@ -45,6 +45,17 @@ SPEND_BANDS = (("none", 0), ("low", 100), ("medium", 300), ("high", 700))
 TOP_SPEND = "very high"
 
 
+def newest_answers(landed: DataFrame, *of: str) -> DataFrame:
+    """Models may answer again for a date: the newest drop of each `of` counts as a whole."""
+    drop = F.struct("_known_at", "_batch_id")
+    of_each = Window.partitionBy(*of)
+    return (
+        landed.withColumn("_newest", F.max(drop).over(of_each))
+        .where(drop == F.col("_newest"))
+        .drop("_newest")
+    )
+
+
 def band(value: Column, bands: tuple[tuple[str, int], ...], above: str) -> Column:
     """The first band whose limit is not exceeded, `above` beyond the last; null stays null."""
     chosen = F.when(value > bands[-1][1], above)

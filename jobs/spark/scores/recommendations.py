@@ -7,7 +7,15 @@ where its best score stands among all accounts of that date, and how that has mo
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.spark.grading import FIFTHS, SCORE_COLUMNS, grade, reasons, trend, with_standing
+from jobs.spark.grading import (
+    FIFTHS,
+    SCORE_COLUMNS,
+    grade,
+    newest_answers,
+    reasons,
+    trend,
+    with_standing,
+)
 from jobs.table import Events, Input, window
 
 LOOK_BACK_DAYS = 35  # an older list is not compared with: the trend is then new
@@ -19,17 +27,6 @@ SCHEMA = f"""
     product_id string not null comment 'article recommended',
     {SCORE_COLUMNS.strip()}
 """
-
-
-def newest_answers(landed: DataFrame) -> DataFrame:
-    """Models may answer again for a date: the newest drop counts as a whole."""
-    drop = F.struct("_known_at", "_batch_id")
-    of_the_date = Window.partitionBy("as_of_date")
-    return (
-        landed.withColumn("_newest", F.max(drop).over(of_the_date))
-        .where(F.struct("_known_at", "_batch_id") == F.col("_newest"))
-        .drop("_newest")
-    )
 
 
 def standings(answers: DataFrame) -> DataFrame:
@@ -46,7 +43,7 @@ def standings(answers: DataFrame) -> DataFrame:
 
 
 def make(landed: DataFrame) -> DataFrame:
-    answers = landed.transform(newest_answers)
+    answers = landed.transform(newest_answers, "as_of_date")
     return answers.join(standings(answers), on=["account_id", "as_of_date"], how="inner").select(
         "account_id",
         "rank",

@@ -7,7 +7,7 @@ has moved against the forecast before.
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.spark.grading import SCORE_COLUMNS, grade, reasons, trend
+from jobs.spark.grading import SCORE_COLUMNS, grade, newest_answers, reasons, trend
 from jobs.table import Events, Input, window
 
 LOOK_BACK_DAYS = 35  # an older forecast is not compared with: the trend is then new
@@ -29,16 +29,6 @@ SCHEMA = f"""
 SERIES = ("series_id", "grain", "as_of_date")
 
 
-def newest_answers(landed: DataFrame) -> DataFrame:
-    """Models may answer again for a date: the newest drop of a grain counts as a whole."""
-    of_the_date = Window.partitionBy("as_of_date", "grain")
-    return (
-        landed.withColumn("_newest", F.max(F.struct("_known_at", "_batch_id")).over(of_the_date))
-        .where(F.struct("_known_at", "_batch_id") == F.col("_newest"))
-        .drop("_newest")
-    )
-
-
 def movements(answers: DataFrame) -> DataFrame:
     """One row per series and date: the horizon's sales against the forecast before, 1 = alike."""
     in_time = Window.partitionBy("series_id", "grain").orderBy("as_of_date")
@@ -54,7 +44,7 @@ def movements(answers: DataFrame) -> DataFrame:
 
 
 def make(landed: DataFrame) -> DataFrame:
-    answers = landed.transform(newest_answers)
+    answers = landed.transform(newest_answers, "as_of_date", "grain")
     certainty = F.greatest("p10", F.lit(0.0)) / F.nullif(F.col("p90"), F.lit(0.0))
     ratio = F.col("ratio")
     moved = trend(ratio, F.when(ratio.isNotNull(), F.lit(1.0)), TREND_STEP)

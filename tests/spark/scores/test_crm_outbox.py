@@ -105,3 +105,20 @@ def test_who_never_bought_has_a_list_all_the_same(outbox):
 
 def test_no_scores_make_an_empty_outbox(outbox):
     assert outbox([], [day(1, sales_usd=1)]) == {}
+
+
+def test_rules_hold_for_a_good_row_and_for_none(broken):
+    good = {"grade": "A", "trend": "new"}
+    assert broken("scores.crm_outbox", {**good, "recency_days": None}) == set()
+    assert broken("scores.crm_outbox") == set()
+
+
+def test_what_no_salesperson_should_see_does_not_leave(broken):
+    bad = {"grade": "F", "trend": "up", "recency_days": -1, "spend_12_weeks_usd": -0.01}
+    assert broken("scores.crm_outbox", {**bad, "valid_until": DAY - dt.timedelta(days=1)}) == {
+        "no_such_grade",
+        "no_such_trend",
+        "bought_in_the_future",
+        "negative_spend",
+        "expired_when_made",
+    }

@@ -68,3 +68,19 @@ def test_a_reason_has_its_sentence(scores):
 
 def test_no_answers_make_no_scores(scores):
     assert scores() == {}
+
+
+def test_rules_hold_for_a_good_list_and_for_none(broken):
+    good = {"grade": "A", "trend": "new"}
+    assert broken("scores.recommendations", good, {**good, "rank": 2}) == set()
+    assert broken("scores.recommendations") == set()
+
+
+def test_a_list_that_breaks_the_score_contract_is_not_written(broken):
+    bad = {"grade": "F", "trend": "up", "rank": 0, "valid_until": DAY - dt.timedelta(days=1)}
+    assert broken("scores.recommendations", bad) == {
+        "no_such_grade",
+        "no_such_trend",
+        "no_such_rank",
+        "expired_when_made",
+    }

@@ -79,3 +79,24 @@ def test_the_newest_drop_of_a_date_counts_as_a_whole(scores):
 
 def test_no_answers_make_no_scores(scores):
     assert scores() == {}
+
+
+GOOD = {"grade": "A", "trend": "new", "p10": 1.0, "p50": 2.0, "p90": 3.0}
+
+
+def test_rules_hold_for_a_good_forecast_and_for_none(broken):
+    assert broken("scores.sales_forecast", GOOD, {**GOOD, "grain": "day"}) == set()
+    assert broken("scores.sales_forecast") == set()
+
+
+def test_bounds_out_of_order_and_what_breaks_the_score_contract_are_not_written(broken):
+    expired = {"valid_until": SUNDAY - dt.timedelta(days=1)}
+    bad = {"p10": 3.0, "p90": 1.0, "horizon": 0, "grade": "F", "trend": "up", **expired}
+    assert broken("scores.sales_forecast", {**GOOD, **bad}) == {
+        "median_below_p10",
+        "median_above_p90",
+        "no_such_step",
+        "no_such_grade",
+        "no_such_trend",
+        "expired_when_made",
+    }
