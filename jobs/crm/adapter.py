@@ -2,10 +2,12 @@
 
 import datetime as dt
 import importlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
+
+T = TypeVar("T")
 
 Kind = Literal["text", "number", "integer", "date", "timestamp", "boolean", "choice", "other"]
 
@@ -165,9 +167,17 @@ def _number(field: Field, value: Any) -> str:
     return f"{number.normalize() + 0:f}"
 
 
+def _parsed(parse: Callable[[str], T], text: str) -> T | None:
+    """Null where it is no such text: Python's own error would quote it into the log."""
+    try:
+        return parse(text)
+    except ValueError:
+        return None
+
+
 def _date(field: Field, value: Any) -> str:
     if isinstance(value, str):
-        value = dt.date.fromisoformat(value)
+        value = _parsed(dt.date.fromisoformat, value)
     if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
         raise NotCanonical("not_a_date")
     return value.isoformat()
@@ -175,7 +185,7 @@ def _date(field: Field, value: Any) -> str:
 
 def _timestamp(field: Field, value: Any) -> str:
     if isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
+        value = _parsed(dt.datetime.fromisoformat, value)
     if not isinstance(value, dt.datetime) or value.tzinfo is None:
         raise NotCanonical("not_a_timestamp_with_a_zone")
     return value.astimezone(dt.UTC).replace(microsecond=0).isoformat()

@@ -117,7 +117,10 @@ class Session:
             raise Refused("permission", f"{self.url} answered {answer.status_code}")
         if answer.status_code != 200:
             raise NoAnswer("unknown", f"{self.url} answered {answer.status_code}")
-        told = answer.json()
+        try:
+            told = answer.json()
+        except ValueError:
+            raise NoAnswer("unknown", f"{self.url} answered something else than JSON") from None
         if error := told.get("error"):
             raise Refused(*classified(str(error[0]), str(error[1])))
         return told["result"]

@@ -52,6 +52,8 @@ def test_a_value_has_one_text(field: Field, value: Any, text: str | None) -> Non
         (SCORE, float("nan"), "not_finite"),
         (Field("at", "timestamp"), dt.datetime(2017, 11, 26), "not_a_timestamp"),
         (Field("d", "date"), dt.datetime(2017, 11, 26), "not_a_date"),
+        (Field("d", "date"), "Household 101", "^not_a_date$"),
+        (Field("at", "timestamp"), "Household 101", "^not_a_timestamp_with_a_zone$"),
     ],
 )
 def test_what_a_field_cannot_hold_is_named(field: Field, value: Any, reason: str) -> None:

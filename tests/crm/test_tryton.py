@@ -3,10 +3,11 @@
 import datetime as dt
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from jobs.crm.adapter import CrmError, Update
-from jobs.crm.jsonrpc import Session, classified
+from jobs.crm.jsonrpc import NoAnswer, Session, classified
 from jobs.crm.tryton import Tryton
 from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
 
@@ -91,6 +92,14 @@ def test_a_wrong_password_is_a_matter_of_permission(crm: Crm) -> None:
     with pytest.raises(CrmError, match="wrong password for 'pipeline'") as refused:
         Tryton(Session(crm.settings.crm_url, "pipeline", "wrong")).describe()
     assert refused.value.kind == "permission"
+
+
+def test_an_answer_that_is_no_json_is_no_answer() -> None:
+    session = Session("http://crm", "pipeline", "x")
+    page = httpx.Response(200, text="<html>an error page</html>")
+    session._http = httpx.Client(transport=httpx.MockTransport(lambda request: page))
+    with pytest.raises(NoAnswer, match="answered something else than JSON"):
+        session.version()
 
 
 def test_a_lost_answer_is_unknown_until_a_read_decides(crm: Crm) -> None:
