@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import jobs.sources
+from jobs import command
 from jobs.landing import Manifest
 
 Land = Callable[[dt.date, dt.date], list[Manifest]]
@@ -45,8 +46,8 @@ def main(
         size_mb = sum(file.bytes for m in batches for file in m.files) / 1e6
         typer.echo(f"{system}: {entity}: {len(batches)} batches, {rows:,} rows, {size_mb:.1f} MB")
     if not landed:
-        typer.echo(f"{system}: nothing dropped from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
+        typer.echo(f"{system}: nothing to land from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -1,8 +1,9 @@
 """The CRM: a snapshot of all customers, read back through its adapter, as Parquet.
 
 One batch a run, named by the last business day asked for, complete at 06:00 shop time on the day
-after. A snapshot like the one before it is not landed again. Values are text as the CRM's adapter
-gives it; the pipeline's own scores are left out: the CRM is not their source.
+after. The CRM tells only what is so now: a day before the newest snapshot gets none, and a snapshot
+like the one before it is not landed again. Values are text as the CRM's adapter gives it; the
+pipeline's own scores are left out: the CRM is not their source.
 """
 
 import datetime as dt
@@ -49,11 +50,21 @@ def parties(adapter: Adapter) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["code"] or ""), schema=schema)
 
 
-def landed_before(end: dt.date) -> Manifest | None:
-    """The newest snapshot dated `end` or earlier."""
-    dated = [m for m in manifests("accounts").values() if m.system == "crm"]
-    known = [m for m in dated if m.batch <= end.isoformat()]
-    return max(known, key=lambda m: m.batch, default=None)
+def newest_landed() -> Manifest | None:
+    """The newest snapshot there is."""
+    landed = [m for m in manifests("accounts").values() if m.system == "crm"]
+    return max(landed, key=lambda m: m.batch, default=None)
+
+
+def known_at(end: dt.date) -> dt.datetime:
+    """When the snapshot of a business day was complete.
+
+    By the wall clock never before now: customers that are read today were not known last month.
+    """
+    next_day = end + dt.timedelta(days=1)
+    complete = dt.datetime.combine(next_day, COMPLETE_AT, ZoneInfo(settings().timezone))
+    now = dt.datetime.now(dt.UTC)
+    return max(complete, now) if settings().clock == "wall" else complete
 
 
 def land(start: dt.date, end: dt.date) -> list[Manifest]:
@@ -62,15 +73,22 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
     Raises:
         CrmError: the CRM cannot be read.
     """
-    day_after = end + dt.timedelta(days=1)
+    newest = newest_landed()
+    if newest and end.isoformat() < newest.batch:
+        log.warning(
+            "crm: nothing landed for %s: the CRM tells only what is so now, and %s says what was "
+            "so after that day; the customers of then stay as they are",
+            end,
+            newest.batch_id,
+        )
+        return []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE
         table = parties(connect(CRM))
         pq.write_table(table, path)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        before = landed_before(end)
-        if before and [f.sha256 for f in before.files] == [sha256]:
-            log.info("crm: %d customers, the same as in %s", table.num_rows, before.batch_id)
+        if newest and [f.sha256 for f in newest.files] == [sha256]:
+            log.info("crm: %d customers, the same as in %s", table.num_rows, newest.batch_id)
             return []
         manifest = take_over(
             "accounts",
@@ -78,7 +96,7 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
             end.isoformat(),
             [path],
             mode="snapshot",
-            known_at=dt.datetime.combine(day_after, COMPLETE_AT, ZoneInfo(settings().timezone)),
+            known_at=known_at(end),
             watermark=end.isoformat(),
             columns=COLUMNS,
             format="parquet",

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.landing import manifests
+from jobs.settings import settings
 from jobs.sources import crm as source
 from jobs.spark.bronze.accounts import SCHEMA
 from jobs.table import columns
@@ -38,6 +39,28 @@ def test_the_same_customers_are_not_landed_again_even_after_a_delivery(crm: Crm)
     assert source.land(DAY, DAY) == []
     assert source.land(DAY, DAY + dt.timedelta(days=1)) == []
     assert list(manifests("accounts")) == ["crm/2017-11-26"]
+
+
+def test_a_day_before_the_newest_snapshot_gets_none_of_its_own(
+    crm: Crm, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.land(DAY, DAY)
+    crm.edit("101", active=False)
+    assert source.land(DAY, DAY - dt.timedelta(days=1)) == []
+    assert "nothing landed for 2017-11-25: the CRM tells only what is so now" in caplog.text
+    assert list(manifests("accounts")) == ["crm/2017-11-26"]
+
+
+def test_by_the_wall_clock_customers_of_today_were_not_known_last_month(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPANY_CLOCK", "wall")
+    settings.cache_clear()
+    before = dt.datetime.now(dt.UTC)
+    (landed,) = source.land(DAY, DAY)
+    assert dt.datetime.fromisoformat(landed.known_at) >= before
+    tomorrow = before.date() + dt.timedelta(days=1)
+    assert source.known_at(tomorrow).hour == source.COMPLETE_AT.hour, "not complete before its time"
 
 
 def test_a_changed_customer_makes_a_new_snapshot_and_an_inactive_one_leaves_it(crm: Crm) -> None:
