@@ -9,12 +9,23 @@ import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from jobs.crm.adapter import Adapter, CrmError, Record, Result, Update, connect
 from jobs.delivery import mapping as mappings
-from jobs.delivery.ledger import DeliveryError, Item, Ledger, Plan, plan_id, wanted_values, writer
+from jobs.delivery.ledger import (
+    FINAL,
+    OPEN_STATES,
+    PLAN_DAYS,
+    DeliveryError,
+    Item,
+    Ledger,
+    Plan,
+    plan_id,
+    wanted_values,
+    writer,
+)
 
 T = TypeVar("T")
 
@@ -22,9 +33,7 @@ log = logging.getLogger(__name__)
 
 WINDOW_BATCHES = 4  # write requests between two commits to the ledger
 ROUNDS = 3  # how often a record is tried whose write was refused for a passing reason
-PLAN_DAYS = 7  # a plan older than this is not sent any more
 
-FINAL = ("written", "data", "permission", "conflict", "unknown")
 AGAIN = ("transient", "conflict")
 
 
@@ -36,6 +45,11 @@ class Applied:
     sent: int
     outcomes: Mapping[str, int]
 
+    @property
+    def left(self) -> int:
+        """Customers that the next apply of the plan has still to write to."""
+        return sum(n for outcome, n in self.outcomes.items() if outcome not in FINAL)
+
 
 def apply(
     connection: str,
@@ -43,7 +57,7 @@ def apply(
     crm: Adapter | None = None,
     progress: Callable[[int], None] = lambda records: None,
 ) -> Applied:
-    """Send a plan.
+    """Send a plan; where the CRM put customers off it is `partly` sent, and the next apply goes on.
 
     Args:
         plan: its id or the beginning of it; null: the newest.
@@ -52,36 +66,43 @@ def apply(
 
     Raises:
         DeliveryError: there is no such plan, or it must not be sent.
+        Busy: another delivery is at work.
         CrmError: the CRM went away; run again, it goes on.
     """
     with writer(connection) as ledger:
         chosen = ledger.plan(plan)
-        if chosen.state not in ("waiting", "applying"):
-            if chosen.state == "superseded":
-                raise DeliveryError(f"plan {chosen.plan_number} is superseded {chosen.note}")
+        if chosen.state in ("superseded", "expired"):
+            raise DeliveryError(f"plan {chosen.plan_number} is {chosen.state} {chosen.note}")
+        if chosen.state not in OPEN_STATES:
             return Applied(chosen, 0, outcomes(ledger, chosen))
         crm = crm or connect(mappings.load(connection).adapter)
         described = crm.describe()
         items = ledger.items(chosen.plan_id)
-        refuse_unfit(chosen, items, described.instance)
+        refuse_unfit(ledger, chosen, items, described.instance)
         ledger.settle(crm, described.instance)
         chosen = ledger.record(chosen, "applying")
         done = {a for a, e in ledger.last_events(chosen.plan_id).items() if e["event"] in FINAL}
         left = [item for item in items if item.account_id not in done]
         sent = Sending(ledger, crm, chosen, left, described.batch_records).send(progress)
-        counts = outcomes(ledger, chosen)
-        note = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
-        log.info("delivery plan %d for %s: %s", chosen.plan_number, connection, note or "nothing")
-        return Applied(ledger.record(chosen, "applied", note or "nothing to send"), sent, counts)
+        return ended(ledger, chosen, sent)
 
 
-def refuse_unfit(plan: Plan, items: Sequence[Item], crm_instance: str) -> None:
+def ended(ledger: Ledger, plan: Plan, sent: int) -> Applied:
+    """Write down how far a plan has come."""
+    done = Applied(plan, sent, outcomes(ledger, plan))
+    told = ", ".join(f"{n} {outcome}" for outcome, n in sorted(done.outcomes.items()))
+    note = told or "nothing to send"
+    log.info("delivery plan %d for %s: %s", plan.plan_number, plan.connection, note)
+    return replace(done, plan=ledger.record(plan, "partly" if done.left else "applied", note))
+
+
+def refuse_unfit(ledger: Ledger, plan: Plan, items: Sequence[Item], crm_instance: str) -> None:
     """Raise DeliveryError where the plan was altered, is too old, or is of another CRM."""
     if plan_id(plan, items) != plan.plan_id:
         raise DeliveryError(
             f"plan {plan.plan_number}: its items were altered after it was made; plan again"
         )
-    if dt.datetime.now(dt.UTC) - plan.at > dt.timedelta(days=PLAN_DAYS):
+    if ledger.is_too_old(plan):
         raise DeliveryError(f"plan {plan.plan_number} is older than {PLAN_DAYS} days; plan again")
     if crm_instance != plan.crm_instance:
         raise DeliveryError(

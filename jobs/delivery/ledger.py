@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
@@ -20,11 +20,25 @@ from jobs.settings import settings
 from jobs.table import Log, table
 
 LOCK_SECONDS = 10.0  # how long a second delivery waits for the first
-OPEN_STATES = ("waiting", "applying")
+PLAN_DAYS = 7  # a plan older than this is not sent any more
+
+OPEN_STATES = ("waiting", "applying", "partly")
+SENT_STATES = ("applying", "partly", "applied", "verified", "differs")
+
+# an event that `apply` has nothing to add to; `transient` and a bare `intent` are still to be sent
+FINAL = ("written", "data", "permission", "conflict", "unknown")
+
+
+# (plan, customer) → fields and the values meant for them
+_FieldValues = defaultdict[tuple[str, str], list[tuple[str, str | None]]]
 
 
 class DeliveryError(Exception):
     """Nothing was sent; the message says why and what to do."""
+
+
+class Busy(Exception):
+    """Another process delivers to this connection; later this one may."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ def writer(connection: str) -> Iterator["Ledger"]:
     """The connection's only writer.
 
     Raises:
-        DeliveryError: another process is at it.
+        Busy: another process is at it.
     """
     settings().locks.mkdir(parents=True, exist_ok=True)
     path = settings().locks / f"crm-{connection}.lock"
@@ -89,7 +103,7 @@ def writer(connection: str) -> Iterator["Ledger"]:
         with FileLock(path, timeout=LOCK_SECONDS):
             yield Ledger(connection)
     except Timeout:
-        raise DeliveryError(
+        raise Busy(
             f"another delivery to {connection} is at work ({path} is locked): wait for its end"
         ) from None
 
@@ -99,7 +113,8 @@ class Ledger:
 
     def __init__(self, connection: str) -> None:
         self.connection = connection
-        self._sequence = max((event["sequence"] for event in self._events()), default=0)
+        told = self._rows("ops.crm_deliveries", columns="max(sequence) as last")
+        self._sequence = (told[0]["last"] or 0) if told else 0
 
     def plans(self) -> list[Plan]:
         """All plans in their newest state, oldest plan first."""
@@ -113,13 +128,26 @@ class Ledger:
         Raises:
             DeliveryError: there is none.
         """
-        plans = [p for p in self.plans() if p.plan_id.startswith(wanted or "")]
-        if not plans or (wanted and len(plans) > 1):
+        plans = self.plans()
+        if not plans:
             raise DeliveryError(
-                f"{'several plans begin' if plans else 'no plan begins'} with {wanted or ''!r} "
+                f"{self.connection} has no plan yet: run `python -m jobs.delivery plan`"
+            )
+        if wanted is None:
+            return plans[-1]
+        found = [plan for plan in plans if plan.plan_id.startswith(wanted)]
+        if len(found) != 1:
+            raise DeliveryError(
+                f"{'several plans begin' if found else 'no plan begins'} with {wanted!r} "
                 f"for {self.connection}: see `python -m jobs.delivery status`"
             )
-        return plans[-1]
+        return found[0]
+
+    def is_too_old(self, plan: Plan) -> bool:
+        """Whether it was made too long ago; the states it has been in since do not renew it."""
+        of_plan = f"plan_id = '{plan.plan_id}'"
+        (told,) = self._rows("ops.crm_plans", of_plan, columns="min(at) as made_at")
+        return dt.datetime.now(dt.UTC) - told["made_at"] > dt.timedelta(days=PLAN_DAYS)
 
     def items(self, plan_id: str) -> list[Item]:
         rows = self._rows("ops.crm_plan_items", f"plan_id = '{plan_id}'")
@@ -127,19 +155,29 @@ class Ledger:
 
     def record(self, plan: Plan, state: str, note: str | None = None) -> Plan:
         """Write down that a plan is now in `state`."""
-        now = replace(plan, state=state, at=dt.datetime.now(dt.UTC), note=note)
+        now = in_state(plan, state, note)
         lake.append(_log("ops.crm_plans"), [asdict(now)])
         return now
 
     def add(self, plan: Plan, items: Sequence[Item]) -> Plan:
-        """Write down a new plan; every open one before it is superseded."""
-        for older in self.plans():
-            if older.state in OPEN_STATES:
-                self.record(older, "superseded", f"by plan {plan.plan_number}")
-        told = {"connection": self.connection, "plan_id": plan.plan_id}
-        if items:
+        """Write down a new plan, in the place of every open one before it.
+
+        Its items come first, then all states in one commit: where a kill comes between, no plan
+        names the items, and the same plan made again finds them there.
+        """
+        if items and not self.items(plan.plan_id):
+            told = {"connection": self.connection, "plan_id": plan.plan_id}
             lake.append(_log("ops.crm_plan_items"), [told | asdict(item) for item in items])
-        return self.record(plan, "waiting")
+        closed = [self._closed(p, plan) for p in self.plans() if p.state in OPEN_STATES]
+        waiting = in_state(plan, "waiting")
+        lake.append(_log("ops.crm_plans"), [asdict(state) for state in (*closed, waiting)])
+        return waiting
+
+    def _closed(self, older: Plan, newer: Plan) -> Plan:
+        if self.is_too_old(older):
+            note = f"after {PLAN_DAYS} days; plan {newer.plan_number} stands in its place"
+            return in_state(older, "expired", note)
+        return in_state(older, "superseded", f"by plan {newer.plan_number}")
 
     def intend(self, plan: Plan, updates: Sequence[Update]) -> None:
         """Write down what is about to be sent."""
@@ -153,35 +191,44 @@ class Ledger:
 
     def last_events(self, plan_id: str) -> dict[str, dict[str, Any]]:
         """The newest event of each customer in a plan."""
-        return {e["account_id"]: e for e in self._events() if e["plan_id"] == plan_id}
+        return {e["account_id"]: e for e in self._events(f"plan_id = '{plan_id}'")}
 
     def ours(self, crm_instance: str) -> dict[tuple[str, str], set[str | None]]:
         """Values that count as ours by customer and field: the last one written, and any after it
         that may have been."""
-        values: dict[tuple[str, str], list[tuple[str, str | None]]] = defaultdict(list)
-        for row in self._rows("ops.crm_plan_items", "action <> 'blocked'"):
-            values[row["plan_id"], row["account_id"]].append((row["field"], row["new_value"]))
+        reached = f"crm_instance = {_quoted(crm_instance)} and event in ('written', 'unknown')"
+        events = self._events(reached, "plan_id, account_id, event, sequence")
+        values = self._values({event["plan_id"] for event in events})
         found: dict[tuple[str, str], set[str | None]] = defaultdict(set)
-        for event in self._events():
-            if event["crm_instance"] != crm_instance:
-                continue
+        for event in events:
             for field, value in values[event["plan_id"], event["account_id"]]:
                 key = (event["account_id"], field)
                 if event["event"] == "written":
                     found[key] = {value}
-                elif event["event"] == "unknown":
+                else:
                     found[key].add(value)
         return dict(found)
 
+    def _values(self, plan_ids: Collection[str]) -> _FieldValues:
+        """Fields and values that plans had for each customer."""
+        values: _FieldValues = defaultdict(list)
+        if plan_ids:
+            listed = ", ".join(f"'{plan_id}'" for plan_id in sorted(plan_ids))
+            sent = f"action <> 'blocked' and plan_id in ({listed})"
+            columns = "plan_id, account_id, field, new_value"
+            for row in self._rows("ops.crm_plan_items", sent, columns):
+                of = values[row["plan_id"], row["account_id"]]
+                of.append((row["field"], row["new_value"]))
+        return values
+
     def settle(self, crm: Adapter, crm_instance: str) -> int:
         """Find out what became of intents that a killed run left behind; returns how many."""
-        open_events: dict[tuple[str, str], dict[str, Any]] = {}
-        for event in self._events():
-            open_events[event["plan_id"], event["account_id"]] = event
+        of_connection = f"connection = {_quoted(self.connection)}"
+        last = f"select max(sequence) from t where {of_connection} group by plan_id, account_id"  # noqa: S608
+        is_open = f"event = 'intent' and sequence in ({last})"
         by_plan = defaultdict(list)
-        for (plan_id, _), event in open_events.items():
-            if event["event"] == "intent" and event["crm_instance"] == crm_instance:
-                by_plan[plan_id].append(event)
+        for event in self._events(f"crm_instance = {_quoted(crm_instance)} and {is_open}"):
+            by_plan[event["plan_id"]].append(event)
         for plan_id, events in by_plan.items():
             wanted = wanted_values(self.items(plan_id))
             updates = [
@@ -216,14 +263,21 @@ class Ledger:
         if rows:
             lake.append(_log("ops.crm_deliveries"), rows)
 
-    def _events(self) -> list[dict[str, Any]]:
-        return sorted(self._rows("ops.crm_deliveries"), key=lambda row: row["sequence"])
+    def _events(self, where: str, columns: str = "*") -> list[dict[str, Any]]:
+        found = self._rows("ops.crm_deliveries", where, columns)
+        return sorted(found, key=lambda row: row["sequence"])
 
-    def _rows(self, name: str, where: str = "true") -> list[dict[str, Any]]:
+    def _rows(self, name: str, where: str = "true", columns: str = "*") -> list[dict[str, Any]]:
         if not lake.exists(name):
             return []
-        sql = f"select * from t where connection = '{self.connection}' and {where}"  # noqa: S608
+        of_connection = f"connection = {_quoted(self.connection)}"
+        sql = f"select {columns} from t where {of_connection} and {where}"  # noqa: S608
         return lake.read(name, sql=sql).to_pylist()
+
+
+def in_state(plan: Plan, state: str, note: str | None = None) -> Plan:
+    """The plan as it is from now on."""
+    return replace(plan, state=state, at=dt.datetime.now(dt.UTC), note=note)
 
 
 def wanted_values(items: Iterable[Item]) -> dict[str, dict[str, str | None]]:
@@ -233,6 +287,11 @@ def wanted_values(items: Iterable[Item]) -> dict[str, dict[str, str | None]]:
         if item.action != "blocked":
             wanted[item.account_id][item.field] = item.new_value
     return dict(wanted)
+
+
+def _quoted(text: str) -> str:
+    """A text of SQL; a CRM's token is whatever the CRM says."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _log(name: str) -> Log:

@@ -8,9 +8,11 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from jobs.crm import adapter
 from jobs.crm.adapter import Description
 
 CONNECTIONS = Path(__file__).parent / "connections"
+ADAPTERS = Path(adapter.__file__).parent
 
 Ownership = Literal["always", "if_empty", "if_ours"]
 Transform = Literal["as_is", "lines", "texts", "words"]
@@ -89,12 +91,41 @@ def parse(connection: str, text: str) -> ConnectionMap:
     Raises:
         MappingError: it is not of this form.
     """
-    told = yaml.safe_load(text) or {}
+    try:
+        read = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = f" (line {mark.line + 1})" if (mark := getattr(error, "problem_mark", None)) else ""
+        raise MappingError(f"{connection}.yaml: no YAML{where}: mend it") from None
+    told = read if isinstance(read, dict) else {}
     faults = [f"{name} is missing" for name in ("adapter", "key", "fields") if not told.get(name)]
+    if not faults:
+        faults = [*_key_faults(told["key"]), *_adapter_faults(told["adapter"])]
+        fields, wrong = _fields(told["fields"])
+        faults += wrong
     if faults:
         raise MappingError(f"{connection}.yaml: {'; '.join(faults)}")
-    fields = []
-    for name, of in told["fields"].items():
+    key = told["key"]
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return ConnectionMap(connection, told["adapter"], key["field"], key["from"], fields, digest)
+
+
+def _key_faults(key: Any) -> list[str]:
+    is_whole = isinstance(key, dict) and key.get("field") and key.get("from")
+    return [] if is_whole else ["key must be {field: …, from: …}"]
+
+
+def _adapter_faults(name: Any) -> list[str]:
+    is_there = (ADAPTERS / f"{name}.py").exists()
+    return [] if is_there else [f"adapter {name!r}: jobs/crm/{name}.py is missing"]
+
+
+def _fields(told: Any) -> tuple[tuple[FieldMap, ...], list[str]]:
+    """The fields, and what is wrong with them."""
+    if not isinstance(told, dict):
+        return (), ["fields must be {a field of the CRM: {from: …, as: …, ownership: …}, …}"]
+    fields, faults = [], []
+    for name, given in told.items():
+        of: Any = given if isinstance(given, dict) else {}
         columns = of.get("from") or ()
         faults += [
             f"{name}: {word} {of.get(word)!r} must be one of {', '.join(get_args(allowed))}"
@@ -104,13 +135,7 @@ def parse(connection: str, text: str) -> ConnectionMap:
         faults += [] if columns else [f"{name}: from is missing"]
         columns = (columns,) if isinstance(columns, str) else tuple(columns)
         fields.append(FieldMap(name, columns, of.get("as"), of.get("ownership")))
-    if faults:
-        raise MappingError(f"{connection}.yaml: {'; '.join(faults)}")
-    key = told["key"]
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return ConnectionMap(
-        connection, told["adapter"], key["field"], key["from"], tuple(fields), digest
-    )
+    return tuple(fields), faults
 
 
 def check(mapping: ConnectionMap, crm: Description, columns: Sequence[str]) -> None:

@@ -7,9 +7,10 @@ the point or a time zone make no change. Update-only: customers that the CRM lac
 import datetime as dt
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jobs import lake
 from jobs.crm.adapter import (
@@ -21,8 +22,9 @@ from jobs.crm.adapter import (
     connect,
 )
 from jobs.delivery import mapping as mappings
-from jobs.delivery.ledger import Item, Ledger, Plan, plan_id, writer
+from jobs.delivery.ledger import SENT_STATES, DeliveryError, Item, Ledger, Plan, plan_id, writer
 from jobs.delivery.mapping import ConnectionMap, FieldMap
+from jobs.settings import settings
 
 log = logging.getLogger(__name__)
 
@@ -32,36 +34,70 @@ Row = Mapping[str, Any]
 Ours = Mapping[tuple[str, str], set[str | None]]
 
 
-def plan(connection: str, today: dt.date | None = None, crm: Adapter | None = None) -> Plan:
+def plan(
+    connection: str,
+    today: dt.date | None = None,
+    crm: Adapter | None = None,
+    version: int | None = None,
+) -> Plan:
     """Compare, write the plan down, and return it; a plan that already waits and says the same
     stays.
 
     Args:
-        today: business day after whose eve values have expired; null: the outbox's newest
-            as_of_date, so that a year of the past can be played.
+        today: business day after whose eve values have expired; null: as `business_day` says.
         crm: null: the connection's own.
+        version: of the outbox, see `version_for`; null: the newest.
 
     Raises:
         MappingError: the mapping does not fit the CRM or the outbox.
-        DeliveryError: another delivery is at work.
+        DeliveryError: the outbox has no such version.
+        Busy: another delivery is at work.
         CrmError: the CRM cannot be asked.
     """
     mapping = mappings.load(connection)
     crm = crm or connect(mapping.adapter)
     described = crm.describe()
-    version = lake.version(OUTBOX)
-    outbox = lake.read(OUTBOX, at=version)
-    mappings.check(mapping, described, outbox.column_names)
-    rows = {row[mapping.key_column]: row for row in outbox.to_pylist()}
-    today = today or max((row["as_of_date"] for row in rows.values()), default=None)
     with writer(connection) as ledger:
+        at = version_for(ledger, version)
+        outbox = lake.read(OUTBOX, at=at)
+        mappings.check(mapping, described, outbox.column_names)
+        rows = {row[mapping.key_column]: row for row in outbox.to_pylist()}
+        today = today or business_day(rows.values())
         ledger.settle(crm, described.instance)
         ours = ledger.ours(described.instance)
         keys = {*rows, *(account for account, _ in ours)}
         found = crm.match(keys, [of.field for of in mapping.fields])
         items, unchanged = compared(mapping, described, rows, found, ours, today)
-        draft = drafted(mapping, described, version, today, items, unchanged)
+        draft = drafted(mapping, described, at, today, items, unchanged)
         return written_down(ledger, draft, items)
+
+
+def version_for(ledger: Ledger, wanted: int | None) -> int:
+    """The outbox version to deliver: the wanted one, or one after it that was sent by hand.
+
+    Without the second the clock would take back what a person delivered meanwhile.
+
+    Raises:
+        DeliveryError: there is no such version.
+    """
+    newest = lake.version(OUTBOX)
+    if wanted is None:
+        return newest
+    if wanted > newest:
+        raise DeliveryError(
+            f"{OUTBOX} has no version {wanted}, its newest is {newest}: it was made anew; "
+            "`python -m jobs.delivery plan` delivers what it says now"
+        )
+    sent = [p.outbox_version for p in ledger.plans() if p.state in SENT_STATES]
+    return max([wanted, *(version for version in sent if version <= newest)])
+
+
+def business_day(rows: Iterable[Row]) -> dt.date | None:
+    """Today at the shops; where a year of the past is played, the newest day that the rows are of
+    (null: there are none)."""
+    if settings().clock == "wall":
+        return dt.datetime.now(ZoneInfo(settings().timezone)).date()
+    return max((row["as_of_date"] for row in rows), default=None)
 
 
 def compared(
@@ -170,7 +206,7 @@ def written_down(ledger: Ledger, draft: Plan, items: Sequence[Item]) -> Plan:
     newest = plans[-1] if plans else None
     if newest and newest.state == "waiting":
         same = replace(draft, plan_number=newest.plan_number)
-        if plan_id(same, items) == newest.plan_id:
+        if plan_id(same, items) == newest.plan_id and not ledger.is_too_old(newest):
             return newest
     numbered = replace(draft, plan_number=newest.plan_number + 1 if newest else 1)
     made = ledger.add(replace(numbered, plan_id=plan_id(numbered, items)), items)

@@ -1,7 +1,8 @@
 """ops.crm_plans: one row per delivery plan and state that it has been in.
 
-A plan is `waiting`, then `applying`, `applied` and `verified` (or `differs`); a newer plan makes a
-waiting or half-applied one `superseded`.
+A plan is `waiting`, then `applying`, `applied` and `verified` (or `differs`); it is `partly` sent
+where the CRM put customers off, until the next apply goes on. A newer plan makes one that is not
+applied `superseded`, or `expired` where it had grown too old to be sent.
 """
 
 from jobs.table import Log
@@ -10,7 +11,7 @@ SCHEMA = """
     connection      string    not null comment 'jobs/delivery/connections/<connection>.yaml',
     plan_number     bigint    not null comment 'counts up in a connection, from 1',
     plan_id         string    not null comment 'sha256 of the plan and its items, hexadecimal',
-    state           string    not null comment 'waiting, applying, applied, verified, …',
+    state           string    not null comment 'waiting, applying, partly, applied, verified, …',
     at              timestamp not null comment 'UTC; when it came into this state',
     crm_instance    string    not null comment 'token of the CRM; one set up anew has another',
     mapping_sha256  string    not null comment 'of the connection file',

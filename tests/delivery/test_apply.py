@@ -3,23 +3,24 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from filelock import FileLock
 
 from jobs import lake
-from jobs.crm.adapter import CrmError
+from jobs.crm.adapter import CrmError, Result, Update
 from jobs.crm.jsonrpc import Session
 from jobs.crm.tryton import Tryton
 from jobs.delivery import ledger as ledgers
 from jobs.delivery.apply import apply
-from jobs.delivery.ledger import DeliveryError, Ledger
+from jobs.delivery.ledger import PLAN_DAYS, Busy, DeliveryError, Ledger
 from jobs.delivery.plan import plan
 from jobs.delivery.verify import verify
 from jobs.settings import ROOT
 from jobs.table import Log, table
 from tests.delivery import outbox
+from tests.delivery.aging import made_days_ago
 from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
 
 pytestmark = pytest.mark.services
@@ -31,6 +32,15 @@ tryton.BATCH_RECORDS = 3
 apply.WINDOW_BATCHES = 2
 apply.apply("tryton")
 """
+
+
+class PutsOff(Tryton):
+    """A CRM that takes the first half of each batch and puts the rest off."""
+
+    def write(self, batch: Sequence[Update]) -> list[Result]:
+        middle = (len(batch) + 1) // 2
+        rest = [Result(u.key, "transient", "database_locked") for u in batch[middle:]]
+        return [*super().write(batch[:middle]), *rest]
 
 
 @pytest.fixture
@@ -96,6 +106,19 @@ def test_an_altered_plan_is_refused(crm: Crm, waiting: ledgers.Plan) -> None:
     assert crm.shows("101", "score_grade") is None
 
 
+def test_a_plan_made_too_long_ago_is_refused_though_it_was_taken_up_since(
+    crm: Crm, waiting: ledgers.Plan
+) -> None:
+    Ledger("tryton").record(waiting, "applying")
+    made_days_ago(waiting, PLAN_DAYS - 0.1)
+    ledger = Ledger("tryton")
+    assert not ledger.is_too_old(ledger.plan(None))
+    made_days_ago(waiting, 0.2)
+    with pytest.raises(DeliveryError, match="older than 7 days; plan again"):
+        apply("tryton", crm=crm.adapter)
+    assert crm.shows("101", "score_grade") is None
+
+
 def test_a_plan_for_another_crm_is_refused(crm: Crm, waiting: ledgers.Plan) -> None:
     described = crm.adapter.describe()
 
@@ -114,7 +137,7 @@ def test_there_is_one_writer_of_a_connection(
     monkeypatch.setattr(ledgers, "LOCK_SECONDS", 0.1)
     with (
         FileLock(crm.settings.locks / "crm-tryton.lock"),
-        pytest.raises(DeliveryError, match="another delivery to tryton"),
+        pytest.raises(Busy, match="another delivery to tryton"),
     ):
         apply("tryton", crm=crm.adapter)
 
@@ -137,6 +160,31 @@ def test_a_lost_answer_is_settled_by_a_read_and_nothing_is_sent_twice(
         done = apply("tryton", crm=behind)
     assert proxy.writes == 1
     assert done.outcomes == {"written": len(ACCOUNTS)}
+
+
+def test_a_plan_of_which_customers_were_put_off_is_partly_sent_and_goes_on(
+    crm: Crm, waiting: ledgers.Plan
+) -> None:
+    done = apply("tryton", crm=PutsOff(crm.adapter._session, REQUEST_SECONDS))
+    assert (done.plan.state, done.left) == ("partly", 1)
+    assert done.outcomes == {"written": len(ACCOUNTS) - 1, "transient": 1}
+    seen = verify("tryton", crm=crm.adapter)
+    assert (seen.plan.state, seen.differing, seen.missing) == ("partly", (), {"transient": 1})
+    assert str(seen.plan.note).endswith("customers not written to: 1 transient")
+    before = crm.revisions()
+    again = apply("tryton", crm=crm.adapter)
+    assert (again.plan.state, again.sent, again.left) == ("applied", 1, 0)
+    after = crm.revisions()
+    assert sum(before[a] != after[a] for a in ACCOUNTS) == 1, "no second write"
+    assert verify("tryton", crm=crm.adapter).plan.state == "verified"
+
+
+def test_verify_counts_whom_a_plan_did_not_reach(crm: Crm, waiting: ledgers.Plan) -> None:
+    crm.edit("103", score_spend_band="theirs")
+    apply("tryton", crm=crm.adapter)
+    seen = verify("tryton", crm=crm.adapter)
+    assert (seen.plan.state, seen.records) == ("verified", len(ACCOUNTS) - 1)
+    assert seen.missing == {"conflict": 1}
 
 
 @pytest.mark.parametrize("kill_at_write", [1, 2, 3])
@@ -178,21 +226,60 @@ def test_a_crm_that_cannot_be_reached_leaves_the_plan_to_be_taken_up(
     assert apply("tryton", crm=crm.adapter).sent == len(ACCOUNTS)
 
 
-def test_the_commands_tell_what_they_did(crm: Crm, tmp_path: Path) -> None:
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """One of the commands that a person types."""
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.delivery", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ.copy(),
+    )
+
+
+def test_the_commands_tell_what_they_did(crm: Crm) -> None:
     outbox.write([outbox.row("101"), outbox.row("no such")])
     told = ""
-    for command in ("plan", "apply", "apply", "verify", "status"):
-        ran = subprocess.run(
-            [sys.executable, "-m", "jobs.delivery", command],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=os.environ.copy(),
-        )
-        assert ran.returncode == 0, ran.stderr
+    for word in ("plan", "apply", "apply", "verify", "status"):
+        ran = command(word)
+        assert (ran.returncode, ran.stderr) == (0, "")
         told += ran.stdout
     assert "1 not_in_crm" in told
     assert "applied: 1 customers written now" in told
     assert "applied: 0 customers written now" in told
     assert "12 of 12 fields as delivered" in told
     assert Ledger("tryton").plans()[-1].state == "verified"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["apply"], "tryton has no plan yet: run `python -m jobs.delivery plan`"),
+        (["verify"], "tryton has no plan yet: run `python -m jobs.delivery plan`"),
+        (["apply", "--connection", "x'y"], 'no connection "x\'y"; the connections are: tryton'),
+        (["plan"], "scores.crm_outbox does not exist"),
+    ],
+)
+def test_a_command_that_cannot_do_its_work_says_why_in_a_sentence(
+    crm: Crm, words: list[str], told: str
+) -> None:
+    ran = command(*words)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith(f"error: {told}")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_the_commands_say_what_is_not_as_delivered_and_fail(
+    crm: Crm, waiting: ledgers.Plan
+) -> None:
+    apply("tryton", crm=PutsOff(crm.adapter._session, REQUEST_SECONDS))
+    ran = command("verify")
+    assert ran.returncode == 1
+    assert "customers not written to: 1 transient" in ran.stdout
+    assert ran.stderr.startswith("error: the CRM put 1 customers off: run `apply` again")
+    assert command("apply").returncode == 0
+    crm.edit("105", score_grade="E")
+    ran = command("verify")
+    assert ran.returncode == 1
+    assert "customer 105: score_grade is not as delivered" in ran.stdout
+    assert command("plan", "nonsense").returncode == 2

@@ -49,6 +49,21 @@ def test_an_empty_mapping_says_what_is_missing(text: str) -> None:
         mappings.parse("x", text)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("adapter: [", r"x\.yaml: no YAML \(line 1\)"),
+        ("just words", "adapter is missing; key is missing; fields is missing"),
+        ("adapter: hub\nkey: {field: a, from: b}\nfields: {c: d}", r"jobs/crm/hub\.py is missing"),
+        ("adapter: tryton\nkey: code\nfields: {c: d}", r"key must be .*; c: as None"),
+        ("adapter: tryton\nkey: {field: code}\nfields: [c]", r"key must be .*; fields must be"),
+    ],
+)
+def test_a_text_that_is_no_mapping_is_told_of_in_words(text: str, told: str) -> None:
+    with pytest.raises(MappingError, match=told):
+        mappings.parse("x", text)
+
+
 def test_a_mapping_that_does_not_fit_names_every_fault() -> None:
     mapping = parsed(
         "  grade: {from: items, as: lines, ownership: always}\n"

@@ -1,14 +1,21 @@
 """What a plan says: whose a field is, what has expired, what is blocked and why."""
 
 import datetime as dt
+import os
+import subprocess
+import sys
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from jobs import lake
 from jobs.delivery.apply import apply
-from jobs.delivery.ledger import DeliveryError, Item, Ledger, Plan
+from jobs.delivery.ledger import PLAN_DAYS, DeliveryError, Item, Ledger, Plan
 from jobs.delivery.mapping import FieldMap, Ownership
-from jobs.delivery.plan import kept, plan
+from jobs.delivery.plan import business_day, kept, plan
+from jobs.settings import ROOT, settings
 from tests.delivery import outbox
+from tests.delivery.aging import made_days_ago
 from tests.tryton_server import ACCOUNTS, Crm
 
 FIELDS = 12  # of jobs/delivery/connections/tryton.yaml
@@ -35,8 +42,54 @@ def test_a_field_is_ours_or_a_persons(
     assert kept(FieldMap("f", ("c",), "as_is", ownership), old, ours) == reason
 
 
-def planned(crm: Crm, today: dt.date | None = None) -> Plan:
-    return plan("tryton", today, crm.adapter)
+# A plan killed once it has made this many commits to the ledger
+KILLED_PLAN = """
+import os, signal, sys
+from jobs import lake
+from jobs.delivery.plan import plan
+
+append, commits = lake.append, int(sys.argv[1])
+
+def append_or_die(log, rows):
+    global commits
+    if commits == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    commits -= 1
+    append(log, rows)
+
+lake.append = append_or_die
+plan("tryton")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def by_the_wall(monkeypatch: pytest.MonkeyPatch, timezone: str) -> dt.date:
+    """Let the day at the shops count; returns it."""
+    monkeypatch.setenv("COMPANY_CLOCK", "wall")
+    monkeypatch.setenv("COMPANY_TIMEZONE", timezone)
+    settings.cache_clear()
+    return dt.datetime.now(ZoneInfo(timezone)).date()
+
+
+@pytest.mark.usefixtures("state")
+# 26 hours lie between the two: never the same day
+@pytest.mark.parametrize("timezone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_by_the_wall_clock_today_is_the_day_at_the_shops(
+    monkeypatch: pytest.MonkeyPatch, timezone: str
+) -> None:
+    today = by_the_wall(monkeypatch, timezone)
+    assert business_day([outbox.row("101")]) == business_day([]) == today
+
+
+@pytest.mark.usefixtures("state")
+def test_where_a_past_year_is_played_today_is_the_newest_day_of_the_rows() -> None:
+    older = outbox.row("102", as_of_date=dt.date(2017, 1, 1))
+    assert business_day([older, outbox.row("101")]) == outbox.AS_OF
+    assert business_day([]) is None
+
+
+def planned(crm: Crm, today: dt.date | None = None, version: int | None = None) -> Plan:
+    return plan("tryton", today, crm.adapter, version)
 
 
 def items(made: Plan, account: str) -> dict[str, Item]:
@@ -124,6 +177,77 @@ class TestAgainstTheCrm:
         with pytest.raises(DeliveryError, match="superseded by plan 2"):
             apply("tryton", first.plan_id, crm.adapter)
         assert crm.shows("101", "score_grade") is None
+
+    def test_by_the_wall_clock_values_expire_though_no_new_ones_come(
+        self, crm: Crm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outbox.write([outbox.row("101")])
+        planned(crm)
+        apply("tryton", crm=crm.adapter)
+        assert planned(crm).clears == 0
+        today = by_the_wall(monkeypatch, "America/New_York")
+        made = planned(crm)
+        assert (made.clears, made.as_of_date) == (FIELDS, today)
+
+    def test_a_waiting_plan_that_grew_too_old_is_replaced_by_one_that_can_be_sent(
+        self, crm: Crm
+    ) -> None:
+        outbox.write([outbox.row("101")])
+        first = planned(crm)
+        made_days_ago(first, PLAN_DAYS + 1)
+        second = planned(crm)
+        assert second.plan_number == 2
+        states = {p.plan_number: p.state for p in Ledger("tryton").plans()}
+        assert states == {1: "expired", 2: "waiting"}
+        with pytest.raises(DeliveryError, match="plan 1 is expired after 7 days; plan 2 stands"):
+            apply("tryton", first.plan_id, crm.adapter)
+        assert apply("tryton", crm=crm.adapter).sent == 1
+
+    @pytest.mark.parametrize("commits", [0, 1, 2])
+    def test_a_killed_plan_made_again_is_one_plan_and_can_be_sent(
+        self, crm: Crm, commits: int
+    ) -> None:
+        outbox.write([outbox.row(account) for account in ACCOUNTS])
+        planned(crm)
+        outbox.write([outbox.row(account, grade="A") for account in ACCOUNTS])
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED_PLAN, str(commits)], env=os.environ.copy(), cwd=ROOT
+        )
+        assert killed.returncode == -9
+        there = Ledger("tryton").plan(None)
+        assert (there.plan_number, there.state) == (2 if commits == 2 else 1, "waiting")
+        made = planned(crm)
+        states = {p.plan_number: p.state for p in Ledger("tryton").plans()}
+        assert states == {1: "superseded", 2: "waiting"}
+        assert len(Ledger("tryton").items(made.plan_id)) == FIELDS * len(ACCOUNTS)
+        assert apply("tryton", crm=crm.adapter).outcomes == {"written": len(ACCOUNTS)}
+        assert {crm.shows(account, "score_grade") for account in ACCOUNTS} == {"A"}
+
+    def test_a_version_that_is_named_is_delivered_though_a_newer_one_is_there(
+        self, crm: Crm
+    ) -> None:
+        outbox.write([outbox.row("101")])
+        meant = lake.version("scores.crm_outbox")
+        outbox.write([outbox.row("101", grade="E")])
+        made = planned(crm, version=meant)
+        assert made.outbox_version == meant
+        assert items(made, "101")["score_grade"].new_value == "B"
+
+    def test_the_clock_does_not_take_back_what_was_sent_by_hand(self, crm: Crm) -> None:
+        outbox.write([outbox.row("101")])
+        meant = lake.version("scores.crm_outbox")
+        outbox.write([outbox.row("101", grade="E")])
+        planned(crm)
+        assert planned(crm, version=meant).outbox_version == meant, "nothing was sent so far"
+        by_hand = planned(crm)
+        apply("tryton", crm=crm.adapter)
+        made = planned(crm, version=meant)
+        assert (made.outbox_version, made.records) == (by_hand.outbox_version, 0)
+
+    def test_a_version_that_the_outbox_does_not_have_is_refused(self, crm: Crm) -> None:
+        outbox.write([outbox.row("101")])
+        with pytest.raises(DeliveryError, match="has no version 7, its newest is 0"):
+            planned(crm, version=7)
 
     def test_no_name_and_no_address_is_written_down(self, crm: Crm) -> None:
         outbox.write([outbox.row(account) for account in ACCOUNTS])
