@@ -1,13 +1,13 @@
 """Delivery: what the outbox says reaches the CRM, field by field, once.
 
 **plan** compares `scores.crm_outbox` with what the CRM holds and with what was delivered before,
-and writes down every create, update, clearing, and what it may not touch; **apply** sends exactly
-that plan, intent logged before, results after; **verify** reads back and compares. A field that a
-salesperson changed stays theirs.
+and writes down every value to update or to clear, and what it may not touch; **apply** sends
+exactly that plan, intent logged before, results after; **verify** reads back and compares. No
+customer is created, and a field that a salesperson changed stays theirs.
 
 Runs when the outbox has a new version, and every morning: values expire, people edit, an answer
-that was lost is settled. A backfill's new version is passed over unless its run was told to
-`deliver`.
+that was lost is settled. It delivers the newest version that was meant for the CRM: a backfill's
+is passed over unless its run was told to `deliver`. A run triggered by hand delivers the newest.
 
 **Impact:** salespeople see the scores of this run. Failed? Clear the red task: nothing is sent
 twice.
@@ -15,14 +15,14 @@ twice.
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, chain
 
-from dags.tasks import DEFAULTS, asset, boxes, cron
+from dags.tasks import DEFAULTS, OUTBOX, asset, boxes, cron
 
 with DAG(
     "crm_delivery",
     doc_md=__doc__,
     schedule=AssetOrTimeSchedule(
         timetable=cron("0 7 * * *"),
-        assets=asset("scores.crm_outbox"),
+        assets=asset(OUTBOX),
     ),
     catchup=False,
     max_active_runs=1,

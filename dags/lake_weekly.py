@@ -2,7 +2,8 @@
 
 **optimize** joins the small files that daily builds leave; **vacuum** removes the files of versions
 older than the layer's retention (features and scores are kept long enough to refit a model of last
-year); **check** reports what is wrong with a table's files, log or shape.
+year); **check** fails where a table's log names files that are gone, and counts those that no
+version needs.
 
 **Impact:** none on what tables say: no row changes. Where a build writes the same table, the build
 goes first and the upkeep is tried again. Failed? Next week's run does the same work.

@@ -7,7 +7,7 @@ A task's id is the unit's name, its box is its layer, and the arrows between tab
 import contextlib
 import datetime as dt
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,11 @@ from airflow.sdk import (
     TriggerRule,
     task,
 )
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+)
 
 from jobs.settings import SettingsError, settings
 from jobs.table import LAYERS, names, table
@@ -47,6 +51,8 @@ DEFAULTS: dict[str, Any] = {
     # a Connect client waits for ever on a driver that is gone
     "execution_timeout": dt.timedelta(hours=2),
 }
+
+OUTBOX = "scores.crm_outbox"
 
 # one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
 POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
@@ -99,11 +105,34 @@ def is_for_delivery(params: Mapping[str, Any], run_type: str) -> bool:
     return run_type != "backfill" and params.get("start") is None
 
 
+def is_by_hand(run_type: str) -> bool:
+    """Whether a person started the run: then the newest outbox is what they mean."""
+    return run_type == "manual"
+
+
 def is_only_backfill(triggering_asset_events: Any) -> bool:
     """Whether a delivery runs for nothing but outboxes that were not meant for the CRM."""
     written = triggering_asset_events or {}
     events = [event for listed in written.values() for event in listed]
     return bool(events) and not any(event.extra.get("deliver") for event in events)
+
+
+def version_meant_for_crm(written: Iterable[Any]) -> int:
+    """The newest version of the outbox that a run wrote to be delivered.
+
+    Args:
+        written: the outbox's asset events.
+
+    Raises:
+        AirflowSkipException: there is none.
+    """
+    meant = [event for event in written if event.extra.get("deliver")]
+    if not meant:
+        raise AirflowSkipException(
+            f"no run wrote {OUTBOX} to be delivered; trigger crm_delivery by hand to deliver the "
+            "newest version"
+        )
+    return int(max(meant, key=lambda event: event.timestamp).extra["version"])
 
 
 @contextlib.contextmanager
@@ -118,22 +147,51 @@ def no_retry_after(*kinds: type[Exception]) -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
+@contextlib.contextmanager
+def no_retry_where_refused() -> Iterator[None]:
+    """Fail at once where the CRM does not take what we ask; one that is away may come back."""
+    from jobs.crm.adapter import CrmError
+
+    try:
+        yield
+    except CrmError as error:
+        if error.kind in ("permission", "data"):
+            raise AirflowFailException(str(error)) from error
+        raise
+
+
+def written_since(name: str, began: dt.datetime) -> dict[str, Any] | None:
+    """What the newest build that wrote the table tells of it; null: it is older than that."""
+    from jobs import lake
+
+    told = "started_at, table_version as version, slices_written as slices, rows_written as rows"
+    wrote = f"table_name = '{name}' and outcome = 'written'"
+    newest = f"select {told} from t where {wrote} order by started_at desc limit 1"  # noqa: S608
+    found = lake.read("ops.builds", sql=newest).to_pylist()
+    return found[0] if found and found[0].pop("started_at") >= began else None
+
+
 @task
 def build(
-    name: str, *, outlet_events: Any = None, params: Any = None, dag_run: Any = None
+    name: str, *, outlet_events: Any = None, params: Any = None, dag_run: Any = None, ti: Any = None
 ) -> dict[str, Any]:
     """Build what changed of a table; an event is sent only when a version was written."""
     from jobs.spark.build import Refused, build
 
-    with no_retry_after(Refused):
+    # a ValueError is the table's own: its `make` gives other columns than its SCHEMA, say
+    with no_retry_after(Refused, ValueError):
         done = build(table(name))
     facts = {
         "version": done.table_version,
         "slices": done.slices_written,
         "rows": done.rows_written,
     }
-    if done.outcome == "written":
-        extra = facts | {"deliver": is_for_delivery(params, dag_run.run_type)}
+    sent = facts if done.outcome == "written" else None
+    if sent is None and ti.try_number > 1:
+        # an attempt that was killed when it had built, before its event was sent
+        sent = written_since(name, dag_run.start_date)
+    if sent:
+        extra = sent | {"deliver": is_for_delivery(params, dag_run.run_type)}
         outlet_events[AssetAlias(name)].add(asset(name), extra=extra)
     return {"outcome": done.outcome, "why": done.why} | facts
 
@@ -142,7 +200,8 @@ def build(
 def land(name: str, *, params: Any = None, dag_run: Any = None) -> dict[str, Any]:
     """Land a source system's drops of the run's business dates."""
     start, end = business_dates(params["start"], params["end"], dag_run.run_after)
-    manifests = importlib.import_module(f"jobs.sources.{name}").land(start, end)
+    with no_retry_where_refused():
+        manifests = importlib.import_module(f"jobs.sources.{name}").land(start, end)
     rows = sum(file.rows or 0 for manifest in manifests for file in manifest.files)
     return {"start": str(start), "end": str(end), "batches": len(manifests), "rows": rows}
 
@@ -185,12 +244,28 @@ def promote(family: str) -> str:
         return promote(family)
 
 
-@task
-def deliver(step: str, *, triggering_asset_events: Any = None) -> dict[str, Any]:
-    """One step of a delivery to the CRM; each finds the newest plan in the ledger."""
+@task(inlets=[asset(OUTBOX)])
+def deliver(
+    step: str, *, triggering_asset_events: Any = None, inlet_events: Any = None, dag_run: Any = None
+) -> dict[str, Any]:
+    """One step of a delivery to the CRM; apply and verify take the newest plan in the ledger."""
+    from jobs.delivery.ledger import DeliveryError
+    from jobs.delivery.mapping import MappingError
+    from jobs.lake import NoSuchTable
+
+    told = {}
     if step == "plan" and is_only_backfill(triggering_asset_events):
         raise AirflowSkipException("the outbox was written by a backfill that was not to deliver")
-    done = getattr(importlib.import_module(f"jobs.delivery.{step}"), step)("tryton")
+    if step == "plan" and not is_by_hand(dag_run.run_type):
+        told["version"] = version_meant_for_crm(inlet_events[asset(OUTBOX)])
+    take = getattr(importlib.import_module(f"jobs.delivery.{step}"), step)
+    with no_retry_after(MappingError, DeliveryError, NoSuchTable), no_retry_where_refused():
+        done = take("tryton", **told)
+    if step == "apply" and done.left:
+        raise AirflowException(
+            f"the CRM put {done.left} of {done.plan.records} customers off; the next attempt goes "
+            "on with them"
+        )
     if step == "verify" and done.differing:
         raise AirflowFailException(
             f"{len(done.differing)} of {done.fields} fields are not as delivered; "

@@ -2,11 +2,12 @@
 
 import datetime as dt
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.models.asset import AssetEvent
+from airflow.models.asset import AssetEvent, AssetModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -26,11 +27,11 @@ def drop(state: Path, rows: str) -> None:
     (folder / "redemptions.csv").write_text(HEAD + rows)
 
 
-def run(bag: DagBag, *real: str, dag: str = "sales_daily") -> Any:
+def run(bag: DagBag, *real: str, dag: str = "sales_daily", **params: str | None) -> Any:
     others = "|".join(name.replace(".", r"\.") + "$" for name in real)
     return bag.dags[dag].test(
         logical_date=dt.datetime.now(dt.UTC),
-        run_conf={"start": DAY, "end": DAY} if dag == "sales_daily" else None,
+        run_conf=params or ({"start": DAY, "end": DAY} if dag == "sales_daily" else None),
         mark_success_pattern=f"(?!{others}).*",
     )
 
@@ -89,3 +90,45 @@ def test_upkeep_goes_over_a_layer_and_finds_a_lost_file(bag: DagBag, state: Path
     done = run(bag, "check.ops", dag="lake_weekly")
     states = {ti.task_id: ti.state for ti in done.get_task_instances()}
     assert states["check.ops"] == "failed"
+
+
+@pytest.mark.parametrize(("start", "end"), [(DAY, None), (DAY, "2017-03-04")])
+def test_dates_that_are_no_range_fail_the_run_before_anything_is_landed(
+    bag: DagBag, state: Path, start: str, end: str | None
+) -> None:
+    done = run(bag, "land.till", start=start, end=end)
+    tasks = {ti.task_id: ti for ti in done.get_task_instances()}
+    assert done.state == "failed"
+    assert (tasks["land.till"].state, tasks["land.till"].try_number) == ("failed", 1)
+    assert tasks["bronze.order_lines"].state == "upstream_failed"
+    assert not (state / "landing").exists()
+
+
+def meant(version: int, deliver: bool) -> None:
+    """An event of the outbox, as a run of sales_daily sends it."""
+    with create_session() as session:
+        name = AssetModel.name == "scores.crm_outbox"
+        asset_id = session.scalars(select(AssetModel.id).where(name)).one()
+        extra = {"version": version, "deliver": deliver}
+        session.add(AssetEvent(asset_id=asset_id, extra=extra))
+
+
+def test_a_delivery_by_the_clock_asks_for_the_version_that_was_meant_for_the_crm(
+    bag: DagBag, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def plan(connection: str, **told: int) -> SimpleNamespace:
+        asked.append(told)
+        return SimpleNamespace(plan_id="a", state="waiting", records=0, note=None)
+
+    monkeypatch.setattr("jobs.delivery.plan.plan", plan)
+    assert run(bag, "delivery.plan", dag="crm_delivery").state == "success"
+    monkeypatch.setattr("dags.tasks.is_by_hand", lambda run_type: False)
+    passed_over = run(bag, "delivery.plan", dag="crm_delivery")
+    states = {ti.task_id: ti.state for ti in passed_over.get_task_instances()}
+    assert set(states.values()) == {"skipped"}
+    meant(4, deliver=True)
+    meant(5, deliver=False)
+    assert run(bag, "delivery.plan", dag="crm_delivery").state == "success"
+    assert asked == [{}, {"version": 4}]

@@ -1,11 +1,29 @@
 import datetime as dt
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from airflow.sdk import RetryAction
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import AssetAlias, RetryAction
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from dags.tasks import DEFAULTS, business_dates, is_for_delivery, is_only_backfill, no_retry_after
+from dags import tasks
+from dags.tasks import (
+    DEFAULTS,
+    OUTBOX,
+    asset,
+    business_dates,
+    is_for_delivery,
+    is_only_backfill,
+    no_retry_after,
+    no_retry_where_refused,
+    version_meant_for_crm,
+)
+from jobs import lake
+from jobs.crm.adapter import CrmError, ErrorClass
+from jobs.delivery.ledger import Busy, DeliveryError
+from jobs.delivery.mapping import MappingError
+from jobs.ops import builds
 from jobs.settings import SettingsError
 
 MORNING = dt.datetime(2026, 3, 2, 11, tzinfo=dt.UTC)
@@ -75,9 +93,27 @@ def test_another_error_passes_as_it_is() -> None:
         raise ConnectionError("gone")
 
 
+@pytest.mark.parametrize("kind", ["permission", "data"])
+def test_a_crm_that_refuses_us_is_not_asked_again(kind: ErrorClass) -> None:
+    with pytest.raises(AirflowFailException, match="wrong password"), no_retry_where_refused():
+        raise CrmError(kind, "wrong password")
+
+
+@pytest.mark.parametrize("kind", ["transient", "unknown", "conflict"])
+def test_a_crm_that_is_away_is_asked_again(kind: ErrorClass) -> None:
+    with pytest.raises(CrmError, match="cannot be reached"), no_retry_where_refused():
+        raise CrmError(kind, "cannot be reached")
+
+
+def written(version: int, deliver: bool) -> SimpleNamespace:
+    """The event of a version of the outbox."""
+    at = MORNING + dt.timedelta(hours=version)
+    return SimpleNamespace(extra={"version": version, "deliver": deliver}, timestamp=at)
+
+
 def outbox(*deliver: bool) -> dict[str, list[SimpleNamespace]]:
     """What a delivery is told of the versions it runs for."""
-    return {"scores.crm_outbox": [SimpleNamespace(extra={"deliver": told}) for told in deliver]}
+    return {OUTBOX: [written(n, told) for n, told in enumerate(deliver)]}
 
 
 def test_a_delivery_passes_over_what_only_backfills_wrote() -> None:
@@ -85,6 +121,128 @@ def test_a_delivery_passes_over_what_only_backfills_wrote() -> None:
     assert is_only_backfill(outbox(False, True)) is False
 
 
-def test_a_delivery_by_the_clock_or_by_hand_goes_on() -> None:
+def test_a_delivery_by_the_clock_or_by_hand_is_no_backfill() -> None:
     assert is_only_backfill(None) is False
     assert is_only_backfill({}) is False
+
+
+def test_the_newest_version_that_was_meant_for_the_crm_is_delivered() -> None:
+    newest_first = [written(5, False), written(4, True), written(3, True)]
+    assert version_meant_for_crm(newest_first) == 4
+    assert version_meant_for_crm(reversed(newest_first)) == 4
+
+
+@pytest.mark.parametrize("events", [[], [written(5, False)]])
+def test_where_no_version_was_meant_for_the_crm_nothing_is_delivered(
+    events: list[SimpleNamespace],
+) -> None:
+    with pytest.raises(AirflowSkipException, match="no run wrote scores"):
+        version_meant_for_crm(events)
+
+
+PLAN = SimpleNamespace(plan_id="a", state="waiting", records=3, note=None)
+
+
+def delivered(
+    monkeypatch: pytest.MonkeyPatch, step: str, done: Any, run_type: str = "manual"
+) -> Any:
+    """Take a step of a delivery whose work is replaced; returns what it was asked for."""
+    asked: list[Any] = []
+
+    def work(connection: str, **told: Any) -> Any:
+        asked.append(told)
+        if isinstance(done, Exception):
+            raise done
+        return done
+
+    monkeypatch.setattr(f"jobs.delivery.{step}.{step}", work)
+    events = {asset(OUTBOX): [written(4, True), written(5, False)]}
+    tasks.deliver.function(step, inlet_events=events, dag_run=SimpleNamespace(run_type=run_type))
+    return asked[0]
+
+
+@pytest.mark.parametrize(
+    ("run_type", "asked"),
+    [
+        ("manual", {}),
+        ("scheduled", {"version": 4}),
+        ("asset_triggered", {"version": 4}),
+        ("backfill", {"version": 4}),
+    ],
+)
+def test_only_a_run_by_hand_delivers_what_a_backfill_wrote(
+    monkeypatch: pytest.MonkeyPatch, run_type: str, asked: dict[str, int]
+) -> None:
+    assert delivered(monkeypatch, "plan", PLAN, run_type) == asked
+
+
+@pytest.mark.parametrize(
+    "error", [DeliveryError("too old"), MappingError("no field"), lake.NoSuchTable("no outbox")]
+)
+def test_a_delivery_that_must_not_be_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    with pytest.raises(AirflowFailException, match=str(error)):
+        delivered(monkeypatch, "apply", error)
+
+
+def test_a_delivery_that_waits_for_another_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Busy):
+        delivered(monkeypatch, "apply", Busy("another is at work"))
+
+
+def test_customers_that_were_put_off_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    partly = SimpleNamespace(plan=PLAN, left=2)
+    with pytest.raises(AirflowException, match="put 2 of 3 customers off") as told:
+        delivered(monkeypatch, "apply", partly)
+    assert not isinstance(told.value, AirflowFailException)
+
+
+def built(monkeypatch: pytest.MonkeyPatch, done: Any, attempt: int) -> list[dict[str, Any]]:
+    """Build a table whose work is replaced; returns the events that were sent."""
+
+    def work(which: Any) -> Any:
+        if isinstance(done, Exception):
+            raise done
+        return done
+
+    monkeypatch.setattr("jobs.spark.build.build", work)
+    name, sent = "silver.products", []
+    events = SimpleNamespace(add=lambda of, extra: sent.append(extra))
+    tasks.build.function(
+        name,
+        outlet_events={AssetAlias(name): events},
+        params={},
+        dag_run=SimpleNamespace(run_type="scheduled", start_date=MORNING),
+        ti=SimpleNamespace(try_number=attempt),
+    )
+    return sent
+
+
+def outcome(told: str, version: int) -> SimpleNamespace:
+    numbers = {"table_version": version, "slices_written": 1, "rows_written": 10}
+    return SimpleNamespace(outcome=told, why="changed", **numbers)
+
+
+def test_a_table_that_is_not_as_its_schema_says_fails_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(AirflowFailException, match="other columns than SCHEMA"):
+        built(monkeypatch, ValueError("make gives other columns than SCHEMA"), attempt=1)
+
+
+@pytest.mark.parametrize(("hours", "sent"), [(1, [4]), (-1, [])])
+def test_an_attempt_killed_before_its_event_was_sent_is_made_up_for(
+    state: Path, monkeypatch: pytest.MonkeyPatch, hours: int, sent: list[int]
+) -> None:
+    """Only what this run wrote: the version of the day before has its event."""
+    at = MORNING + dt.timedelta(hours=hours)
+    words = {"table_name": "silver.products", "run_id": "a", "kind": "changed", "why": "changed"}
+    numbers = {"table_version": 4, "slices_written": 1, "rows_written": 10}
+    row = words | numbers | {"outcome": "written", "started_at": at, "finished_at": at}
+    lake.append(builds.TABLE, [row])
+    told = built(monkeypatch, outcome("unchanged", 4), attempt=2)
+    assert [event["version"] for event in told] == sent
+    assert built(monkeypatch, outcome("unchanged", 4), attempt=1) == []
+    (event,) = built(monkeypatch, outcome("written", 5), attempt=1)
+    assert event == {"version": 5, "slices": 1, "rows": 10, "deliver": True}
