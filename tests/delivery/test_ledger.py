@@ -1,0 +1,115 @@
+"""What counts as ours, and what is still open, is told by the ledger alone."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from jobs import lake
+from jobs.crm.adapter import Outcome, Result, Update
+from jobs.delivery.ledger import Item, Ledger, Plan
+from jobs.ops import crm_deliveries
+
+pytestmark = pytest.mark.usefixtures("state")
+
+PLAN = Plan(
+    connection="tryton",
+    plan_number=1,
+    plan_id="a",
+    state="waiting",
+    at=dt.datetime.now(dt.UTC),
+    crm_instance="here",
+    mapping_sha256="m",
+    outbox_version=0,
+    as_of_date=None,
+    records=1,
+    updates=1,
+    clears=0,
+    unchanged=0,
+    blocked=0,
+    calls=1,
+)
+
+
+def planned(number: int, value: str, **told: str) -> Plan:
+    """A plan that wants customer 101's grade to be `value`, and leaves its trend alone."""
+    made = replace(PLAN, plan_number=number, plan_id=f"plan {number}", **told)
+    wanted = Item("101", "1", "grade", "update", None, value)
+    spared = Item("101", "1", "trend", "blocked", "theirs", "steady", "filled_by_a_person")
+    return Ledger(made.connection).add(made, [wanted, spared])
+
+
+def update(value: str) -> Update:
+    return Update("1", "101", "r", {"grade": value})
+
+
+def happened(plan: Plan, *outcomes: Outcome) -> None:
+    """Attempts to write the plan's customer, and what became of each."""
+    ledger = Ledger(plan.connection)
+    for outcome in outcomes:
+        ledger.intend(plan, [update("any")])
+        ledger.resolve(plan, [update("any")], [Result("101", outcome)])
+
+
+def ours(instance: str = "here") -> set[str | None]:
+    found = Ledger("tryton").ours(instance)
+    assert set(found) <= {("101", "grade")}, "a field that was left alone is not ours"
+    return found.get(("101", "grade"), set())
+
+
+class Crm:
+    """Remembers what it was asked about, and says that all of it was written."""
+
+    def __init__(self) -> None:
+        self.asked: list[Update] = []
+
+    def poll(self, batch: Sequence[Update], sent_at: dt.datetime) -> list[Result]:
+        self.asked += batch
+        return [Result(u.key, "written") for u in batch]
+
+
+def test_the_last_value_written_is_ours_and_any_after_it_that_may_have_been() -> None:
+    assert ours() == set()
+    happened(planned(1, "A"), "written")
+    assert ours() == {"A"}
+    happened(planned(2, "B"), "transient", "conflict", "data")
+    assert ours() == {"A"}
+    happened(planned(3, "C"), "unknown")
+    assert ours() == {"A", "C"}
+    happened(planned(4, "D"), "unknown", "written")
+    assert ours() == {"D"}
+
+
+def test_what_another_crm_or_connection_was_sent_is_not_ours() -> None:
+    happened(planned(1, "A", crm_instance="there"), "written")
+    happened(planned(2, "B", connection="other"), "written")
+    assert ours() == set()
+    assert ours("there") == {"A"}
+    assert ours("it's new") == set()
+
+
+def test_only_an_intent_that_nothing_followed_is_asked_after() -> None:
+    crm = Crm()
+    happened(planned(1, "A"), "written")
+    # its last event has the number of our first
+    Ledger("other").intend(planned(7, "A", connection="other"), [update("A")])
+    settled = Ledger("tryton").settle(crm, "here")  # type: ignore[arg-type]
+    assert (settled, crm.asked) == (0, [])
+    left = planned(2, "B")
+    Ledger("tryton").intend(left, [update("B")])
+    assert Ledger("tryton").settle(crm, "there") == 0  # type: ignore[arg-type]
+    assert Ledger("tryton").settle(crm, "here") == 1  # type: ignore[arg-type]
+    assert [(u.id, u.values) for u in crm.asked] == [("1", {"grade": "B"})]
+    assert ours() == {"B"}
+    assert Ledger("tryton").settle(crm, "here") == 0  # type: ignore[arg-type]
+
+
+def test_events_are_numbered_on_in_a_connection() -> None:
+    happened(planned(1, "A"), "transient", "written")
+    happened(planned(2, "B", connection="other"), "written")
+    rows = lake.read(crm_deliveries.TABLE.name).to_pylist()
+    numbers = {
+        c: sorted(r["sequence"] for r in rows if r["connection"] == c) for c in ("tryton", "other")
+    }
+    assert numbers == {"tryton": [1, 2, 3, 4], "other": [1, 2]}
