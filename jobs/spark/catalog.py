@@ -1,15 +1,30 @@
 """Creates the tables from their SCHEMA and registers the folders in the JVM's catalog, for BI."""
 
 import logging
+import re
 import sys
 
 from pyspark.sql.connect.session import SparkSession
 
-from jobs import lake
+from jobs import command, lake
 from jobs.spark import session, store
 from jobs.table import LAYERS, Built, Entities, Log, Table, columns, names, table
 
 log = logging.getLogger(__name__)
+
+# How far back a table can be read: features and scores as long as a model's training set matters.
+RETENTION_DAYS = {"features": 400, "scores": 400}
+DEFAULT_RETENTION_DAYS = 35
+
+# What a BI tool does not find by name, because people stand in it: bronze holds rows as they came
+# (of customers their names and e-mail addresses), quarantine rows as received, and the items of a
+# delivery plan what salespeople wrote into the CRM.
+NOT_FOR_BI = ("bronze.", "ops.quarantine", "ops.crm_plan_items")
+
+
+def retention_days(name: str) -> int:
+    """Days that every version of a table can be read, and its files are kept."""
+    return RETENTION_DAYS.get(name.split(".")[0], DEFAULT_RETENTION_DAYS)
 
 
 def create(spark: SparkSession, which: Table) -> None:
@@ -37,27 +52,71 @@ def create(spark: SparkSession, which: Table) -> None:
         ({_ddl(which)}) using delta
         {layout}
         comment {_quoted(_grain(which))}
-        tblproperties (
-            delta.enableChangeDataFeed = true,
-            delta.enableDeletionVectors = {str(layout.startswith("cluster")).lower()}
-        )"""
+        tblproperties ({_properties(which, is_clustered=layout.startswith("cluster"))})"""
     )
 
 
+def _properties(which: Built, is_clustered: bool) -> str:
+    kept = f"'interval {retention_days(which.name)} days'"
+    told = {
+        "delta.enableChangeDataFeed": "true",
+        "delta.enableDeletionVectors": str(is_clustered).lower(),
+        # Delta's own 30 days and 7: a version whose log is gone cannot be read, files or not
+        "delta.logRetentionDuration": kept,
+        "delta.deletedFileRetentionDuration": kept,
+    }
+    if is_clustered:
+        # by these rows are looked for; smallest and largest of every column were a third of a write
+        dated = [c.name for c in columns(which.full_schema) if c.type in ("date", "timestamp")]
+        looked_for = {getattr(which, "slice", ""), *dated} - {""}
+        told["delta.dataSkippingStatsColumns"] = f"'{','.join(sorted(looked_for))}'"
+    return ", ".join(f"{name} = {value}" for name, value in told.items())
+
+
 def register(spark: SparkSession, which: list[str]) -> None:
-    """Make folders known under their names; the catalog is disposable, the folder is the truth."""
+    """Make folders known under their names to BI tools; not those in which people stand.
+
+    The catalog is disposable, the folder is the truth: an entry that another lake left behind, or
+    that is not for BI any more, is replaced. No entry owns its files.
+    """
     for layer in sorted({name.split(".")[0] for name in which}):
         spark.sql(f"create database if not exists {layer}")
+        for name, place in _registered(spark, layer).items():
+            if name.startswith(NOT_FOR_BI) or place != _uri(lake.location(name)):
+                spark.sql(f"drop table {name}")
     for name in which:
-        spark.sql(f"create table if not exists {name} using delta location '{lake.location(name)}'")
+        if not name.startswith(NOT_FOR_BI):
+            place = lake.location(name)
+            spark.sql(f"create table if not exists {name} using delta location '{place}'")
+
+
+def _registered(spark: SparkSession, layer: str) -> dict[str, str]:
+    """Tables of a layer in the catalog, and the folder that each names."""
+    rows = spark.sql(f"show table extended in {layer} like '*'").collect()
+    return {
+        f"{layer}.{row.tableName}": _uri(found[1])
+        for row in rows
+        if (found := re.search(r"^Location: (.*)$", row.information, re.MULTILINE))
+    }
+
+
+def _uri(place: str) -> str:
+    """The same folder by the same words: the catalog says file:/x for /x."""
+    return re.sub(r"^file:/+", "/", place)
 
 
 def prepare(which: list[str]) -> None:
-    """Create and register tables by name."""
+    """Create and register tables by name.
+
+    Raises:
+        store.Busy: a table is not there yet, and another process is making it.
+    """
     with session.opened("catalog") as spark:
         for name in which:
-            with store.only_writer(name):
-                create(spark, table(name))
+            # one that is there may be under construction: that is none of our business here
+            if not lake.exists(name):
+                with store.only_writer(name):
+                    create(spark, table(name))
         register(spark, which)
     log.info("catalog: %d tables ready", len(which))
 
@@ -87,6 +146,11 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Create and register all tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     prepare(names((*LAYERS, "ops")))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -12,6 +12,7 @@ from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession as RemoteSession
 
 from jobs.settings import settings
+from jobs.spark import store
 
 # A query that fails writes its whole stack as one JSON line; the exception carries the message.
 logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
@@ -49,6 +50,8 @@ def connect(name: str) -> RemoteSession:
     # a channel that is still open when Python shuts down is waited for without end
     atexit.register(session.stop)
     session.interruptAll()
+    # a MERGE that was killed left its watermark: the next OPTIMIZE would commit it as its own
+    session.conf.unset(store.USER_METADATA)
     # Delta 4.4.0 answers max(date) from the log alone, as a class that Connect cannot cast
     session.conf.set("spark.databricks.delta.optimizeMetadataQuery.enabled", "false")
     return session

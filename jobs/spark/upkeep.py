@@ -12,15 +12,11 @@ from typing import Annotated
 import typer
 from deltalake import DeltaTable
 
-from jobs import lake
-from jobs.spark import session, store
+from jobs import command, lake
+from jobs.spark import catalog, session, store
 from jobs.table import LAYERS, Log, names, table
 
 log = logging.getLogger(__name__)
-
-# How far back a table can be read: features and scores as long as a model's training set matters.
-RETENTION_DAYS = {"features": 400, "scores": 400}
-DEFAULT_RETENTION_DAYS = 35
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,7 @@ def optimize(name: str) -> None:
         if isinstance(table(name), Log):
             lake.opened(name).optimize.compact()
             return
+        # the table's own session, as for a build: what a killed one left running is stopped first
         with session.opened(name) as spark:
             spark.sql(f"optimize delta.`{lake.location(name)}`").collect()
 
@@ -54,10 +51,10 @@ def vacuum(name: str) -> None:
     Raises:
         store.Busy: the table is being built.
     """
-    hours = 24 * RETENTION_DAYS.get(name.split(".")[0], DEFAULT_RETENTION_DAYS)
+    hours = 24 * catalog.retention_days(name)
     with store.only_writer(name):
         if isinstance(table(name), Log):
-            lake.opened(name).vacuum(retention_hours=hours, dry_run=False)
+            lake.opened(name).vacuum(retention_hours=hours, dry_run=False, full=True)
             return
         with session.opened(name) as spark:
             spark.sql(f"vacuum delta.`{lake.location(name)}` retain {hours} hours").collect()
@@ -72,12 +69,12 @@ def check(name: str) -> Health:
     handle = lake.opened(name)
     named = {Path(uri.removeprefix("file://")) for uri in handle.file_uris()}
     missing = tuple(sorted(str(path) for path in named if not path.exists()))
-    return Health(name, handle.version(), len(named), missing, _orphans(handle))
+    return Health(name, handle.version(), len(named), missing, _orphans(name, handle))
 
 
-def _orphans(handle: DeltaTable) -> int:
-    hours = 24 * DEFAULT_RETENTION_DAYS
-    return len(handle.vacuum(retention_hours=hours, dry_run=True))
+def _orphans(name: str, handle: DeltaTable) -> int:
+    hours = 24 * catalog.retention_days(name)
+    return len(handle.vacuum(retention_hours=hours, dry_run=True, full=True))
 
 
 def main(
@@ -105,4 +102,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)
