@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from infra.java.find import java_home
+from jobs import command
 from jobs.settings import ROOT, Settings, settings
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,11 @@ def _resolve(settings: Settings, folder: Path) -> None:
             shutil.copyfile(jar, folder / jar.name)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Fetch Delta's JARs where they are missing."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     jars(settings())
+
+
+if __name__ == "__main__":
+    command.run(main)

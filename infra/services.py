@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra import airflow_home, health, spark
+from infra.java import login
 from infra.tryton import prepare as tryton_prepare
 from infra.tryton import serve as tryton
 from jobs.settings import ROOT, Settings
@@ -15,6 +16,15 @@ from jobs.settings import ROOT, Settings
 # The scheduler waits for its tasks; the API and the DAG processor have nothing to lose, and took
 # 40 s to leave on a busy machine.
 AIRFLOW_STOP_SECONDS = {"api": 8, "scheduler": 25, "dag-processor": 8, "triggerer": 20}
+
+
+@dataclass(frozen=True)
+class Door:
+    """An address, and what opens it."""
+
+    address: str
+    user: str = ""
+    secret: str = ""  # its name; empty: open to whoever can reach the port
 
 
 @dataclass(frozen=True)
@@ -28,9 +38,7 @@ class Service:
     fault: Callable[[], str]  # what is wrong with it now; empty: nothing
     folder: Path  # its working folder
     prepare: Callable[[], None] = field(default=lambda: None)  # before its first start
-    addresses: tuple[str, ...] = ()  # for people and clients
-    user: str = ""
-    secret: str = ""  # name of the secret that opens it
+    doors: tuple[Door, ...] = ()  # for people and clients
     stop_seconds: int = 25  # from TERM to KILL
 
 
@@ -48,11 +56,10 @@ def _spark(settings: Settings) -> Service:
         fault=lambda: health.port(settings.spark_port) or health.port(settings.thrift_port),
         folder=spark.home(settings),
         prepare=lambda: spark.prepare(settings),
-        addresses=(
-            f"sc://localhost:{settings.spark_port}",
-            f"hive://bi@127.0.0.1:{settings.thrift_port}",
+        doors=(
+            Door(f"sc://localhost:{settings.spark_port}", secret="spark_token"),  # noqa: S106 a name
+            Door(f"hive://127.0.0.1:{settings.thrift_port}", login.USER, login.SECRET),
         ),
-        secret="spark_token",  # noqa: S106 a name
     )
 
 
@@ -81,9 +88,7 @@ def _airflow(settings: Settings) -> list[Service]:
         fault=lambda: health.page(check),
         folder=airflow_home.home(settings),
         prepare=lambda: airflow_home.prepare(settings),
-        addresses=(settings.airflow_url,),
-        user=airflow_home.USER,
-        secret=airflow_home.SECRET,
+        doors=(Door(settings.airflow_url, airflow_home.USER, airflow_home.SECRET),),
         stop_seconds=AIRFLOW_STOP_SECONDS["api"],
     )
     return [
@@ -109,7 +114,7 @@ def _mlflow(settings: Settings) -> Service:
         ports=(settings.mlflow_port,),
         fault=lambda: health.page(f"{settings.mlflow_url}/health"),
         folder=home,
-        addresses=(settings.mlflow_url,),
+        doors=(Door(settings.mlflow_url),),
     )
 
 
@@ -122,9 +127,7 @@ def _crm(settings: Settings) -> Service:
         fault=lambda: health.page(f"{settings.crm_url}/"),
         folder=settings.state / "crm",
         prepare=lambda: tryton_prepare.prepare(settings),
-        addresses=(settings.crm_url,),
-        user="admin",
-        secret="crm_admin",  # noqa: S106 a name
+        doors=(Door(settings.crm_url, "admin", "crm_admin"),),
     )
 
 
@@ -133,12 +136,13 @@ def write_endpoints(settings: Settings, listed: list[Service]) -> None:
     told = [
         {
             "service": service.name,
-            "addresses": service.addresses,
-            "user": service.user,
-            "password_file": str(settings.secrets / service.secret) if service.secret else "",
+            "address": door.address,
+            "user": door.user,
+            "password_file": str(settings.secrets / door.secret) if door.secret else "",
             "log": str(settings.state / "logs" / f"{service.name}.log"),
         }
         for service in listed
+        for door in service.doors or (Door(""),)
     ]
     new = settings.endpoints.with_suffix(".new")
     new.write_text(json.dumps(told, indent=1) + "\n")

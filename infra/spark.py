@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 from infra.jars import jars, spark_home
+from infra.java import login
 from infra.java.find import java_home
+from jobs import command
 from jobs.settings import ROOT, Settings, settings
 
 # The default pool is the one of jobs: Spark Connect cannot name another.
@@ -36,8 +38,6 @@ logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 logger.hive.name = org.apache.hadoop.hive
 logger.hive.level = error
-logger.catalog.name = org.apache.spark.sql.hive.HiveExternalCatalog
-logger.catalog.level = error
 logger.namespace.name = org.apache.spark.sql.execution.datasources.v2.CreateNamespaceExec
 logger.namespace.level = error
 # these two write down, with their stacks, what the client is told anyway
@@ -80,6 +80,7 @@ def properties(settings: Settings) -> dict[str, str]:
     """Every setting of the JVM."""
     work = home(settings)
     scratch = work / "scratch"
+    classes = [*jars(settings), login.classes(settings)]
     options = f"-Djava.io.tmpdir={scratch} -Dderby.system.durability=test -Duser.timezone=UTC"
     return {
         "spark.app.name": "sales-lakehouse",
@@ -87,7 +88,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": f"{options} -XX:+ExitOnOutOfMemoryError",
         # not spark.jars: with the Thrift server it breaks Delta once any Thrift client disconnects
-        "spark.driver.extraClassPath": ":".join(str(jar) for jar in jars(settings)),
+        "spark.driver.extraClassPath": ":".join(str(each) for each in classes),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.local.dir": str(scratch),
@@ -160,12 +161,14 @@ def hold(lake_uri: str) -> None:
     os.set_inheritable(handle, True)
 
 
-def command(settings: Settings) -> list[str]:
+def command_line(settings: Settings) -> list[str]:
     """The JVM's own command line: no secret in it."""
     work = home(settings)
     thrift = {
         "hive.server2.thrift.port": str(settings.thrift_port),
         "hive.server2.thrift.bind.host": "127.0.0.1",
+        "hive.server2.authentication": "CUSTOM",
+        "hive.server2.custom.authentication.class": login.CLASS,
         "javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={work}/catalog;create=true",
     }
     return [
@@ -178,21 +181,20 @@ def command(settings: Settings) -> list[str]:
 
 
 def main() -> None:
-    try:
-        hold(settings().lake_uri)
-    except LakeInUse as error:
-        sys.exit(str(error))
+    """Hold the lake and become the JVM."""
+    hold(settings().lake_uri)
     prepare(settings())
     os.chdir(home(settings()))
     os.environ.update(
         environment(settings()),
+        **login.environment(settings()),
         JAVA_HOME=str(java_home(settings())),
         SPARK_HOME=str(spark_home()),
         SPARK_CONF_DIR=str(home(settings())),
     )
-    line = command(settings())
+    line = command_line(settings())
     os.execv(line[0], line)  # noqa: S606 the process that holds the lock becomes the JVM
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

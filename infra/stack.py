@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shutil
 import subprocess
 import sys
 import time
@@ -15,10 +14,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from infra import airflow_home, supervision
+from infra import airflow_home, state, supervision
 from infra.jars import jars
-from infra.services import Service, services, write_endpoints
+from infra.services import Door, Service, services, write_endpoints
 from infra.supervision import CannotStart
+from jobs import command
 from jobs.settings import ROOT, Settings, settings
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -63,13 +63,13 @@ def _start_one(settings: Settings, service: Service, began: float, given_up: Eve
         service.prepare()
         supervisor.startProcess(service.name, False)
     while not given_up.is_set() and (fault := service.fault()):
-        state = supervisor.getProcessInfo(service.name)["statename"]
+        word = supervisor.getProcessInfo(service.name)["statename"]
         late = time.monotonic() - began > START_SECONDS
-        if late or state in ("FATAL", "EXITED", "STOPPED", "UNKNOWN"):
+        if late or word in ("FATAL", "EXITED", "STOPPED", "UNKNOWN"):
             log = supervision.log_file(settings, service.name)
             last = [line for line in log.read_text(errors="replace").splitlines() if line][-1:]
             raise CannotStart(
-                f"{service.name} is {state}: {fault}; {last[0] if last else ''} ({log})"
+                f"{service.name} is {word}: {fault}; {last[0] if last else ''} ({log})"
             )
         given_up.wait(0.3)
 
@@ -77,6 +77,7 @@ def _start_one(settings: Settings, service: Service, began: float, given_up: Eve
 @app.command()
 def up() -> None:
     """Start every service, make the tables, register them."""
+    state.claim(settings())
     with console.status("fetching Delta's JARs where they are missing"):
         jars(settings())
     listed = services(settings())
@@ -115,13 +116,8 @@ def down() -> None:
 @app.command()
 def wipe() -> None:
     """Delete the state folder; refused where it is not one of ours."""
-    state = settings().state
-    if not state.exists():
-        return
-    if not (state / "secrets").is_dir():
-        raise CannotStart(f"{state} does not look like a state folder (no secrets/): delete it")
-    shutil.rmtree(state)
-    console.print(f"{state} is gone")
+    if state.wipe(settings()):
+        console.print(f"{settings().state} is gone")
 
 
 @app.command()
@@ -133,13 +129,13 @@ def status() -> None:
         faults = list(pool.map(lambda each: each.fault() if each.name in states else "", listed))
     table = Table("service", "health", "address", "login", box=None)
     for service, fault in zip(listed, faults, strict=True):
-        state = states.get(service.name, "STOPPED")
-        bad = fault or (state.lower() if state != "RUNNING" else "")
+        word = states.get(service.name, "STOPPED")
+        bad = fault or (word.lower() if word != "RUNNING" else "")
         table.add_row(
             service.name,
             f"[red]{bad}[/red]" if bad else "[green]well[/green]",
-            "\n".join(service.addresses),
-            _login(service),
+            "\n".join(door.address for door in service.doors),
+            "\n".join(_login(door) for door in service.doors),
         )
     console.print(table)
     console.print(f"memory {_memory():.1f} GiB, logs in {settings().state / 'logs'}")
@@ -147,13 +143,13 @@ def status() -> None:
         sys.exit(1)
 
 
-def _login(service: Service) -> str:
+def _login(door: Door) -> str:
     """Who logs in, and the file with the password."""
-    if not service.secret:
+    if not door.secret:
         return ""
-    path = settings().secrets / service.secret
+    path = settings().secrets / door.secret
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return f"{service.user}, {shown}" if service.user else str(shown)
+    return f"{door.user}, {shown}" if door.user else str(shown)
 
 
 def _memory() -> float:
@@ -166,20 +162,6 @@ def _memory() -> float:
     return total / 2**30
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        app(standalone_mode=False)
-    except Exception as error:
-        if not is_ours(error):
-            raise
-        sys.exit(f"error: {error}")
-
-
-def is_ours(error: Exception) -> bool:
-    """One of our own errors: its message is a sentence for a person, its stack is noise."""
-    return type(error).__module__.startswith(("infra.", "jobs.", "__main__"))
-
-
 if __name__ == "__main__":
-    main()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    command.run(app)

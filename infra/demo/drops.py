@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import typer
 from rich.progress import Progress
 
+from jobs import command
 from jobs.settings import settings
 
 FIRST_DAY = dt.date(2017, 1, 1)  # what the ERP knew before goes into this day's drop
@@ -181,4 +182,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from rich.progress import Progress
 
 from infra.demo.drops import package_file
+from jobs import command
 from jobs.crm.jsonrpc import Session
 from jobs.settings import settings
 
@@ -68,6 +69,7 @@ def batches(missing: list[int]) -> Iterator[list[int]]:
 
 
 def main() -> None:
+    """Create the customers that the CRM lacks."""
     started = time.monotonic()
     session = Session(settings().crm_url, "admin", settings().secret("crm_admin"))
     has, known = there(session), bands()
@@ -84,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from infra import state
+from jobs import command
 from jobs.settings import Settings, settings
 
 HERE = Path(__file__).parent
@@ -168,6 +170,12 @@ def _run(
         raise PrepareError(f"{Path(str(command[0])).name} failed ({done.returncode}): {told}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make the CRM ready to start; only what is missing is made."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    state.claim(settings())
     prepare(settings())
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from infra.tryton import prepare
+from jobs import command
 from jobs.settings import Settings, settings
 
 DATABASE = prepare.DATABASE
@@ -31,10 +32,11 @@ def environment(settings: Settings, state: Path | None = None) -> dict[str, str]
 
 
 def main() -> None:
+    """Become the CRM's server."""
     prepare.prepare(settings())
     command = argv(settings())
     os.execve(command[0], command, {**os.environ, **environment(settings())})  # noqa: S606
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

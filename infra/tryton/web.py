@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from infra.tryton import prepare
+from jobs import command
 from jobs.settings import Settings, settings
 
 SAO = Path(__file__).parent / "sao"
@@ -46,8 +47,10 @@ def fetch(settings: Settings) -> Path:
     return prepare.web(settings)
 
 
+def main() -> None:
+    """Fetch the CRM's web client where it is missing."""
+    print(f"the CRM's web client lies in {fetch(settings())}; start the CRM again to see it")
+
+
 if __name__ == "__main__":
-    try:
-        print(f"the CRM's web client lies in {fetch(settings())}; start the CRM again to see it")
-    except prepare.PrepareError as error:
-        raise SystemExit(f"error: {error}") from None
+    command.run(main)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import supervision
+from infra import spark, supervision
 from infra.services import Service, services, write_endpoints
 from jobs.settings import settings
 
@@ -51,8 +51,21 @@ def test_endpoints_tell_where_a_password_lies_and_not_what_it_is(
     assert {each["service"] for each in told} == {service.name for service in listed}
     text = (state / "endpoints.json").read_text()
     assert not [path for path in (state / "secrets").iterdir() if path.read_text() in text]
-    crm = next(each for each in told if each["service"] == "crm")
-    assert crm["password_file"] == str(state / "secrets/crm_admin")
+    login = {each["address"]: (each["user"], each["password_file"]) for each in told}
+    here = settings()
+    assert login[here.crm_url] == ("admin", str(state / "secrets/crm_admin"))
+    assert login[f"hive://127.0.0.1:{here.thrift_port}"] == ("bi", str(state / "secrets/thrift_bi"))
+    assert login[f"sc://localhost:{here.spark_port}"] == ("", str(state / "secrets/spark_token"))
+
+
+def test_every_port_that_runs_code_asks_for_something(listed: list[Service]) -> None:
+    open_doors = [each.name for each in listed for door in each.doors if not door.secret]
+    assert open_doors == ["mlflow"]
+
+
+def test_a_setting_of_the_jvms_log_stands_once() -> None:
+    names = Counter(line.partition("=")[0] for line in spark.LOGGING.splitlines() if "=" in line)
+    assert set(names.values()) == {1}
 
 
 def test_airflow_listens_on_loopback_only(listed: list[Service]) -> None:

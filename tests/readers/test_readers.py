@@ -13,11 +13,13 @@ from pyhive import hive
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
+from thrift.transport.TTransport import TTransportException
 
 from jobs import lake as tables
 from jobs.settings import settings
 from jobs.spark import catalog, session, store
 from jobs.table import Log, columns, in_build_order, names, table
+from tests.conftest import Server
 
 MONDAY = dt.date(2017, 3, 6)
 MORNING = dt.datetime(2017, 3, 7, 11, tzinfo=dt.UTC)
@@ -140,11 +142,20 @@ def question(name: str, source: str) -> str:
     return f"select count(*){sums} from {source}"
 
 
-def over_thrift(name: str) -> list[float]:
-    with (
-        hive.connect("127.0.0.1", port=settings().thrift_port, username="analyst") as connection,
-        connection.cursor() as cursor,
-    ):
+@pytest.fixture
+def password(one_server: Server) -> str:
+    """What the SQL port asks for; made by the JVM's own process at its start."""
+    return (one_server.log.parent / "secrets/thrift_bi").read_text()
+
+
+def login(user: str, password: str) -> hive.Connection:
+    """A BI tool's connection."""
+    port = settings().thrift_port
+    return hive.connect("127.0.0.1", port, username=user, password=password, auth="CUSTOM")
+
+
+def over_thrift(name: str, password: str) -> list[float]:
+    with login("bi", password) as connection, connection.cursor() as cursor:
         cursor.execute(question(name, name))
         return list(cursor.fetchone())
 
@@ -167,12 +178,26 @@ def in_deltalake(name: str) -> list[float]:
     return [column[0].as_py() for column in found.columns]
 
 
-def test_three_readers_see_the_same_rows_and_sums(published: None) -> None:
+def test_three_readers_see_the_same_rows_and_sums(published: None, password: str) -> None:
     for name in READ:
-        told = over_thrift(name)
+        told = over_thrift(name, password)
         assert told[0] > 0, f"{name} is empty: nothing would be compared"
         assert in_duckdb(name) == pytest.approx(told), name
         assert in_deltalake(name) == pytest.approx(told), name
         # what plain readers cannot read: deletion vectors, renamed columns, maps
         assert not DeltaTable(tables.location(name)).protocol().reader_features, name
         assert "map<" not in table(name).full_schema, name
+
+
+@pytest.mark.parametrize(
+    ("user", "told"), [("bi", "guessed"), ("analyst", None), ("bi", " "), ("", None)]
+)
+def test_the_sql_port_lets_nobody_in_without_the_password(
+    lake: Path, password: str, user: str, told: str | None
+) -> None:
+    """Whoever is in can run programs: `select transform(...) using 'sh'`."""
+    with pytest.raises(TTransportException):
+        login(user, told or password)
+    with login("bi", password) as connection, connection.cursor() as cursor:
+        cursor.execute("select 1")
+        assert cursor.fetchone() == (1,)
