@@ -1,8 +1,10 @@
 """The demo's last page: what a person wants to see, read from the lake, the ledger and the CRM."""
 
 import html as markup
+import importlib
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +15,12 @@ from rich.table import Table as Shown
 from jobs import lake
 from jobs.crm.adapter import CrmError
 from jobs.crm.tryton import connect
+from jobs.delivery import mapping
 from jobs.settings import ROOT, Settings
 from jobs.table import names
 
-SAMPLES = 3
+SAMPLES = (0.0, 0.5, 0.9)  # places in the list of customers by spend, 0 = who spends most
+PLANS = 5  # the newest
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: .5rem 0 2rem }
@@ -38,7 +42,8 @@ class Part:
 def page(settings: Settings) -> list[Part]:
     """All parts, in the order of the story."""
     parts: list[Callable[[Settings], Part]] = [
-        steps, layers, refused, models, forecast, delivery, customers, addresses
+        steps, layers, left_out, models, forecast,
+        plans, received, blocked, customers, addresses,
     ]  # fmt: skip
     return [part(settings) for part in parts]
 
@@ -55,18 +60,35 @@ def layers(settings: Settings) -> Part:
     for name in names():
         if lake.exists(name):
             counted = lake.read(name, sql="select count(*) as n from t")["n"][0].as_py()
-            rows.append((name, f"{counted:,}", lake.version(name)))
-    return Part("The lake", ("table", "rows", "version"), rows)
+            rows.append((name, f"{counted:,}", _grain(name)))
+    return Part("The lake", ("table", "rows", "what it holds"), rows)
 
 
-def refused(settings: Settings) -> Part:
-    found = lake.read(
+def _grain(name: str) -> str:
+    """The first line of a table's file: what one row is."""
+    layer, _, short = name.partition(".")
+    home = f"jobs.ops.{short}" if layer == "ops" else f"jobs.spark.{name}"
+    first_line = (importlib.import_module(home).__doc__ or "").splitlines()[0]
+    return first_line.removeprefix(f"{name}: ")
+
+
+def left_out(settings: Settings) -> Part:
+    """Rows that a rule refused, and those that builds folded into others."""
+    refused = lake.read(
         "ops.quarantine",
         sql="select table_name, array_to_string(rules, ', ') as why, cast(sum(rows) as bigint) as n"
         " from t group by 1, 2 order by 1, 2",
     ).to_pylist()
-    rows = [(row["table_name"], row["why"], f"{row['n']:,}") for row in found]
-    return Part("Refused rows, and why", ("table", "reason", "rows"), rows or [("none", "", "0")])
+    rows = [(row["table_name"], f"refused: {row['why']}", f"{row['n']:,}") for row in refused]
+    for column, why in (("duplicate", "an exact copy"), ("superseded", "an older version")):
+        folded = lake.read(
+            "ops.builds",
+            sql=f"select table_name, sum(rows_{column}) as n from t where outcome = 'written'"  # noqa: S608
+            f" group by 1 having sum(rows_{column}) > 0 order by 1",
+        ).to_pylist()
+        rows += [(row["table_name"], why, f"{row['n']:,}") for row in folded]
+    note = "" if refused else "No row broke a rule: none was refused."
+    return Part("Rows that were left out, and why", ("table", "reason", "rows"), rows, note)
 
 
 def models(settings: Settings) -> Part:
@@ -77,11 +99,12 @@ def models(settings: Settings) -> Part:
         found = lake.read("ops.leaderboard", sql=_newest_bench(family, gate)).to_pylist()
         rows += [
             (
-                f"{family}: {row['metric']}",
-                row["configuration"] + (" (chosen)" if row["is_chosen"] else ""),
+                f"{family}: {row['metric']}, {gate['better']} is better",
+                row["configuration"] + _role(row),
                 f"{row['value']:.4f}",
                 f"{row['value_low']:.4f} to {row['value_high']:.4f}",
                 f"{row['difference']:+.4f}",
+                "" if row["coverage"] is None else f"{row['coverage']:.0%}",
                 f"{row['seconds']:.0f} on {row['device']}",
             )
             for row in found
@@ -92,18 +115,36 @@ def models(settings: Settings) -> Part:
         "value",
         "95% interval",
         "against baseline",
+        "inside p10 to p90",
         "seconds",
     )
-    return Part("Models", head, rows)
+    note = (
+        "Judged on weeks that no choice has seen. Chosen: the best on the weeks before them. "
+        "Of what was forecast, 80% should lie inside p10 to p90."
+    )
+    return Part("Models", head, rows, note)
 
 
-def _newest_bench(family: str, gate: dict[str, Any]) -> str:
+def _role(row: Mapping[str, Any]) -> str:
+    roles = ["chosen"] if row["is_chosen"] else []
+    roles += ["baseline"] if row["configuration"] == row["baseline"] else []
+    return f" ({', '.join(roles)})" if roles else ""
+
+
+def _newest_bench(family: str, gate: Mapping[str, Any]) -> str:
     best_first = "asc" if gate["better"] == "lower" else "desc"
     return f"""
-        select * from t where family = '{family}' and split = 'test' and task = '{gate["task"]}'
-        and metric = '{gate["metric"]}' and bench_run_id =
-            (select bench_run_id from t where family = '{family}' order by judged_at desc limit 1)
-        order by value {best_first}
+        with judged as (
+            select * from t where family = '{family}' and split = 'test' and task = '{gate["task"]}'
+            and bench_run_id = (
+                select bench_run_id from t where family = '{family}'
+                order by judged_at desc limit 1
+            )
+        ), covered as (
+            select configuration, value as coverage from judged where metric = 'coverage'
+        )
+        select * from judged left join covered using (configuration)
+        where metric = '{gate["metric"]}' order by value {best_first}
     """  # noqa: S608 names from our own file
 
 
@@ -114,55 +155,103 @@ def forecast(settings: Settings) -> Part:
         " (select max(as_of_date) from t where grain = 'week') order by p50 desc",
     ).to_pylist()
     rows = [
-        (row["series_id"], *(f"{row[p]:,.0f}" for p in ("p10", "p50", "p90")), row["grade"])
+        (row["series_id"], *(f"{row[p]:,.0f}" for p in ("p50", "p10", "p90")), row["grade"])
         for row in found
     ]
-    week = f"the week of {found[0]['ds']}" if found else "next week"
-    made = f"by {found[0]['model_name']} {found[0]['model_version']}" if found else ""
-    head = ("department", "p10 USD", "p50 USD", "p90 USD", "grade")
-    return Part(f"Forecast of {week} {made}", head, rows[:12], f"{len(rows)} departments in all")
+    head = ("department", "expected, USD", "p10", "p90", "grade")
+    if not found:
+        return Part("Forecast of next week's sales", head, rows, "No model has answered yet.")
+    first = found[0]
+    note = (
+        f"By {first['model_name']}, version {first['model_version']}, from what was known on "
+        f"{first['as_of_date']}. Four weeks of five should end between p10 and p90; the grade "
+        "tells how close they lie."
+    )
+    return Part(f"Forecast of the sales in the week of {first['ds']}", head, rows, note)
 
 
-def delivery(settings: Settings) -> Part:
-    found = lake.read("ops.crm_plans", sql="select * from t order by at desc limit 1").to_pylist()
-    shown = ("connection", "state", "records", "updates", "clears", "unchanged", "blocked", "note")
-    rows = [[row[name] if row[name] is not None else "" for name in shown] for row in found]
-    return Part("Delivery to the CRM", shown, rows)
+def plans(settings: Settings) -> Part:
+    """The delivery plans in their newest state."""
+    found = lake.read("ops.crm_plans", sql="select * from t order by plan_number, at").to_pylist()
+    newest = {(row["connection"], row["plan_number"]): row for row in found}
+    shown = (
+        "connection", "plan_number", "state", "records", "updates", "clears", "unchanged",
+        "blocked", "note",
+    )  # fmt: skip
+    rows = [["" if row[n] is None else row[n] for n in shown] for row in newest.values()][-PLANS:]
+    head = (
+        "CRM", "plan", "state", "customers", "values to set", "to clear", "already right",
+        "blocked", "what was found",
+    )  # fmt: skip
+    return Part("Deliveries to the CRM", head, rows)
+
+
+def received(settings: Settings) -> Part:
+    """How many customers got what, over all plans."""
+    written = lake.read(
+        "ops.crm_deliveries",
+        sql="select distinct plan_id, account_id from t where event = 'written'",
+    )
+    items = lake.read(
+        "ops.crm_plan_items", sql="select plan_id, account_id, field, action from t"
+    ).join(written, keys=["plan_id", "account_id"], join_type="inner")
+    got = {(row["field"], row["action"], row["account_id"]) for row in items.to_pylist()}
+    counts = Counter((field, action) for field, action, _ in got)
+    fields = sorted({field for field, _ in counts}, key=lambda f: (-counts[f, "update"], f))
+    rows = [(f, f"{counts[f, 'update']:,}", f"{counts[f, 'clear']:,}") for f in fields]
+    head = ("field in the CRM", "customers who got a value", "customers whose value was cleared")
+    customers = len({account for _, _, account in got})
+    return Part(f"What {customers:,} customers received", head, rows)
+
+
+def blocked(settings: Settings) -> Part:
+    """What the newest plan left alone, and why."""
+    found = lake.read("ops.crm_plans", sql="select plan_id from t order by at desc limit 1")
+    plan_id = found["plan_id"][0].as_py() if found.num_rows else ""
+    rows = lake.read(
+        "ops.crm_plan_items",
+        sql="select field, reason, count(distinct account_id) as n from t"  # noqa: S608
+        f" where plan_id = '{plan_id}' and action = 'blocked' group by 1, 2 order by 3 desc, 1, 2",
+    ).to_pylist()
+    shown = [(row["field"], row["reason"], f"{row['n']:,}") for row in rows]
+    note = "" if rows else "The newest plan was free to write everything it wanted to."
+    return Part("What was left alone, and why", ("field", "reason", "customers"), shown, note)
 
 
 def customers(settings: Settings) -> Part:
-    """Some customers as the CRM shows them now; keys and scores, no names."""
-    fields = [
-        "score_next_products", "score_recency_band", "score_spend_band", "score_last_order_date",
-        "score_grade", "score_trend", "score_reasons", "score_as_of", "score_valid_until",
-    ]  # fmt: skip
-    asked = lake.read(
+    """Three customers as the CRM shows them now: the best, a middle one, one of the least."""
+    fields = [each.field for each in mapping.load("tryton").fields]
+    ids = lake.read(
         "scores.crm_outbox",
-        sql=f"select account_id from t order by spend_12_weeks_usd desc limit {SAMPLES}",  # noqa: S608
-    )["account_id"]
-    keys = [str(key) for key in asked.to_pylist()]
+        sql="select account_id from t order by spend_12_weeks_usd desc, account_id",
+    )["account_id"].to_pylist()
+    keys = list(dict.fromkeys(ids[int(len(ids) * share)] for share in SAMPLES if ids))
     try:
         records = connect().match(keys, fields)
     except CrmError as error:
         return Part("Customers in the CRM", ("CRM",), [(str(error),)])
     shown = [record for key in keys for record in records.get(key, [])]
     rows = [
-        (name.removeprefix("score_"), *(record.values.get(name) or "" for record in shown))
+        (name.removeprefix("score_"), *(_text(record.values.get(name)) for record in shown))
         for name in fields
     ]
     head = ("", *(f"household {record.key}" for record in shown))
     return Part("Customers as the CRM now shows them", head, rows)
 
 
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
 def addresses(settings: Settings) -> Part:
     rows = [
-        (each["service"], "\n".join(each["addresses"]), each["user"], each["password_file"])
+        (each["service"], each["address"], each["user"], each["password_file"] or "none asked for")
         for each in json.loads(settings.endpoints.read_text())
-        if each["addresses"]
+        if each["address"]
     ]
     return Part(
         "Where to look",
-        ("service", "address", "user", "password in"),
+        ("service", "address", "user", "password or token in"),
         rows,
         "The company is The Complete Journey, as its publisher gives it; households' names and "
         "e-mail addresses are made up.",

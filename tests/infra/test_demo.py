@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.demo.demo import Step, StepFailed, progress_so_far, take
+from infra import supervision
+from infra.demo.demo import Step, StepFailed, play_the_past, progress_so_far, take
 from infra.demo.report import Part, html
+from jobs.settings import settings
 
 
 def counting(name: str, calls: list[str], every_time: bool = False) -> Step:
@@ -42,6 +44,25 @@ def test_a_step_that_failed_is_tried_again_and_keeps_its_beginning(state: Path) 
 
 def test_nothing_is_done_before_the_first_run(state: Path) -> None:
     assert progress_so_far() == {}
+
+
+def test_the_demos_clock_holds_for_every_later_start_and_other_settings_stay(state: Path) -> None:
+    assert settings().clock == "wall"
+    settings().file.write_text("# mine\nSPARK_CORES=1\nCOMPANY_CLOCK = wall\n")
+    play_the_past()
+    assert settings().clock == "data"
+    assert settings().file.read_text() == "# mine\nSPARK_CORES=1\nCOMPANY_CLOCK=data\n"
+
+
+def test_services_that_run_by_another_clock_are_started_again_once(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[str] = []
+    monkeypatch.setattr(supervision, "supervisor", lambda here: "runs")
+    monkeypatch.setattr(supervision, "stop", lambda here: stopped.append(here.clock))
+    for _ in range(2):
+        play_the_past()
+    assert stopped == ["data"]
 
 
 def test_the_page_has_no_script_and_shows_markup_as_text() -> None:
