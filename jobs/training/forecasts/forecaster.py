@@ -62,7 +62,11 @@ def step_of(rows: pd.DataFrame) -> pd.Timedelta:
 
 
 def scales(history: pd.DataFrame, season: int) -> pd.Series:
-    """Mean |y_t - y_(t-season)| of every series, in its own unit: what an error of 1 is."""
+    """Mean |y_t - y_(t-season)| of every series, in its own unit: what an error of 1 is.
+
+    A table's rows come in no order: they are sorted here.
+    """
+    history = history.sort_values(["series_id", "ds"])
     change = history.groupby("series_id")["y"].diff(season).abs()
     return change.groupby(history["series_id"]).mean()
 

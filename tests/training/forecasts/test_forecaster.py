@@ -49,6 +49,7 @@ def test_the_scale_is_the_mean_change_from_a_season_before() -> None:
     rows = history({f"2017-01-0{day}": y for day, y in enumerate((1.0, 5.0, 2.0, 9.0), 1)})
     assert scales(rows, 1)["DELI"] == pytest.approx((4 + 3 + 7) / 3)
     assert scales(rows, 2)["DELI"] == pytest.approx((1 + 4) / 2)
+    assert scales(rows.iloc[[2, 0, 3, 1]], 1)["DELI"] == pytest.approx((4 + 3 + 7) / 3)
 
 
 def test_short_and_constant_series_are_told_apart() -> None:

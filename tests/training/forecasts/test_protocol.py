@@ -178,6 +178,16 @@ def test_the_baseline_is_judged_by_the_last_week_before_an_origin() -> None:
     assert found.per_subject["mase"]["MEAT"] == pytest.approx(by_hand)
 
 
+def test_rows_in_no_order_are_judged_alike() -> None:
+    rows = series()
+    shuffled = rows.sample(frac=1, random_state=4, ignore_index=True)
+    found = []
+    for told in (data(rows), data(shuffled)):
+        window = WEEKS.windows(told, WEEKS.cut(told))["test"]
+        found.append(pd.DataFrame(dict(WEEKS.judge(window, WEEKS.baseline)[0].per_subject)))
+    pd.testing.assert_frame_equal(*found)
+
+
 def test_the_next_weeks_are_forecast_from_tables(state: Path) -> None:
     rows = series()
     weekly = pa.table(
