@@ -1,7 +1,7 @@
 """The bench on the public panel, held against what others published on the same protocol.
 
 The Complete Journey as its package ships it, without the lake: what is checked is the models and
-the judging, by themselves. docs/models.md has the whole table.
+the judging, by themselves (15 s of CPU). docs/models.md has the whole table.
 """
 
 import datetime as dt
