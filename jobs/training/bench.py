@@ -24,6 +24,7 @@ from jobs.training.family import (
     Configuration,
     Data,
     Family,
+    FamilyName,
     Judged,
     Split,
     configuration_of,
@@ -309,7 +310,7 @@ def show(bench_run_id: str) -> None:
 
 
 def main(
-    family: Annotated[str, typer.Argument(help="recommenders or forecasts")],
+    family: Annotated[FamilyName, typer.Argument(help="what is asked of the models")],
     cut: Annotated[
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="last day of training before the test"),

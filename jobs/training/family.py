@@ -18,6 +18,7 @@ import pandas as pd
 
 Split = Literal["valid", "test"]
 
+FamilyName = Literal["recommenders", "forecasts", "forecasts_daily"]  # the keys of FAMILIES
 FAMILIES = {
     "recommenders": "jobs.training.recommenders.protocol",
     "forecasts": "jobs.training.forecasts.protocol",

@@ -24,7 +24,7 @@ from mlflow.entities.model_registry import ModelVersion
 from jobs import command, lake, landing
 from jobs.settings import settings
 from jobs.training import tracking
-from jobs.training.family import Dataset, Family, family
+from jobs.training.family import Dataset, Family, FamilyName, family
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ def _land(
 
 
 def main(
-    family: Annotated[str, typer.Argument(help="recommenders or forecasts")],
+    family: Annotated[FamilyName, typer.Argument(help="what is asked of the models")],
     as_of: Annotated[
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="last business date that the answers may know"),

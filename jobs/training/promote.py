@@ -14,6 +14,7 @@ from jobs import command, lake
 from jobs.ops.promotions import TABLE as PROMOTIONS
 from jobs.training import tracking
 from jobs.training.bench import Rules, rules
+from jobs.training.family import FamilyName
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ def _record(
 
 
 def main(
-    family: Annotated[str, typer.Argument(help="recommenders or forecasts")],
+    family: Annotated[FamilyName, typer.Argument(help="what is asked of the models")],
     rollback_because: Annotated[
         str | None, typer.Option("--rollback", help="go back to the champion before; the reason")
     ] = None,

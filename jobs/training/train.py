@@ -15,7 +15,7 @@ import typer
 
 from jobs import command, lake
 from jobs.training import tracking
-from jobs.training.family import Configuration, configuration_of, family
+from jobs.training.family import Configuration, FamilyName, configuration_of, family
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def train(name: str, as_of: dt.date | None = None) -> str:
 
 
 def main(
-    family: Annotated[str, typer.Argument(help="recommenders or forecasts")],
+    family: Annotated[FamilyName, typer.Argument(help="what is asked of the models")],
     as_of: Annotated[
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="last business date to learn from"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import mlflow
 import numpy as np
@@ -20,6 +21,7 @@ from deltalake import write_deltalake
 
 from jobs import lake, landing
 from jobs.training import bench, metrics, predict, promote, tracking, train
+from jobs.training.family import FAMILIES, FamilyName
 from jobs.training.recommenders import protocol
 
 CUT = dt.date(2017, 10, 29)
@@ -217,6 +219,16 @@ def test_a_command_that_cannot_do_its_work_ends_with_a_sentence(store, monkeypat
     monkeypatch.delitem(sys.modules, f"jobs.training.{command}")
     with pytest.raises(SystemExit, match=f"^error: {said}"):
         runpy.run_module(f"jobs.training.{command}", run_name="__main__")
+
+
+def test_a_family_that_does_not_exist_is_answered_with_those_that_do(monkeypatch, capsys):
+    assert get_args(FamilyName) == tuple(FAMILIES)
+    monkeypatch.setattr(sys, "argv", ["promote", "segments"])
+    monkeypatch.delitem(sys.modules, "jobs.training.promote")
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_module("jobs.training.promote", run_name="__main__")
+    said = capsys.readouterr().err
+    assert all(f"'{name}'" in said for name in FAMILIES)
 
 
 def test_no_tracking_server_is_one_sentence(state, monkeypatch):
