@@ -41,11 +41,11 @@ class Part:
 
 def page(settings: Settings) -> list[Part]:
     """All parts, in the order of the story."""
-    parts: list[Callable[[Settings], Part]] = [
-        steps, layers, left_out, models, forecast,
-        plans, received, blocked, customers, addresses,
+    before: list[Callable[[Settings], Part]] = [steps, layers, left_out]
+    after: list[Callable[[Settings], Part]] = [
+        forecast, plans, received, blocked, customers, addresses
     ]  # fmt: skip
-    return [part(settings) for part in parts]
+    return [*(p(settings) for p in before), *models(settings), *(p(settings) for p in after)]
 
 
 def steps(settings: Settings) -> Part:
@@ -69,7 +69,7 @@ def _grain(name: str) -> str:
     layer, _, short = name.partition(".")
     home = f"jobs.ops.{short}" if layer == "ops" else f"jobs.spark.{name}"
     first_line = (importlib.import_module(home).__doc__ or "").splitlines()[0]
-    return first_line.removeprefix(f"{name}: ")
+    return first_line.removeprefix(f"{name}: ").removesuffix(".")
 
 
 def left_out(settings: Settings) -> Part:
@@ -91,38 +91,35 @@ def left_out(settings: Settings) -> Part:
     return Part("Rows that were left out, and why", ("table", "reason", "rows"), rows, note)
 
 
-def models(settings: Settings) -> Part:
+def models(settings: Settings) -> list[Part]:
     """The newest bench of each family: its deciding metric on the test split."""
     gates = yaml.safe_load((ROOT / "mlflow/models.yaml").read_text())
-    rows: list[tuple[str, ...]] = []
-    for family, gate in gates.items():
-        found = lake.read("ops.leaderboard", sql=_newest_bench(family, gate)).to_pylist()
-        rows += [
-            (
-                f"{family}: {row['metric']}, {gate['better']} is better",
-                row["configuration"] + _role(row),
-                f"{row['value']:.4f}",
-                f"{row['value_low']:.4f} to {row['value_high']:.4f}",
-                f"{row['difference']:+.4f}",
-                "" if row["coverage"] is None else f"{row['coverage']:.0%}",
-                f"{row['seconds']:.0f} on {row['device']}",
-            )
-            for row in found
+    benches = {
+        family: lake.read("ops.leaderboard", sql=_newest_bench(family, gate)).to_pylist()
+        for family, gate in gates.items()
+    }
+    return [_bench(family, gates[family], rows) for family, rows in benches.items() if rows]
+
+
+def _bench(family: str, gate: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Part:
+    rows = [
+        [
+            row["configuration"] + _role(row),
+            f"{row['value']:.4f}",
+            f"{row['value_low']:.4f} to {row['value_high']:.4f}",
+            f"{row['difference']:+.4f}",
+            f"{row['seconds']:.0f} on {row['device']}",
         ]
-    head = (
-        "family: metric",
-        "configuration",
-        "value",
-        "95% interval",
-        "against baseline",
-        "inside p10 to p90",
-        "seconds",
-    )
-    note = (
-        "Judged on weeks that no choice has seen. Chosen: the best on the weeks before them. "
-        "Of what was forecast, 80% should lie inside p10 to p90."
-    )
-    return Part("Models", head, rows, note)
+        for row in found
+    ]
+    head = ["configuration", gate["metric"], "95% interval", "against baseline", "seconds"]
+    note = "Judged on weeks that no choice has seen; chosen is what was best on the weeks before."
+    if any(row["coverage"] is not None for row in found):
+        head.append("inside p10 to p90")
+        for shown, row in zip(rows, found, strict=True):
+            shown.append("" if row["coverage"] is None else f"{row['coverage']:.0%}")
+        note += " Of what came, 80% should lie inside p10 to p90."
+    return Part(f"Models: {family}, {gate['better']} is better", tuple(head), rows, note)
 
 
 def _role(row: Mapping[str, Any]) -> str:
@@ -141,9 +138,9 @@ def _newest_bench(family: str, gate: Mapping[str, Any]) -> str:
                 order by judged_at desc limit 1
             )
         ), covered as (
-            select configuration, value as coverage from judged where metric = 'coverage'
+            select configuration as of, value as coverage from judged where metric = 'coverage'
         )
-        select * from judged left join covered using (configuration)
+        select judged.*, coverage from judged left join covered on configuration = of
         where metric = '{gate["metric"]}' order by value {best_first}
     """  # noqa: S608 names from our own file
 
@@ -214,8 +211,9 @@ def blocked(settings: Settings) -> Part:
         f" where plan_id = '{plan_id}' and action = 'blocked' group by 1, 2 order by 3 desc, 1, 2",
     ).to_pylist()
     shown = [(row["field"], row["reason"], f"{row['n']:,}") for row in rows]
-    note = "" if rows else "The newest plan was free to write everything it wanted to."
-    return Part("What was left alone, and why", ("field", "reason", "customers"), shown, note)
+    nothing = ("nothing", "the newest plan was free to write all it wanted to", "0")
+    head = ("field in the CRM", "reason", "customers")
+    return Part("What was left alone, and why", head, shown or [nothing])
 
 
 def customers(settings: Settings) -> Part:

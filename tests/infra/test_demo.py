@@ -1,13 +1,19 @@
 """The demo goes on where it stood, and its page is plain HTML."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from infra import supervision
 from infra.demo.demo import Step, StepFailed, play_the_past, progress_so_far, take
-from infra.demo.report import Part, html
+from infra.demo.report import Part, html, models, received
+from jobs import lake
+from jobs.ops.leaderboard import TABLE as LEADERBOARD
 from jobs.settings import settings
+from jobs.table import table
+
+NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
 
 def counting(name: str, calls: list[str], every_time: bool = False) -> Step:
@@ -70,6 +76,71 @@ def test_the_page_has_no_script_and_shows_markup_as_text() -> None:
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
     assert "Refused &lt;b&gt;" in shown
+
+
+def judged(model: str, metric: str, value: float, **told: object) -> dict[str, object]:
+    """A row of the leaderboard, on the test split of the forecasts."""
+    numbers = ("value_low", "value_high", "difference", "difference_low", "difference_high")
+    words = ("params", "datasets", "code_version")
+    row: dict[str, object] = dict.fromkeys(numbers, value) | dict.fromkeys(words, "")
+    row |= {"bench_run_id": "new", "judged_at": NOON, "family": "forecasts", "split": "test"}
+    row |= {"task": "week", "cut_date": NOON.date(), "model": model, "configuration": model}
+    row |= {"metric": metric, "value": value, "subjects": 15, "baseline": "naive"}
+    return row | {"is_chosen": False, "seconds": 1.0, "device": "cpu"} | told
+
+
+def test_models_stand_best_first_with_their_baseline_and_only_of_the_newest_bench(
+    state: Path,
+) -> None:
+    rows = [
+        judged("naive", "mase", 0.9),
+        judged("naive", "coverage", 0.94),
+        judged("arima", "mase", 0.8, is_chosen=True),
+        judged("older", "mase", 0.1, bench_run_id="old", judged_at=NOON - dt.timedelta(days=7)),
+        judged("valid", "mase", 0.1, split="valid"),
+    ]
+    lake.append(LEADERBOARD, rows)
+    [part] = models(settings())
+    shown = [(row[0], row[1], row[-1]) for row in part.rows]
+    assert shown == [("arima (chosen)", "0.8000", ""), ("naive (baseline)", "0.9000", "94%")]
+    assert "forecasts, lower is better" in part.title
+
+
+def test_a_bench_that_has_not_run_is_left_out(state: Path) -> None:
+    lake.append(LEADERBOARD, [])
+    assert models(settings()) == []
+
+
+def test_customers_are_counted_once_a_field_and_only_where_the_crm_took_it(state: Path) -> None:
+    item = {"connection": "tryton", "action": "update", "field": "grade"}
+    items = [
+        item | {"plan_id": plan, "account_id": account, **told}
+        for plan, account, told in (
+            ("1", "a", {}),
+            ("2", "a", {}),
+            ("2", "b", {}),
+            ("2", "b", {"field": "trend", "action": "clear"}),
+            ("2", "c", {"field": "trend", "action": "blocked", "reason": "changed by a person"}),
+            ("2", "d", {}),
+        )
+    ]
+    of_plan = {"connection": "tryton", "crm_instance": "x", "record_id": "1", "revision": "1"}
+    events = [
+        of_plan | {"plan_id": p, "account_id": a, "event": event, "sequence": n, "at": NOON}
+        for n, (p, a, event) in enumerate(
+            [
+                ("1", "a", "written"),
+                ("2", "a", "written"),
+                ("2", "b", "written"),
+                ("2", "d", "data"),
+            ]
+        )
+    ]
+    lake.append(table("ops.crm_plan_items"), items)
+    lake.append(table("ops.crm_deliveries"), events)
+    part = received(settings())
+    assert part.title == "What 2 customers received"
+    assert part.rows == [("grade", "2", "0"), ("trend", "0", "1")]
 
 
 def test_an_empty_page_is_a_page() -> None:
