@@ -33,14 +33,14 @@ status: .venv/made-from  ## addresses, health, where the passwords lie
 demo: setup  ## a company's year from the till to the CRM; run again, it goes on where it stood
 	@$(RUN) infra.demo.demo
 
-test: setup  ## all tests
+test: setup  ## all tests, format, lint and types among them: what CI runs
 	@$(RUN) pytest
 
-check: setup  ## what CI holds against a change: format, lint, types, tests
+check: setup  ## the same, with what is told in seconds first: format, lint, types, tests
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
-	@$(RUN) pytest
+	@$(RUN) pytest --ignore tests/infra/test_style.py
 
 format: .venv/made-from  ## format and mend what can be mended by itself
 	@$(RUN) ruff format .
