@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 from mlflow.entities.model_registry import ModelVersion
+from pyarrow.lib import ArrowException
 
 from jobs import command, lake, landing
 from jobs.settings import settings
@@ -123,7 +124,10 @@ def _landed(
 
 def _same(before: landing.Manifest, table: pa.Table) -> bool:
     [file] = before.files
-    kept = pq.read_table(before.folder / file.name)
+    try:
+        kept = pq.read_table(before.folder / file.name)
+    except (OSError, ArrowException):
+        return False  # bronze says what is wrong with a broken file; it is no answer
     told = ["feature_version"]
     return bool(kept.drop_columns(told).equals(table.drop_columns(told)))
 

@@ -416,6 +416,15 @@ def test_the_same_answers_from_a_newer_feature_table_are_no_new_batch(champion):
     assert versions(landed) == {0}
 
 
+def test_answers_that_cannot_be_read_any_more_are_landed_anew(champion):
+    landed = predict.predict("recommenders")
+    (landed.folder / landed.files[0].name).write_bytes(b"half a file")
+    write_deltalake(lake.location("features.interactions"), interactions(), mode="overwrite")
+    again = predict.predict("recommenders")
+    assert again.sha256 != landed.sha256
+    assert versions(again) == {1}
+
+
 def test_other_answers_from_a_newer_feature_table_are_landed(champion):
     landed = predict.predict("recommenders")
     write_deltalake(lake.location("features.interactions"), interactions(1), mode="overwrite")
