@@ -1,6 +1,7 @@
 """A command ends with one sentence where there is one, else with the stack; Ctrl-C with 130."""
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,35 @@ def test_a_full_disk_is_named_with_its_file() -> None:
 @pytest.mark.parametrize("kind", [SettingsError, NoChampion])
 def test_every_error_of_ours_is_told_as_it_is(kind: type[Exception]) -> None:
     assert sentence(kind("train first")) == "train first"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "infra.jars",
+        "infra.tryton.prepare",
+        "infra.tryton.web",
+        "infra.tryton.serve",
+        "infra.spark",
+        "infra.stack up",
+        "infra.demo.demo",
+        "infra.demo.seed",
+        "jobs.spark.catalog",
+        "jobs.spark.upkeep check",
+        "jobs.spark.build silver.products",
+        "jobs.sources till --start 2017-03-01 --end 2017-03-01",
+        "jobs.delivery status",
+    ],
+)
+def test_every_command_of_ours_says_what_stands_in_its_way(tmp_path: Path, command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()],
+        cwd=ROOT,
+        env={**os.environ, "SALES_STATE": str(tmp_path), "SPARK_CORES": "none"},
+        capture_output=True,
+        text=True,
+    )
+    told = "error: settings cannot be used: SPARK_CORES='none' must be a whole number from 1 to 512"
+    assert done.stderr.strip() == told
+    assert done.returncode == 1
+    assert not list(tmp_path.iterdir())
