@@ -103,7 +103,11 @@ def create(log: Log) -> None:
         name=log.name,
         partition_by=list(log.partition_by) or None,
         # many small appends: short logs to read (measured: 39 ms instead of 57 at 1,000 commits)
-        configuration={"delta.checkpointInterval": "10"},
+        # and as long to be read as their files are kept, not Delta's 30 days
+        configuration={
+            "delta.checkpointInterval": "10",
+            "delta.logRetentionDuration": "interval 35 days",
+        },
     )
 
 

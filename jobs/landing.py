@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,18 +105,22 @@ def land(
     sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     manifest = _manifest({**told, "sha256": sha256})
     if not manifest.folder.exists():
-        manifest.folder.parent.mkdir(parents=True, exist_ok=True)
-        arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=manifest.folder.parent))
-        for path in files:
-            shutil.copyfile(path, arriving / path.name)
-        arriving.chmod(0o755)
-        try:
-            arriving.rename(manifest.folder)
-        except OSError:
-            # landed by someone else meanwhile: same name, same content
-            shutil.rmtree(arriving)
+        _take_over(files, manifest.folder)
     _swap(manifest.folder.parent / "manifest.json", {**told, "sha256": sha256})
     return manifest
+
+
+def _take_over(files: Sequence[Path], folder: Path) -> None:
+    """Copy files into a folder that appears with all of them, or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=folder.parent))
+    for path in files:
+        shutil.copyfile(path, arriving / path.name)
+    try:
+        arriving.rename(folder)
+    except OSError:
+        # landed by someone else meanwhile: same name, same content
+        shutil.rmtree(arriving)
 
 
 def manifests(entity: str) -> dict[str, Manifest]:
@@ -173,7 +178,7 @@ def _rows(path: Path, format: Format) -> int | None:
                 newlines += block.count(b"\n")
                 last = block[-1:]
         return max(newlines + (last != b"\n") - 1, 0)
-    except (OSError, EOFError, ArrowException):
+    except (OSError, EOFError, zlib.error, ArrowException):
         return None
 
 

@@ -11,4 +11,11 @@ RULES = [
         )
         for column in IDS
     ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="_known_at",
+        column_B="redemption_date",
+        or_equal=True,
+        severity="critical",
+        meta={"reason": "redeemed_after_the_drop"},
+    ),
 ]

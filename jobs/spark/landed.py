@@ -6,8 +6,10 @@ Spark's reader fails the whole job or fills with null.
 """
 
 import gzip
+import hashlib
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +18,6 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
 
 from jobs.landing import Manifest
@@ -32,7 +33,7 @@ def read(spark: SparkSession, which: Landed, manifests: Iterable[Manifest]) -> D
     """One row per landed row: our columns as strings, `_fault` and `_received`, and where it lies.
 
     Shapes: columns(which.schema) as string; _fault string (null: none); _received string (only for
-    rows that could not be cut into columns); _batch_id, _known_at, _source_file, _row_number.
+    rows that could not be cut into columns); file int (see `places`), _row_number.
     """
     names = [c.name for c in columns(which.schema)]
     files = _files(manifests)
@@ -40,20 +41,26 @@ def read(spark: SparkSession, which: Landed, manifests: Iterable[Manifest]) -> D
     # a few files a task: enough to keep the cores busy, not one Python start a file
     tasks = min(max(len(files), 1), 4 * settings().spark_cores)
     strings = ", ".join(f"{name} string" for name in names)
-    rows = listed.repartitionByRange(tasks, "file").mapInArrow(
+    return listed.repartitionByRange(tasks, "file").mapInArrow(
         _reader(names), f"{strings}, _fault string, _received string, file int, _row_number bigint"
     )
-    place = listed.selectExpr(
+
+
+def places(spark: SparkSession, manifests: Iterable[Manifest]) -> DataFrame:
+    """What a file's number stands for: file, _batch_id, _known_at, _source_file; to broadcast.
+
+    Apart from the rows: staged beside each of twenty million they cost more than the rows' own.
+    """
+    return spark.createDataFrame(_files(manifests), _FILES).selectExpr(
         "file",
         "batch_id as _batch_id",
         "cast(known_at as timestamp) as _known_at",
         "source_file as _source_file",
     )
-    return rows.join(F.broadcast(place), on="file", how="inner").drop("file")
 
 
-_FILES = """file int, path string, bytes bigint, format string, encoding string, columns string,
-    rows bigint, batch_id string, known_at string, source_file string"""
+_FILES = """file int, path string, bytes bigint, sha256 string, format string, encoding string,
+    columns string, batch_id string, known_at string, source_file string"""
 
 
 def _files(manifests: Iterable[Manifest]) -> list[tuple[Any, ...]]:
@@ -66,10 +73,10 @@ def _files(manifests: Iterable[Manifest]) -> list[tuple[Any, ...]]:
                     len(found),
                     str(path),
                     file.bytes,
+                    file.sha256,
                     m.format,
                     m.encoding,
                     json.dumps(dict(m.columns)),
-                    file.rows,
                     m.batch_id,
                     m.known_at,
                     str(path.relative_to(settings().landing)),
@@ -93,7 +100,7 @@ def _rows(told: dict[str, Any], names: list[str]) -> Iterator[pa.RecordBatch]:
     try:
         data = _bytes(told)
         found = [*(_csv if told["format"] == "csv" else _parquet)(data, told, names, schema)]
-    except (OSError, EOFError, ValueError, LookupError, pa.ArrowException) as error:
+    except (OSError, EOFError, ValueError, LookupError, zlib.error, pa.ArrowException) as error:
         text = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
         received = json.dumps({"file": told["source_file"], "error": text})
         yield _only(schema, f"{FILE}(unreadable)", received, told)
@@ -105,6 +112,8 @@ def _bytes(told: dict[str, Any]) -> bytes:
     data = Path(told["path"]).read_bytes()
     if len(data) != told["bytes"]:
         raise ValueError(f"{len(data)} bytes, {told['bytes']} when it was landed")
+    if hashlib.sha256(data).hexdigest() != told["sha256"]:
+        raise ValueError("other bytes than when it was landed")
     return gzip.decompress(data) if told["path"].endswith(".gz") else data
 
 

@@ -15,4 +15,11 @@ SCHEMA = """
     kids_count string comment 'children, 3+ is the last band'
 """
 
-TABLE = Landed("bronze.accounts", SCHEMA, entity="accounts")
+TABLE = Landed(
+    "bronze.accounts",
+    SCHEMA,
+    entity="accounts",
+    # what a snapshot lacks is deleted: one with a hole is held back, the one before stays
+    max_refused_share=0.0,
+    max_refused_rows=0,
+)

@@ -12,4 +12,11 @@ SCHEMA = """
     package_size string comment 'free text, such as 22 LB'
 """
 
-TABLE = Landed("bronze.products", SCHEMA, entity="products")
+TABLE = Landed(
+    "bronze.products",
+    SCHEMA,
+    entity="products",
+    # what a snapshot lacks is deleted: one with a hole is held back, the one before stays
+    max_refused_share=0.0,
+    max_refused_rows=0,
+)

@@ -6,7 +6,7 @@ SCHEMA = """
     account_id string not null comment 'customer',
     rank int not null comment 'place in the list, 1 is the best',
     product_id string not null comment 'article recommended',
-    score double not null comment 'of the model, only comparable within a list',
+    score double not null comment 'of the model, comparable within one answer',
     reason_code string not null comment 'why, such as bought_often',
     model_name string not null comment 'registered name of the champion',
     model_version string not null comment 'its version in the registry',
