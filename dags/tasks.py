@@ -176,10 +176,9 @@ def build(
     name: str, *, outlet_events: Any = None, params: Any = None, dag_run: Any = None, ti: Any = None
 ) -> dict[str, Any]:
     """Build what changed of a table; an event is sent only when a version was written."""
-    from jobs.spark.build import Refused, build
+    from jobs.spark.build import Refused, WrongColumns, build
 
-    # a ValueError is the table's own: its `make` gives other columns than its SCHEMA, say
-    with no_retry_after(Refused, ValueError):
+    with no_retry_after(Refused, WrongColumns):
         done = build(table(name))
     facts = {
         "version": done.table_version,

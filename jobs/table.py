@@ -60,6 +60,7 @@ class Touch:
     after: int = 0  # days
     column: str = ""  # by_key: the column that both inputs share
     through: str = ""  # by_key: the driving input, whose own touch turns its rows into slices
+    versions_of: tuple[str, ...] = ()  # window: columns that name what may come again, dated anew
 
 
 def same_date(on: str | None = None) -> Touch:
@@ -67,9 +68,16 @@ def same_date(on: str | None = None) -> Touch:
     return Touch("window", on=on)
 
 
-def window(before: int, after: int, on: str | None = None) -> Touch:
-    """A changed row dated d touches the slices d - before … d + after (days)."""
-    return Touch("window", on=on, before=before, after=after)
+def window(
+    before: int, after: int, on: str | None = None, versions_of: tuple[str, ...] = ()
+) -> Touch:
+    """A changed row dated d touches the slices d - before … d + after (days).
+
+    Args:
+        versions_of: columns that name a thing of which several versions may come, each with a date
+            of its own: the slices of all its versions are touched, and `make` sees all of them.
+    """
+    return Touch("window", on=on, before=before, after=after, versions_of=versions_of)
 
 
 def by_key(column: str, through: str) -> Touch:
@@ -99,7 +107,8 @@ class Landed:
     name: str
     schema: str  # without LANDED_COLUMNS
     entity: str
-    max_refused_share: float = 0.05  # of a batch's rows; above both limits the build is refused
+    # of a batch's rows: above both limits the batch is held back, what it held before stays
+    max_refused_share: float = 0.05
     max_refused_rows: int = 100
 
     inputs: tuple[Input, ...] = ()

@@ -1,5 +1,12 @@
 """ops.builds: one row per build of a table, also of one that wrote nothing."""
 
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs import lake
 from jobs.table import Log
 
 SCHEMA = """
@@ -26,3 +33,72 @@ SCHEMA = """
 """
 
 TABLE = Log("ops.builds", SCHEMA, partition_by=("table_name",))
+
+
+@dataclass
+class Record:
+    """A row: what one build did. Until its end is reached a build has failed."""
+
+    table_name: str
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    kind: str = "nothing"
+    why: str = "no input changed"
+    outcome: str = "failed"
+    started_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    slices: int = 0
+    slices_written: int = 0
+    rows_landed: int = 0
+    rows_made: int = 0
+    rows_written: int = 0
+    rows_refused: int = 0
+    rows_duplicate: int = 0
+    rows_superseded: int = 0
+    seconds: float = 0.0
+    watermark: str | None = None
+    table_id: str = ""
+    table_version: int = 0
+    error: str | None = None
+    finished_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+    def __str__(self) -> str:
+        numbers = (
+            f"{self.rows_landed:,} in, {self.rows_made:,} made, {self.rows_written:,} written, "
+            f"{self.rows_refused:,} refused"
+        )
+        return (
+            f"{self.table_name}: {self.outcome} ({self.why}); {self.slices} slices, {numbers}, "
+            f"{self.seconds:.1f} s, version {self.table_version}"
+        )
+
+    def told(self, outcome: str) -> dict[str, object]:
+        """The row as JSON, for a commit that is about to be made with this outcome."""
+        row = {**vars(self), "outcome": outcome, "watermark": None}
+        return {k: v.isoformat() if isinstance(v, dt.datetime) else v for k, v in row.items()}
+
+    def note(self) -> None:
+        """Write the row."""
+        self.finished_at = dt.datetime.now(dt.UTC)
+        self.seconds = round((self.finished_at - self.started_at).total_seconds(), 3)
+        lake.append(TABLE, [vars(self)])
+
+
+def recovered(commit: Mapping[str, Any], table_id: str) -> Record | None:
+    """Write the row of a build that was killed after its commit; null where the row is there.
+
+    Args:
+        commit: what the commit says of itself, with its `version`.
+    """
+    if lake.exists(TABLE.name):
+        asked = (
+            f"select 1 as found from t where table_name = '{commit['record']['table_name']}'"  # noqa: S608
+            f" and run_id = '{commit['run_id']}'"
+        )
+        if lake.read(TABLE.name, sql=asked).num_rows:
+            return None
+    times = {
+        n: dt.datetime.fromisoformat(commit["record"][n]) for n in ("started_at", "finished_at")
+    }
+    record = Record(**{**commit["record"], **times, "watermark": commit["watermark"]})
+    record.table_id, record.table_version = table_id, commit["version"]
+    lake.append(TABLE, [vars(record)])
+    return record

@@ -7,11 +7,9 @@ python -m jobs.spark.build T --start D --end D           these slices, by hand
 
 import datetime as dt
 import logging
-import time
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, cast
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 from pyspark.errors import PySparkException
@@ -20,22 +18,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from jobs import lake, landing
+from jobs import command, lake, landing
 from jobs.ops import builds
-from jobs.spark import catalog, changes, quarantine, rules, session, store
-from jobs.spark.changes import Changes, Watermark
+from jobs.ops.builds import Record
+from jobs.spark import catalog, changes, plan, quarantine, rules, session, store
+from jobs.spark.changes import CannotName, Changes, Watermark
 from jobs.spark.store import Slice
-from jobs.table import (
-    LAYERS,
-    Built,
-    Entities,
-    Events,
-    Landed,
-    Log,
-    columns,
-    in_build_order,
-    table,
-)
+from jobs.table import LAYERS, Built, Entities, Events, Landed, Log, columns, in_build_order, table
 
 log = logging.getLogger(__name__)
 
@@ -43,43 +32,11 @@ FOLDED = ("_duplicates", "_superseded")  # see Events.make
 
 
 class Refused(Exception):
-    """The gate refused the candidate: nothing was written, and a retry would not help."""
+    """The gate refused the candidate, or a part of it: a retry would meet the same data."""
 
 
-@dataclass
-class Record:
-    """What one build did: a row of ops.builds."""
-
-    table_name: str
-    run_id: str
-    kind: str
-    why: str
-    outcome: str
-    started_at: dt.datetime
-    slices: int = 0
-    slices_written: int = 0
-    rows_landed: int = 0
-    rows_made: int = 0
-    rows_written: int = 0
-    rows_refused: int = 0
-    rows_duplicate: int = 0
-    rows_superseded: int = 0
-    seconds: float = 0.0
-    watermark: str | None = None
-    table_id: str = ""
-    table_version: int = 0
-    error: str | None = None
-    finished_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
-
-    def __str__(self) -> str:
-        numbers = (
-            f"{self.rows_landed:,} in, {self.rows_made:,} made, {self.rows_written:,} written, "
-            f"{self.rows_refused:,} refused"
-        )
-        return (
-            f"{self.table_name}: {self.outcome} ({self.why}); {self.slices} slices, {numbers}, "
-            f"{self.seconds:.1f} s, version {self.table_version}"
-        )
+class WrongColumns(Exception):
+    """What `make` gives is not what SCHEMA says."""
 
 
 def _is_conflict(error: BaseException) -> bool:
@@ -102,44 +59,55 @@ def build(
 ) -> Record:
     """Build what changed; with `start` and `end` those slices; return the row of ops.builds.
 
+    What a killed build committed without telling is told by the next one: its record comes back
+    where there was nothing more to write.
+
     Args:
         accept_code: say that changed code leaves the output as it is: the watermark moves alone.
 
     Raises:
-        Refused: a critical rule failed or too many rows were refused; nothing was written.
+        Refused: a critical rule failed or too many rows were refused; of that nothing was written.
+        WrongColumns: `make` does not give what SCHEMA says.
+        changes.CannotName: there are no such slices.
         store.Busy: another process is building this table.
     """
     with store.only_writer(which.name):
-        record = Record(
-            which.name,
-            uuid.uuid4().hex,
-            "nothing",
-            "no input changed",
-            "unchanged",
-            dt.datetime.now(dt.UTC),
-        )
-        clock = time.monotonic()
-        if lake.exists(which.name):
-            _recover_record(which)
+        record, before = Record(which.name), None
         try:
-            was, now = changes.watermark(which) if lake.exists(which.name) else None, None
+            was, now = None, None
             if lake.exists(which.name):
-                now = changes.current(which)
+                before = _recovered(which)
+                was, now = changes.watermark(which), changes.current(which)
             if accept_code and was and now:
-                record.why, record.watermark = "code accepted as it is", now.to_json()
+                record.why, record.watermark = "code accepted as it is", _accepted(which, was, now)
             elif start or not was or was != now:
                 with session.opened(which.name) as spark:
                     _build(spark, which, was, record, start, end)
-        except Refused as refusal:
-            record.outcome, record.error = "refused", str(refusal)
-            raise
+            record.outcome = (
+                "written" if record.rows_written or record.slices_written else ("unchanged")
+            )
         except Exception as error:
-            record.outcome, record.error = "failed", str(error)[:500]
+            record.outcome = "refused" if isinstance(error, Refused) else "failed"
+            record.error = str(error)[:500]
             raise
         finally:
-            record.seconds = round(time.monotonic() - clock, 3)
             _note(which, record)
-    return record
+    return before if before and record.outcome == "unchanged" else record
+
+
+def _accepted(which: Built, was: Watermark, now: Watermark) -> str:
+    """The watermark of accepted code.
+
+    Raises:
+        CannotName: more than code is other than before.
+    """
+    with session.opened(which.name) as spark:
+        if set(was.inputs) != set(now.inputs) or catalog.schema_differs(spark, which):
+            raise CannotName(
+                f"{which.name}: its SCHEMA or inputs changed, and so does its output: build it "
+                "without --accept-code"
+            )
+    return changes.accepted(was, now).to_json()
 
 
 def _build(
@@ -153,77 +121,169 @@ def _build(
     catalog.create(spark, which)
     store.clear_staging(which.name)
     now = changes.current(which)
+    is_new_schema = catalog.schema_differs(spark, which)
     if start:
-        what = changes.named(which, now, start, end or start)
+        if is_new_schema:
+            raise CannotName(f"{which.name}: its SCHEMA changed: build it once without --start")
+        what = changes.named(spark, which, now, start, end or start)
     else:
         what = changes.find(spark, which, was, now)
+    if what.units is not None:
+        what = _staged_units(spark, which, what)
     record.kind, record.why = what.kind, what.why
     if what.kind != "named":
         record.watermark = now.to_json()
     if what.kind != "nothing":
         if isinstance(which, Entities):
-            _entities(spark, which, what, record)
-        elif catalog.schema_differs(spark, which):
-            _sliced(spark, which, what, record, [what.slices], is_new_schema=True)
+            _entities(spark, which, what, record, is_new_schema)
+        elif isinstance(which, Landed):
+            _landed(spark, which, what, record, was, is_new_schema)
         else:
-            size = which.chunk if isinstance(which, Events) else max(len(what.slices), 1)
-            chunks = [what.slices[n : n + size] for n in range(0, len(what.slices), size)]
-            _sliced(spark, which, what, record, chunks)
+            size = max(len(what.slices), 1) if is_new_schema else which.chunk
+            for at in range(0, len(what.slices), size):
+                _chunk(spark, which, what, record, at, size, is_new_schema)
     store.clear_staging(which.name)
 
 
-def _sliced(
+def _staged_units(spark: SparkSession, which: Built, what: Changes) -> Changes:
+    """The touched units, read from the change feed once."""
+    assert what.units is not None
+    units = store.stage(spark, what.units, which.name, "units")
+    if units.isEmpty():
+        return replace(what, kind="nothing", why=f"{what.why}: no row differs", units=None)
+    return replace(what, units=units)
+
+
+def _chunk(
     spark: SparkSession,
-    which: Landed | Events,
+    which: Events,
     what: Changes,
     record: Record,
-    chunks: list[tuple[Slice, ...]],
-    is_new_schema: bool = False,
+    at: int,
+    size: int,
+    is_new_schema: bool,
 ) -> None:
     """A wide build is a row of commits, each gated; the last one moves the watermark."""
-    for number, chunk in enumerate(chunks):
-        part = replace(what, slices=chunk)
-        if isinstance(which, Landed):
-            candidate = _landed_candidate(spark, which, part, record)
-        else:
-            candidate = _made(spark, which, part, record)
-            candidate = candidate.where(store.in_slices(which.slice, chunk))
-        record.slices += len(chunk)
-        _gate(spark, which, candidate, record)
-        last = number == len(chunks) - 1
-        metadata = _metadata(record, with_watermark=last)
-        if is_new_schema:
-            store.overwrite(candidate, which, metadata)
-            record.slices_written += len(chunk)
-            record.rows_written += candidate.count()
-            record.outcome = "written"
-            continue
-        differing = _differing(spark, which, candidate, chunk, record)
-        if differing:
-            rows = candidate.where(store.in_slices(which.slice, differing))
-            # not the commit's own count: a replaced file's other rows are copied and counted too
-            record.rows_written += rows.count()
-            store.replace_slices(rows, which, which.slice, differing, metadata)
-            record.slices_written += len(differing)
-            record.outcome = "written"
+    slices, to_come = what.slices[at : at + size], what.slices[at + size :]
+    before = record.rows_made
+    is_whole = what.kind == "everything" and slices == what.slices
+    candidate = _made(spark, which, replace(what, slices=slices, is_whole=is_whole), record)
+    rows = record.rows_made - before
+    _gate(spark, which, candidate, record, replaced=what.slices[at:])
+    metadata = _metadata(record, with_watermark=not to_come)
+    if is_new_schema:
+        _overwrite(candidate, which, slices, record, metadata)
+    else:
+        _write_differing(spark, which, candidate, rows, slices, record, metadata)
 
 
-def _entities(spark: SparkSession, which: Entities, what: Changes, record: Record) -> None:
+def _landed(
+    spark: SparkSession,
+    which: Landed,
+    what: Changes,
+    record: Record,
+    was: Watermark | None,
+    is_new_schema: bool,
+) -> None:
+    """Batches are judged one by one: a bad one is held back, the others are written.
+
+    What is held back stays as the table has it, and is not taken: the next build reads it again.
+    """
+    manifests = landing.manifests(which.entity)
+    wanted = [m for name, m in manifests.items() if name in what.slices]
+    gone = {str(name) for name in what.slices} - set(manifests)
+    good, batches = quarantine.split(spark, which, wanted, gone, record.run_id)
+    held_back = {name: b for name, b in batches.items() if b.is_held_back(which)}
+    slices = tuple(name for name in what.slices if name not in held_back)
+    if held_back:
+        good = good.where(f"not ({store.in_slices(which.slice, held_back)})")
+        if record.watermark:
+            now = changes.without(what.now, which, was, set(held_back))
+            record.watermark = now.to_json()
+    for batch in batches.values():
+        record.rows_landed += batch.landed
+        record.rows_refused += batch.refused
+    record.rows_made = sum(b.landed - b.refused for n, b in batches.items() if n not in held_back)
+    _gate(spark, which, good, record, replaced=())
+    metadata = _metadata(record, with_watermark=True)
+    if is_new_schema:
+        _overwrite(good, which, slices, record, metadata)
+    elif slices:
+        _write_differing(spark, which, good, record.rows_made, slices, record, metadata)
+    if held_back:
+        raise Refused(_told(which, held_back))
+
+
+def _told(which: Landed, held_back: dict[str, quarantine.Batch]) -> str:
+    some = "; ".join(f"{name}: {batch}" for name, batch in list(held_back.items())[:3])
+    return (
+        f"{which.name}: {len(held_back)} batches held back, the others are written ({some}; "
+        f"allowed: {which.max_refused_share:.0%} or {which.max_refused_rows} rows of a batch, and "
+        "no file that cannot be read); see ops.quarantine, land a corrected batch, or change the "
+        "rule"
+    )
+
+
+def _write_differing(
+    spark: SparkSession,
+    which: Landed | Events,
+    candidate: DataFrame,
+    rows: int,
+    slices: tuple[Slice, ...],
+    record: Record,
+    metadata: dict[str, object],
+) -> None:
+    """Write the slices that are other than stored; `rows` is the number of the candidate's."""
+    record.slices += len(slices)
+    stored: dict[Slice, tuple[int, object]] = {}
+    if not store.is_empty(which.name):
+        found = store.read(spark, which.name, store.pin(which.name))
+        stored = store.digests(found.where(store.in_slices(which.slice, slices)), which)
+    differing = set(slices) if rows else set()
+    if stored:
+        made = store.digests(candidate, which)
+        differing = {s for s in {*stored, *made} if stored.get(s) != made.get(s)}
+        rows = sum(made[s][0] for s in differing if s in made)
+        candidate = candidate.where(store.in_slices(which.slice, differing))
+    if not differing:
+        return
+    record.slices_written += len(differing)
+    record.rows_written += rows
+    if "record" in metadata:
+        metadata = {**metadata, "record": record.told("written")}
+    if differing & stored.keys():
+        store.replace_slices(candidate, which, differing, metadata)
+    else:
+        store.append(candidate, which, metadata)
+
+
+def _overwrite(
+    candidate: DataFrame,
+    which: Landed | Events,
+    slices: tuple[Slice, ...],
+    record: Record,
+    metadata: dict[str, object],
+) -> None:
+    """The whole table anew, with the columns of its SCHEMA."""
+    record.slices = record.slices_written = len(slices)
+    record.rows_written = record.rows_made
+    store.overwrite(candidate, which, metadata)
+
+
+def _entities(
+    spark: SparkSession, which: Entities, what: Changes, record: Record, is_new_schema: bool
+) -> None:
     candidate = _made(spark, which, what, record)
     if what.units is not None:
         units = F.broadcast(what.units)
         candidate = candidate.join(units, on=list(which.units), how="left_semi")
         record.slices = what.units.count()
-    _gate(spark, which, candidate, record)
-    metadata = _metadata(record, with_watermark=True)
-    if catalog.schema_differs(spark, which):
-        store.overwrite(candidate, which, metadata)
-        record.rows_written, record.outcome = record.rows_made, "written"
-        return
-    if store.is_empty(which.name):
-        store.append(candidate, which, metadata)
+    _gate(spark, which, candidate, record, replaced=())
+    if is_new_schema or store.is_empty(which.name):
         record.rows_written = record.slices_written = record.rows_made
-        record.outcome = "written" if record.rows_made else "unchanged"
+        write = store.overwrite if is_new_schema else store.append
+        if record.rows_made or is_new_schema:
+            write(candidate, which, _metadata(record, with_watermark=True))
         return
     stored = store.read(spark, which.name, store.pin(which.name))
     if what.units is not None:
@@ -232,8 +292,7 @@ def _entities(spark: SparkSession, which: Entities, what: Changes, record: Recor
     rows = store.stage(spark, difference, which.name, "difference")
     record.rows_written = record.slices_written = rows.count()
     if record.rows_written:
-        store.merge(spark, rows, which, metadata)
-        record.outcome = "written"
+        store.merge(spark, rows, which, _metadata(record, with_watermark=True))
 
 
 def _made(
@@ -242,20 +301,18 @@ def _made(
     """`make` on the narrowed inputs, cast to SCHEMA, staged; its folded rows counted."""
     inputs: list[object] = [changes.narrowed(spark, which, i, what) for i in which.inputs]
     if isinstance(which, Events) and which.as_of:
-        inputs.append(list(what.slices))
+        inputs.append([s for s in what.slices if what.newest and str(s) <= str(what.newest)])
     made = which.make(*inputs)
     wanted = columns(which.full_schema)
     _check_columns(which.name, {c.name for c in wanted}, set(made.columns) - {*FOLDED})
     cast = [F.col(c.name).cast(c.type) for c in wanted]
     folded = [F.col(c) for c in FOLDED if c in made.columns]
-    # a slice's rows lie together: readers and the next build skip the other files
-    part = f"candidate-{what.slices[0]}" if what.slices else "candidate"
-    staged = store.stage(spark, made.select(*cast, *folded), which.name, part)
+    staged = store.stage(spark, made.select(*cast, *folded), which.name, "candidate")
     if isinstance(which, Events):
-        inside = staged.where(store.in_slices(which.slice, what.slices))
-    else:
-        inside = staged
-    sums = inside.agg(F.count(F.lit(1)), *[F.coalesce(F.sum(c), F.lit(0)) for c in folded])
+        # a row without a slice stays: NOT NULL refuses it
+        mine = store.in_slices(which.slice, what.slices)
+        staged = staged.where(f"{mine} or {which.slice} is null")
+    sums = staged.agg(F.count(F.lit(1)), *[F.coalesce(F.sum(c), F.lit(0)) for c in folded])
     counted = sums.collect()[0]
     record.rows_made += counted[0]
     for name, value in zip([c for c in FOLDED if c in staged.columns], counted[1:], strict=True):
@@ -267,28 +324,23 @@ def _made(
     return staged.select(*[c.name for c in wanted])
 
 
-def _landed_candidate(
-    spark: SparkSession, which: Landed, what: Changes, record: Record
-) -> DataFrame:
-    """Rows of the batches, typed; those that break a row rule go to quarantine."""
-    wanted = [m for b, m in landing.manifests(which.entity).items() if b in what.slices]
-    good, counts = quarantine.split(
-        spark, which, wanted, [str(s) for s in what.slices], record.run_id
-    )
-    record.rows_landed += counts.landed
-    record.rows_refused += counts.refused
-    record.rows_made += counts.landed - counts.refused
-    if counts.refused > max(which.max_refused_rows, which.max_refused_share * counts.landed):
-        raise Refused(
-            f"{which.name}: {counts.refused:,} of {counts.landed:,} rows refused "
-            f"(allowed: {which.max_refused_share:.0%} or {which.max_refused_rows} rows): "
-            f"{counts.reasons}; see ops.quarantine, land a corrected batch, or change the rule"
-        )
-    return good
+def _gate(
+    spark: SparkSession,
+    which: Built,
+    candidate: DataFrame,
+    record: Record,
+    replaced: Collection[Slice],
+) -> None:
+    """Let Great Expectations judge.
 
-
-def _gate(spark: SparkSession, which: Built, candidate: DataFrame, record: Record) -> None:
-    found = rules.judge(spark, candidate, which)
+    Args:
+        replaced: slices whose stored rows will be gone: a key may not occur in the others.
+    """
+    rest = None
+    if isinstance(which, Events) and which.slice not in which.key:
+        stored = store.read(spark, which.name, store.pin(which.name))
+        rest = stored.where(f"not ({store.in_slices(which.slice, replaced)})")
+    found = rules.judge(spark, candidate, which, rest)
     rules.record(which, record.run_id, found)
     broken = [v for v in found if not v.is_kept]
     for verdict in broken:
@@ -301,23 +353,9 @@ def _gate(spark: SparkSession, which: Built, candidate: DataFrame, record: Recor
         )
 
 
-def _differing(
-    spark: SparkSession,
-    which: Landed | Events,
-    candidate: DataFrame,
-    chunk: tuple[Slice, ...],
-    record: Record,
-) -> set[Slice]:
-    if store.is_empty(which.name):
-        return set(chunk) if record.rows_made else set()
-    stored = store.read(spark, which.name, store.pin(which.name))
-    stored = stored.where(store.in_slices(which.slice, chunk)).select(*candidate.columns)
-    return store.differing(candidate, stored, which.slice)
-
-
 def _check_columns(name: str, wanted: set[str], made: set[str]) -> None:
     if wanted != made:
-        raise ValueError(
+        raise WrongColumns(
             f"{name}: make gives other columns than SCHEMA: "
             f"missing {sorted(wanted - made) or 'none'}, "
             f"not in SCHEMA {sorted(made - wanted) or 'none'}"
@@ -328,31 +366,15 @@ def _metadata(record: Record, with_watermark: bool) -> dict[str, object]:
     """What the commit itself says, atomically with the data."""
     told: dict[str, object] = {"run_id": record.run_id, "kind": record.kind, "why": record.why}
     if with_watermark and record.watermark:
-        so_far = {**vars(record), "outcome": "written", "watermark": None}
         told["watermark"] = record.watermark
-        told["record"] = {
-            name: value.isoformat() if isinstance(value, dt.datetime) else value
-            for name, value in so_far.items()
-        }
+        told["record"] = record.told("written")
     return told
 
 
-def _recover_record(which: Built) -> None:
-    """A build killed after its commit has no row in ops.builds: take it from the commit."""
+def _recovered(which: Built) -> Record | None:
+    """The record of a build that was killed after its commit, and so is not in ops.builds."""
     commit = store.commit_metadata(which.name)
-    if commit is None:
-        return
-    run_id = commit["run_id"]
-    if lake.exists(builds.TABLE.name):
-        asked = (
-            f"select 1 as found from t where table_name = '{which.name}' and run_id = '{run_id}'"  # noqa: S608
-        )
-        if lake.read(builds.TABLE.name, sql=asked).num_rows:
-            return
-    told = cast(dict[str, Any], commit["record"])
-    for name in ("started_at", "finished_at"):
-        told[name] = dt.datetime.fromisoformat(told[name])
-    lake.append(builds.TABLE, [{**told, "watermark": commit["watermark"]}])
+    return builds.recovered(commit, store.pin(which.name).table_id) if commit else None
 
 
 def _note(which: Built, record: Record) -> None:
@@ -362,39 +384,8 @@ def _note(which: Built, record: Record) -> None:
         record.table_id, record.table_version = at.table_id, at.version
     if record.outcome in ("refused", "failed"):
         record.watermark = None
-    record.finished_at = dt.datetime.now(dt.UTC)
-    lake.append(builds.TABLE, [vars(record)])
+    record.note()
     log.info("%s", record)
-
-
-def plan(which: list[str]) -> Iterator[tuple[str, str]]:
-    """(table, what would be built and why) for each name, before anything runs."""
-    moving: set[str] = set()
-    for name in which:
-        target = table(name)
-        assert not isinstance(target, Log)
-        upstream = sorted({i.name for i in target.inputs} & moving)
-        what = _planned(target)
-        if upstream:
-            what = f"{what}; then what changes in {', '.join(upstream)}"
-        if upstream or not what.startswith("nothing"):
-            moving.add(name)
-        yield name, what
-
-
-def _planned(which: Built) -> str:
-    if not lake.exists(which.name):
-        return "everything: first build"
-    if any(not lake.exists(i.name) for i in which.inputs):
-        return "everything: an input is still to be built"
-    was, now = changes.watermark(which), changes.current(which)
-    if was == now:
-        return "nothing: no input changed"
-    with session.opened(which.name) as spark:
-        what = changes.find(spark, which, was, now)
-        count = what.units.count() if what.units is not None else len(what.slices)
-    unit = "units" if what.units is not None else "slices"
-    return f"{what.kind}: {what.why}" + (f" ({count} {unit})" if count else "")
 
 
 def main(
@@ -410,26 +401,22 @@ def main(
     """Build tables: what changed since the last build, or the named slices."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     wanted = in_build_order() if all_ else [n for n in in_build_order() if n in (names or [])]
-    if unknown := set(names or []) - set(wanted):
+    if unknown := set(names or []) - set(in_build_order()):
         raise typer.BadParameter(f"no table {', '.join(sorted(unknown))}; see {', '.join(LAYERS)}")
+    if not wanted:
+        raise typer.BadParameter("which tables? name some, or say --all")
+    if bool(start) != bool(end) or (start and end and start > end):
+        raise typer.BadParameter("--start and --end: give both, the earlier day first")
     if plan_:
-        for name, what in plan(wanted):
+        for name, what in plan.plan(wanted):
             typer.echo(f"{name}: {what}")
         return
     for name in wanted:
         target = table(name)
         assert not isinstance(target, Log)
-        try:
-            build(
-                target,
-                start=start.date() if start else None,
-                end=end.date() if end else None,
-                accept_code=accept_code,
-            )
-        except (Refused, store.Busy) as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from None
+        first, last = (start.date(), end.date()) if start and end else (None, None)
+        build(target, start=first, end=last, accept_code=accept_code)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -4,14 +4,15 @@ import datetime as dt
 import hashlib
 import inspect
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Literal
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
 
@@ -24,8 +25,13 @@ from jobs.table import Built, Entities, Events, Input, Landed, columns, table
 
 # Above this many separate runs of dates an input is read from the first date to the last.
 RUNS = 32
+DATED = re.compile(r"\d{4}-\d{2}-\d{2}")  # in a batch's name, wherever its system puts it
 # What Spark and Delta say when the versions between two watermarks cannot be read any more.
 FEED_IS_GONE = ("DELTA_CHANGE_", "DELTA_VERSION", "DELTA_FILE_NOT_FOUND", "FILE_NOT_EXIST")
+
+
+class CannotName(Exception):
+    """Slices were named by hand that there are not."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,8 @@ class Changes:
     now: Watermark
     slices: tuple[Slice, ...] = ()
     units: DataFrame | None = None
-    batches: dict[str, str] = field(default_factory=dict)
+    newest: dt.date | None = None  # as-of tables: no slice after it has rows
+    is_whole: bool = False  # all slices of the table at once
 
 
 def fingerprint(which: Built) -> str:
@@ -76,7 +83,10 @@ def fingerprint(which: Built) -> str:
 
 
 def watermark(which: Built) -> Watermark | None:
-    """What holds: the newest commit's, or that of a later build that found its output unchanged."""
+    """What holds: the newest commit's, or that of a later build whose last commit carried none.
+
+    (A build that found its output unchanged, or the last chunk of it.)
+    """
     commit = store.commit_metadata(which.name)
     told = str(commit["watermark"]) if commit else None
     at = store.pin(which.name)
@@ -85,7 +95,7 @@ def watermark(which: Built) -> Watermark | None:
         later = lake.read(
             builds.TABLE.name,
             sql=f"""select watermark from t
-                where table_name = '{which.name}' and outcome = 'unchanged'
+                where table_name = '{which.name}' and outcome in ('unchanged', 'written')
                 and watermark is not null and table_id = '{at.table_id}'
                 and table_version >= {since}
                 order by finished_at desc limit 1""",  # noqa: S608 - our own names and numbers
@@ -101,6 +111,22 @@ def current(which: Built) -> Watermark:
         return Watermark(fingerprint(which), {}, landing.take(which.entity, _batches(which)))
     pins = {arrow.name: store.pin(arrow.name) for arrow in which.inputs}
     return Watermark(fingerprint(which), pins)
+
+
+def accepted(was: Watermark, now: Watermark) -> Watermark:
+    """The code as it is now, over what the table was built from: newer inputs stay to be built."""
+    return replace(was, code=now.code)
+
+
+def without(now: Watermark, which: Landed, was: Watermark | None, held_back: set[str]) -> Watermark:
+    """What holds where batches were held back: of those, what was taken before, if anything."""
+    before = landing.taken(which.entity, was.batches or "") if was else None
+    batches = _batches(which)
+    for name in held_back:
+        batches.pop(name, None)
+        if before and name in before:
+            batches[name] = before[name]
+    return replace(now, batches=landing.take(which.entity, batches))
 
 
 def reason_for_everything(was: Watermark | None, now: Watermark) -> str | None:
@@ -146,7 +172,8 @@ def _touched(spark: SparkSession, which: Built, was: Watermark, now: Watermark) 
     )
     if isinstance(which, Entities):
         return _touched_units(spark, which, moved, was, now, why)
-    touched: set[Slice] = set()
+    newest = _newest(spark, which, now)
+    touched: set[Slice] = {*_reached(spark, which, now, newest)}
     for arrow in moved:
         since = was.inputs[arrow.name].version
         if arrow.touches.kind == "all":
@@ -155,11 +182,27 @@ def _touched(spark: SparkSession, which: Built, was: Watermark, now: Watermark) 
         elif arrow.touches.kind == "by_key":
             touched |= _slices_by_key(spark, which, arrow, since, now)
         else:
-            dates = _changed_dates(spark, arrow, since, now)
-            touched |= set(expand(which, arrow, dates, _newest(spark, which, now)))
+            touched |= expand(which, arrow, _changed_dates(spark, arrow, since, now), newest)
     if not touched:
         return Changes("nothing", f"{why}: no row differs", now)
-    return Changes("changed", why, now, tuple(sorted(touched, key=str)))
+    return Changes("changed", why, now, tuple(sorted(touched, key=str)), newest=newest)
+
+
+def _reached(
+    spark: SparkSession, which: Events, now: Watermark, newest: dt.date | None
+) -> set[dt.date]:
+    """As-of slices between the last one stored and the newest date, whichever lies ahead.
+
+    No row need be dated in them: where nothing was sold for two weeks, two Sundays have passed; and
+    where the newest sales were taken back, Sundays have not come yet.
+    """
+    if newest is None:
+        return set()
+    stored = store.read(spark, which.name, store.pin(which.name))
+    last = _edge(stored, which.slice, F.max) or _edge_of_input(spark, which, now, F.min)
+    first, end = sorted((newest, last or newest))
+    days = {first + dt.timedelta(n) for n in range((end - first).days + 1)}
+    return {s for s in (_slice_of(which, day) for day in days) if first < s <= end}
 
 
 def everything(spark: SparkSession, which: Built, now: Watermark, why: str) -> Changes:
@@ -170,7 +213,7 @@ def everything(spark: SparkSession, which: Built, now: Watermark, why: str) -> C
             spark, store.read(spark, which.name, store.pin(which.name)), which.slice
         )
         found = set(batches) | stored
-        return Changes("everything", why, now, tuple(sorted(found, key=str)), batches=batches)
+        return Changes("everything", why, now, tuple(sorted(found, key=str)))
     if isinstance(which, Entities):
         return Changes("everything", why, now)
     found = store.slices(spark, store.read(spark, which.name, store.pin(which.name)), which.slice)
@@ -180,22 +223,33 @@ def everything(spark: SparkSession, which: Built, now: Watermark, why: str) -> C
             rows = store.read(spark, arrow.name, now.inputs[arrow.name])
             dates = _dates(rows.selectExpr(f"to_date({on(arrow)}) as d"))
             found |= set(expand(which, arrow, dates, newest))
-    return Changes("everything", why, now, tuple(sorted(found, key=str)))
+    return Changes("everything", why, now, tuple(sorted(found, key=str)), newest=newest)
 
 
-def named(which: Built, now: Watermark, start: dt.date, end: dt.date) -> Changes:
-    """The slices from `start` to `end`, by hand; such a build does not move the watermark."""
+def named(
+    spark: SparkSession, which: Built, now: Watermark, start: dt.date, end: dt.date
+) -> Changes:
+    """The slices from `start` to `end`, by hand; such a build does not move the watermark.
+
+    Raises:
+        CannotName: the table has no slices, or none between these days.
+    """
     if isinstance(which, Entities):
-        raise ValueError(f"{which.name} has no slices: build it without --start and --end")
-    why = f"named by hand: {start} to {end}"
+        raise CannotName(f"{which.name} has no slices: build it without --start and --end")
+    why, newest = f"named by hand: {start} to {end}", None
     if isinstance(which, Landed):
-        batches = _batches(which)
-        chosen = [
-            b for b in batches if start.isoformat() <= b.rpartition("/")[2][:10] <= end.isoformat()
-        ]
-        return Changes("named", why, now, tuple(chosen), batches=batches)
-    days = {start + dt.timedelta(n) for n in range((end - start).days + 1)}
-    return Changes("named", why, now, tuple(sorted({_slice_of(which, d) for d in days} & {*days})))
+        found: set[Slice] = {
+            batch
+            for batch in _batches(which)
+            if (dated := DATED.search(batch)) and start.isoformat() <= dated[0] <= end.isoformat()
+        }
+    else:
+        newest = _newest(spark, which, now)
+        days = {start + dt.timedelta(n) for n in range((end - start).days + 1)}
+        found = {*_up_to(which, {_slice_of(which, day) for day in days}, newest)}
+    if not found:
+        raise CannotName(f"{which.name} has no slice from {start} to {end}: nothing to build")
+    return Changes("named", why, now, tuple(sorted(found, key=str)), newest=newest)
 
 
 def narrowed(
@@ -209,7 +263,11 @@ def narrowed(
         return rows
     if arrow.touches.kind != "window":
         return rows
-    return rows.where(_within(which, arrow, what.slices))
+    within = _within(which, arrow, what.slices)
+    if arrow.touches.versions_of and not what.is_whole:
+        others = _dates_of_versions(rows.where(f"not ({within})"), rows.where(within), arrow)
+        within = f"({within}) or {_dated(arrow, [(day, day) for day in sorted(others)])}"
+    return rows.where(within)
 
 
 def on(arrow: Input) -> str:
@@ -231,9 +289,14 @@ def expand(
         for date in dates
         for n in range(-touch.before, touch.after + 1)
     }
-    if which.as_of:
-        found = {s for s in found if newest is not None and s <= newest}
-    return found
+    return _up_to(which, found, newest)
+
+
+def _up_to(which: Events, slices: set[dt.date], newest: dt.date | None) -> set[dt.date]:
+    """As-of slices end with the newest date known."""
+    if not which.as_of:
+        return slices
+    return {s for s in slices if newest is not None and s <= newest}
 
 
 def _slice_of(which: Events, date: dt.date) -> dt.date:
@@ -255,6 +318,13 @@ def _within(which: Events, arrow: Input, slices: tuple[Slice, ...]) -> str:
             runs[-1] = (runs[-1][0], high)
         else:
             runs.append((low, high))
+    return _dated(arrow, runs)
+
+
+def _dated(arrow: Input, runs: list[tuple[dt.date, dt.date]]) -> str:
+    """SQL for the rows of an input dated within any of the runs of days."""
+    if not runs:
+        return "false"
     if len(runs) > RUNS:
         runs = [(runs[0][0], runs[-1][1])]
     column = on(arrow)
@@ -268,6 +338,13 @@ def _within(which: Events, arrow: Input, slices: tuple[Slice, ...]) -> str:
     return " or ".join(f"({date} between date'{low}' and date'{high}')" for low, high in runs)
 
 
+def _dates_of_versions(rows: DataFrame, of: DataFrame, arrow: Input) -> set[dt.date]:
+    """Dates of the rows that are versions of things in `of`; three columns are read for that."""
+    key = list(arrow.touches.versions_of)
+    hit = rows.join(of.select(*key), on=key, how="left_semi")
+    return _dates(hit.selectExpr(f"to_date({on(arrow)}) as d"))
+
+
 def _batches(which: Landed) -> dict[str, str]:
     return {name: m.sha256 for name, m in landing.manifests(which.entity).items()}
 
@@ -276,14 +353,12 @@ def _landed(which: Landed, was: Watermark, now: Watermark) -> Changes:
     batches = _batches(which)
     before = landing.taken(which.entity, was.batches or "")
     if before is None:
-        return Changes(
-            "everything", "the list of taken batches is gone", now, tuple(batches), batches=batches
-        )
+        return Changes("everything", "the list of taken batches is gone", now, tuple(batches))
     touched = {b for b in {*before, *batches} if before.get(b) != batches.get(b)}
     if not touched:
         return Changes("nothing", "no batch landed", now)
     why = f"{len(touched)} batches landed"
-    return Changes("changed", why, now, tuple(sorted(touched)), batches=batches)
+    return Changes("changed", why, now, tuple(sorted(touched)))
 
 
 def _touched_units(
@@ -307,10 +382,7 @@ def _touched_units(
     if not found:
         return Changes("nothing", f"{why}: no row differs", now)
     touched = reduce(DataFrame.unionByName, found).distinct()
-    units = store.stage(spark, touched, which.name, "units")
-    if units.isEmpty():
-        return Changes("nothing", f"{why}: no row differs", now)
-    return Changes("changed", why, now, units=units)
+    return Changes("changed", why, now, units=touched)
 
 
 def _any_change(spark: SparkSession, arrow: Input, since: int, now: Watermark) -> bool:
@@ -318,8 +390,13 @@ def _any_change(spark: SparkSession, arrow: Input, since: int, now: Watermark) -
 
 
 def _changed_dates(spark: SparkSession, arrow: Input, since: int, now: Watermark) -> set[dt.date]:
-    keep = [f"to_date({on(arrow)})"]
-    return _dates(store.net_changes(spark, arrow.name, since, now.inputs[arrow.name], keep))
+    until, key = now.inputs[arrow.name], list(arrow.touches.versions_of)
+    net = store.net_changes(spark, arrow.name, since, until, [f"to_date({on(arrow)})", *key])
+    changed = net.toDF("d", *key)
+    found = _dates(changed.select("d"))
+    if key and found:
+        found |= _dates_of_versions(store.read(spark, arrow.name, until), changed, arrow)
+    return found
 
 
 def _slices_by_key(
@@ -339,14 +416,22 @@ def _slices_by_key(
 
 def _newest(spark: SparkSession, which: Events, now: Watermark) -> dt.date | None:
     """For as-of tables: the newest date in the first input; no slice lies after it."""
-    if not which.as_of:
-        return None
+    return _edge_of_input(spark, which, now, F.max) if which.as_of else None
+
+
+def _edge_of_input(
+    spark: SparkSession, which: Events, now: Watermark, edge: Callable[[str], Column]
+) -> dt.date | None:
     first = which.inputs[0]
-    rows = store.read(spark, first.name, now.inputs[first.name])
     source = table(first.name)
     date = source.slice if isinstance(source, Events) else on(first)
-    newest: dt.date | None = rows.selectExpr(f"max(to_date({date})) as d").collect()[0][0]
-    return newest
+    rows = store.read(spark, first.name, now.inputs[first.name])
+    return _edge(rows.selectExpr(f"to_date({date}) as d"), "d", edge)
+
+
+def _edge(rows: DataFrame, column: str, edge: Callable[[str], Column]) -> dt.date | None:
+    found: dt.date | None = rows.agg(edge(column)).collect()[0][0]
+    return found
 
 
 def _dates(rows: DataFrame) -> set[dt.date]:

@@ -55,7 +55,8 @@ def row_conditions(spark: SparkSession, rows: DataFrame, which: Landed) -> list[
     from great_expectations.validator.metric_configuration import MetricConfiguration
     from great_expectations.validator.metrics_calculator import MetricsCalculator
 
-    engine = _engine(spark, rows)
+    # a condition is an expression: asked of no rows, or each rule would read all of them
+    engine = _engine(spark, spark.createDataFrame([], rows.schema))
     calculator = MetricsCalculator(engine, show_progress_bars=False)
     conditions = []
     for rule in row_rules:
@@ -79,9 +80,17 @@ def _engine(spark: SparkSession, rows: DataFrame) -> Any:
     )
 
 
-def judge(spark: SparkSession, rows: DataFrame, which: Built) -> list[Verdict]:
-    """Every rule's answer on a candidate."""
-    rules = dict(_table_rules(which))
+def judge(
+    spark: SparkSession, rows: DataFrame, which: Built, rest: DataFrame | None = None
+) -> list[Verdict]:
+    """Every rule's answer on a candidate.
+
+    Args:
+        rest: the table's other rows, where a key may occur among them; null: it cannot.
+    """
+    if rest is not None:
+        rest.createOrReplaceTempView(REST)
+    rules = dict(_table_rules(which, REST if rest is not None else ""))
     if not rules:
         return []
     from great_expectations.validator.validator import Validator
@@ -113,6 +122,8 @@ def record(which: Built, run_id: str, found: list[Verdict]) -> None:
         lake.append(verdicts.TABLE, rows)
 
 
+REST = "rest_of_the_table"  # a temporary view of the table's own session
+
 _DOMAIN = (
     "column",
     "column_A",
@@ -124,22 +135,20 @@ _DOMAIN = (
 )
 
 
-def _table_rules(which: Built) -> list[tuple[str, "Expectation"]]:
+def _table_rules(which: Built, rest: str) -> list[tuple[str, "Expectation"]]:
     if isinstance(which, Landed):
         # rows that break a row rule or NOT NULL have left the candidate already
         return [(_reason(rule), rule) for rule in declared(which) if not _is_row_rule(rule)]
     import great_expectations.expectations as gxe
 
-    key = ", ".join(which.key)
+    from jobs.spark.key_rule import KeyIsUnique
+
     rules: list[tuple[str, Expectation]] = [
         (f"not_null({c.name})", gxe.ExpectColumnValuesToNotBeNull(column=c.name))
         for c in columns(which.full_schema)
         if not c.nullable
     ]
-    # by two hashes of the key (96 bits): twenty million keys of five strings do not fit in memory
-    hashes = f"xxhash64({key}), hash({key})"
-    repeated = f"select {hashes} from {{batch}} group by {hashes} having count(*) > 1"  # noqa: S608
-    rules.append((f"key({key})", gxe.UnexpectedRowsExpectation(unexpected_rows_query=repeated)))
+    rules.append((f"key({', '.join(which.key)})", KeyIsUnique(key=list(which.key), rest=rest)))
     return rules + [(_reason(rule), rule) for rule in declared(which)]
 
 

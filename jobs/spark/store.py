@@ -10,13 +10,14 @@ from pathlib import Path
 
 import filelock
 import pyarrow.fs as fs
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
 
 from jobs import lake
 from jobs.settings import settings
 from jobs.table import Built, Entities, Events, columns
+from jobs.table import table as contract
 
 # Commits looked through for a watermark: OPTIMIZE and VACUUM add commits that carry none.
 COMMITS_BACK = 100
@@ -90,6 +91,16 @@ def read(spark: SparkSession, name: str, at: Pin) -> DataFrame:
     return reader.load(lake.location(name))
 
 
+def row_hash(names: Iterable[str], schema: str) -> Column:
+    """A number of 64 bits for a row's content.
+
+    Spark's hash passes over nulls: without their places ('x', null) would be as (null, 'x').
+    """
+    nullable = {c.name for c in columns(schema) if c.nullable}
+    names = list(names)
+    return F.xxhash64(*names, *[F.isnull(name) for name in names if name in nullable])
+
+
 def net_changes(
     spark: SparkSession, name: str, since: int, until: Pin, keep: list[str]
 ) -> DataFrame:
@@ -104,11 +115,13 @@ def net_changes(
         .option("endingVersion", until.version)
         .load(lake.location(name))
     )
-    content = [c for c in feed.columns if c not in _FEED_COLUMNS]
+    content = row_hash(
+        [c for c in feed.columns if c not in _FEED_COLUMNS], contract(name).full_schema
+    )
     sign = F.when(F.col("_change_type").isin("insert", "update_postimage"), 1).otherwise(-1)
     kept = [F.expr(sql).alias(f"_keep_{i}") for i, sql in enumerate(keep)]
     return (
-        feed.select(F.xxhash64(*content).alias("_row"), sign.alias("_sign"), *kept)
+        feed.select(content.alias("_row"), sign.alias("_sign"), *kept)
         .groupBy("_row", *[f"_keep_{i}" for i in range(len(keep))])
         .agg(F.sum("_sign").alias("_net"))
         .where("_net != 0")
@@ -153,39 +166,34 @@ def slices(spark: SparkSession, rows: DataFrame, column: str) -> set[Slice]:
     return {row[0] for row in rows.select(column).distinct().collect()}
 
 
-def differing(candidate: DataFrame, stored: DataFrame, column: str) -> set[Slice]:
-    """Slices whose rows are not the same: count and sum of row hashes, on both sides."""
+def digests(rows: DataFrame, which: Built) -> dict[Slice, tuple[int, object]]:
+    """Each slice's rows: how many, and the sum of their hashes. Equal digests, equal rows."""
+    names = [c.name for c in columns(which.full_schema)]
+    content = row_hash(names, which.full_schema).cast("decimal(20,0)")
+    found = rows.groupBy(_slice(which)).agg(F.count(F.lit(1)), F.sum(content)).collect()
+    return {row[0]: (row[1], row[2]) for row in found}
 
-    def digest(rows: DataFrame, side: str) -> DataFrame:
-        row = F.xxhash64(*candidate.columns).cast("decimal(20,0)")
-        return rows.groupBy(column).agg(
-            F.count(F.lit(1)).alias(f"{side}_rows"), F.sum(row).alias(f"{side}_hash")
-        )
 
-    both = digest(candidate, "new").join(digest(stored, "old"), on=column, how="full")
-    same = "new_rows <=> old_rows and new_hash <=> old_hash"
-    return {row[0] for row in both.where(f"not ({same})").select(column).collect()}
+def _slice(which: Built) -> str:
+    assert not isinstance(which, Entities)
+    return which.slice
 
 
 def replace_slices(
     rows: DataFrame,
     table: Built,
-    column: str,
     which: Iterable[Slice],
     metadata: Mapping[str, object],
 ) -> None:
     """Put `rows` in the place of the slices `which`, in one commit that carries `metadata`."""
-    if is_empty(table.name):
-        append(rows, table, metadata)
-        return
     writer = rows.write.format("delta").option("userMetadata", json.dumps(metadata))
-    writer.mode("overwrite").option("replaceWhere", in_slices(column, which)).save(
+    writer.mode("overwrite").option("replaceWhere", in_slices(_slice(table), which)).save(
         lake.location(table.name)
     )
 
 
 def append(rows: DataFrame, table: Built, metadata: Mapping[str, object]) -> None:
-    """Fill an empty table: nothing to compare with, nothing to replace."""
+    """Add rows of slices or keys that the table has none of: nothing to look for and replace."""
     writer = rows.write.format("delta").option("userMetadata", json.dumps(metadata))
     writer.mode("append").save(lake.location(table.name))
 
@@ -204,7 +212,7 @@ def overwrite(rows: DataFrame, table: Built, metadata: Mapping[str, object]) -> 
 def difference(candidate: DataFrame, stored: DataFrame, table: Entities) -> DataFrame:
     """Rows to merge: those that are new or other, and keys that are gone (`_is_gone`)."""
     key = list(table.key)
-    row = F.xxhash64(*candidate.columns)
+    row = row_hash(candidate.columns, table.full_schema)
     new = candidate.withColumn("_hash", row)
     old = stored.select(*key, row.alias("_hash"))
     upserts = new.join(old, on=[*key, "_hash"], how="left_anti").drop("_hash")

@@ -25,6 +25,7 @@ from jobs.delivery.ledger import Busy, DeliveryError
 from jobs.delivery.mapping import MappingError
 from jobs.ops import builds
 from jobs.settings import SettingsError
+from jobs.spark.build import WrongColumns
 
 MORNING = dt.datetime(2026, 3, 2, 11, tzinfo=dt.UTC)
 
@@ -228,7 +229,7 @@ def test_a_table_that_is_not_as_its_schema_says_fails_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(AirflowFailException, match="other columns than SCHEMA"):
-        built(monkeypatch, ValueError("make gives other columns than SCHEMA"), attempt=1)
+        built(monkeypatch, WrongColumns("make gives other columns than SCHEMA"), attempt=1)
 
 
 @pytest.mark.parametrize(("hours", "sent"), [(1, [4]), (-1, [])])

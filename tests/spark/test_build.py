@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from jobs import lake as tables
 from jobs.settings import ROOT, settings
 from jobs.spark import changes, session
-from jobs.spark.build import Refused, build, plan
+from jobs.spark.build import Refused, WrongColumns, build
+from jobs.spark.plan import plan
 from jobs.spark.upkeep import check, optimize
 from tests.spark import toys
 
@@ -86,9 +87,9 @@ def test_a_build_writes_only_what_changed(lake: Path, tmp_path: Path) -> None:
 
 def test_a_product_that_leaves_the_snapshot_is_deleted(lake: Path, tmp_path: Path) -> None:
     toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
-    toys.build_all()
+    toys.build_all(toys.LISTED)
     toys.land_products(tmp_path, day(1), {"p1": "GROCERY"})
-    assert toys.build_all()["silver.toy_products"].rows_written == 1
+    assert toys.build_all(toys.LISTED)["silver.toy_products"].rows_written == 1
     assert toys.rows("silver.toy_products") == [("p1", "GROCERY")]
 
 
@@ -113,7 +114,7 @@ def plan_of(names: list[str]) -> list[tuple[str, str]]:
 def test_slices_named_by_hand_are_built_and_the_watermark_stays(lake: Path, tmp_path: Path) -> None:
     toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
-    toys.build_all()
+    toys.build_all(toys.SOLD)
     toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
     build(toys.LINES)
     by_hand = build(toys.SOLD, start=MONDAY, end=MONDAY)
@@ -133,15 +134,49 @@ def test_changed_code_rebuilds_unless_it_is_accepted(
     assert build(toys.TOTALS).why.startswith("code changed")
 
 
+def test_accepted_code_leaves_what_has_landed_to_be_built(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    toys.build_all(toys.SOLD)
+    toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
+    build(toys.LINES)
+    monkeypatch.setattr(changes, "fingerprint", lambda which: "another")
+    build(toys.SOLD, accept_code=True)
+    assert build(toys.SOLD).slices_written == 1
+    assert len(toys.rows("silver.toy_lines")) == 2
+
+
+def test_a_changed_schema_is_built_whole_or_not_at_all(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    for n in range(2):
+        toys.land_lines(tmp_path, day(n), [(f"o{n}", "p1", noon(n), "1")])
+    toys.build_all(toys.DAYS)
+    wider = toys.Events(
+        **{
+            **vars(toys.DAYS),
+            "schema": toys.DAYS.schema + ", weekday int comment '1 = Sunday'",
+            "make": lambda lines: toys.days(lines).selectExpr("*", "dayofweek(sold_date) weekday"),
+        }
+    )
+    for narrow in ({"start": MONDAY, "end": MONDAY}, {"accept_code": True}):
+        with pytest.raises(changes.CannotName, match="SCHEMA"):
+            build(wider, **narrow)  # type: ignore[arg-type]
+    assert len(toys.rows("gold.toy_days")) == 2
+    assert build(wider).why.startswith("code changed")
+    assert [r[-1] for r in toys.rows("gold.toy_days")] == [2, 3]
+
+
 def test_an_input_that_was_made_anew_is_compared_whole(lake: Path, tmp_path: Path) -> None:
     import shutil
 
     toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
-    toys.build_all()
+    toys.build_all(toys.SOLD)
     shutil.rmtree(lake / "bronze" / "toy_lines")
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "3")])
-    built = toys.build_all()
+    built = toys.build_all(toys.SOLD)
     assert built["silver.toy_lines"].why == "bronze.toy_lines was made anew"
     assert [r[3] for r in toys.rows("silver.toy_lines")] == [3]
 
@@ -149,7 +184,7 @@ def test_an_input_that_was_made_anew_is_compared_whole(lake: Path, tmp_path: Pat
 def test_a_feed_that_was_vacuumed_is_compared_whole(lake: Path, tmp_path: Path) -> None:
     toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
-    toys.build_all()
+    toys.build_all(toys.SOLD)
     for amount in ("2", "3"):
         toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), amount)])
         build(toys.LINES)
@@ -164,12 +199,67 @@ def test_optimize_leaves_the_tables_and_what_was_built(lake: Path, tmp_path: Pat
     toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
     for n in range(2):
         toys.land_lines(tmp_path, day(n), [(f"o{n}", "p1", noon(n), "1")])
-        toys.build_all()
+        toys.build_all(toys.DAYS)
     before = toys.rows("silver.toy_lines")
     optimize("silver.toy_lines")
     assert toys.rows("silver.toy_lines") == before
     assert build(toys.DAYS).outcome == "unchanged"
     assert not check("silver.toy_lines").missing
+
+
+def test_a_line_that_comes_again_on_another_day_leaves_its_old_one(
+    lake: Path, tmp_path: Path
+) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    for n in range(6):
+        toys.land_lines(tmp_path, day(n), [(f"o{n}", "p1", noon(n), "1")])
+    toys.build_all(toys.SOLD)
+    toys.land_lines(tmp_path, day(6), [("o0", "p1", noon(5), "7")])
+    toys.build_all(toys.SOLD)
+    moved = [("o0", "p1", day(5), 7), ("o5", "p1", day(5), 1)]
+    assert [r[:4] for r in toys.rows("silver.toy_lines") if r[2] in (day(0), day(5))] == moved
+    # the day of its newest version alone, and the day of its old one alone
+    for n in (0, 5):
+        build(toys.SOLD, start=day(n), end=day(n))
+        assert [r[:4] for r in toys.rows("silver.toy_lines") if r[2] in (day(0), day(5))] == moved
+
+
+def test_a_key_that_stands_in_another_slice_refuses_the_build(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, day(0), [("o0", "p1", noon(0), "1")])
+    toys.build_all(toys.SOLD)
+    toys.land_lines(tmp_path, day(5), [("o0", "p1", noon(5), "7")])
+    build(toys.LINES)
+    unaware = toys.Input("bronze.toy_lines", toys.window(before=1, after=0, on="sold_at"))
+    blind = toys.Events(**{**vars(toys.SOLD), "inputs": (unaware, toys.SOLD.inputs[1])})
+    with pytest.raises(Refused, match=r"key\(order_id, product_id\)"):
+        build(blind, start=day(5), end=day(5))
+    build(toys.SOLD)
+    assert [r[:3] for r in toys.rows("silver.toy_lines")] == [("o0", "p1", day(5))]
+
+
+def test_a_value_that_moves_to_the_next_column_is_a_change(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, {"p1": "A", "": "B"})
+    build(toys.PRODUCTS)
+    assert toys.rows("bronze.toy_products") == [("p1", "A"), (None, "B")]
+    toys.land_products(tmp_path, MONDAY, {"p1": "A", "B": ""})
+    build(toys.PRODUCTS)
+    assert toys.rows("bronze.toy_products") == [("B", None), ("p1", "A")]
+
+
+def test_sundays_pass_where_nothing_is_sold_and_go_where_sales_are_taken_back(
+    lake: Path, tmp_path: Path
+) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, day(5), [("o1", "p1", noon(5), "1")])
+    toys.build_all()
+    assert toys.rows("features.toy_weeks") == []  # the Sunday has not come
+    toys.land_lines(tmp_path, day(9), [("o2", "p1", noon(9), "1")])
+    toys.build_all()
+    assert toys.rows("features.toy_weeks") == [(day(6), 1)]
+    toys.land_lines(tmp_path, day(9), [])
+    toys.build_all()
+    assert toys.rows("features.toy_weeks") == []
 
 
 # --- what may be written ---
@@ -180,7 +270,7 @@ def test_a_broken_key_refuses_the_build_and_the_table_stays(
 ) -> None:
     toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
-    toys.build_all()
+    toys.build_all(toys.DAYS)
     before, version = toys.rows("gold.toy_days"), tables.version("gold.toy_days")
     twice = toys.Events(
         **{**vars(toys.DAYS), "make": lambda lines: toys.days(lines).union(toys.days(lines))}
@@ -198,12 +288,12 @@ def test_a_broken_key_refuses_the_build_and_the_table_stays(
 
 def test_a_make_that_does_not_give_its_schema_is_named(lake: Path, tmp_path: Path) -> None:
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
-    toys.build_all()
+    toys.build_all(toys.DAYS)
     other = toys.Events(**{**vars(toys.DAYS), "make": lambda lines: lines.select("sold_date")})
     build(toys.DAYS)
     toys.land_lines(tmp_path, day(1), [("o1", "p1", noon(1), "1")])
-    toys.build_all()
-    with pytest.raises(ValueError, match="department"):
+    toys.build_all(toys.DAYS)
+    with pytest.raises(WrongColumns, match="department"):
         build(toys.Events(**{**vars(other), "schema": toys.DAYS.schema + ", more int"}))
 
 
@@ -296,7 +386,11 @@ def test_a_bad_file_is_named_and_the_other_batch_goes_on(
     path.write_bytes(content)
     toys.land_file(path, MONDAY)
     toys.land_lines(tmp_path, day(1), [("o9", "p1", noon(1), "1")])
-    build(toys.LINES)
+    if reason == "file(unreadable)":
+        with pytest.raises(Refused, match="1 batches held back"):
+            build(toys.LINES)
+    else:
+        build(toys.LINES)
     assert len(toys.rows("bronze.toy_lines")) == kept + 1
     assert [q[2] for q in quarantined()] == ([(reason,)] if reason else [])
 
@@ -307,26 +401,77 @@ def test_a_truncated_file_is_named_with_its_rows(lake: Path, tmp_path: Path) -> 
     landed = toys.land_file(path, MONDAY)
     cut = landed.folder / path.name
     cut.write_bytes(cut.read_bytes()[:-9])  # the disk lost the end after landing
-    build(toys.LINES)
+    with pytest.raises(Refused, match="3 of 3 rows: file"):
+        build(toys.LINES)
     assert quarantined() == [("till/2017-03-06", 0, ("file(unreadable)",), 3)]
 
 
 def test_exact_copies_are_counted_and_dropped(lake: Path, tmp_path: Path) -> None:
     toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")] * 3)
-    built = toys.build_all()["silver.toy_lines"]
+    built = toys.build_all(toys.SOLD)["silver.toy_lines"]
     assert (built.rows_landed, built.rows_made, built.rows_duplicate) == (3, 1, 2)
 
 
-def test_too_many_bad_rows_stop_the_build(lake: Path, tmp_path: Path) -> None:
+def test_a_batch_with_too_many_bad_rows_is_held_back_and_the_others_go_on(
+    lake: Path, tmp_path: Path
+) -> None:
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    build(toys.LINES)
     toys.land_rows(tmp_path, MONDAY, [["o", "p", "never", "1", 0]] * 101)
-    with pytest.raises(Refused, match="101 of 101 rows refused"):
-        build(toys.LINES)
-    assert toys.rows("bronze.toy_lines") == []
+    toys.land_lines(tmp_path, day(1), [(f"o{n}", "p1", noon(1), "1") for n in range(3_000)])
+    for _ in range(2):  # it is not taken: it is looked at again
+        with pytest.raises(Refused, match=r"till/2017-03-06: 101 of 101 rows: type\(sold_at\)"):
+            build(toys.LINES)
+    kept = toys.rows("bronze.toy_lines")
+    assert len(kept) == 3_001
+    assert ("o1", "p1") in [r[:2] for r in kept]  # what the batch held before
     assert len(quarantined()) == 101
+    toys.land_lines(tmp_path, MONDAY, [("o2", "p1", noon(0), "1")])
+    assert build(toys.LINES).rows_written == 1
+    assert quarantined() == []
+
+
+def test_a_file_that_arrives_broken_takes_no_good_rows_away(lake: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv.gz"
+    path.write_bytes(gzip.compress(HEADER + ROW))
+    toys.land_file(path, MONDAY)
+    build(toys.LINES)
+    path.write_bytes(gzip.compress(HEADER + ROW * 3)[:-9])
+    assert toys.land_file(path, MONDAY).files[0].rows is None
+    with pytest.raises(Refused, match="unreadable"):
+        build(toys.LINES)
+    assert len(toys.rows("bronze.toy_lines")) == 1
 
 
 # --- kills ---
+
+
+def test_an_interrupted_build_is_built_by_the_next_one(lake: Path, tmp_path: Path) -> None:
+    def interrupted(lines: object) -> None:
+        raise KeyboardInterrupt
+
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    for each in (toys.LINES, toys.PRODUCTS, toys.SOLD):
+        build(each)
+    with pytest.raises(KeyboardInterrupt):
+        build(toys.Events(**{**vars(toys.DAYS), "make": interrupted}))
+    assert build(toys.DAYS).rows_written == 1
+    asked = "select outcome from t where table_name = 'gold.toy_days' order by finished_at"
+    told = tables.read("ops.builds", sql=asked)["outcome"].to_pylist()
+    assert told == ["failed", "written"]
+
+
+def test_a_wide_build_whose_last_chunk_is_as_stored_holds_too(lake: Path, tmp_path: Path) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    first, last = [(f"o{n}", "p1", noon(n), "1") for n in (0, 8)]
+    toys.land_lines(tmp_path, day(9), [first, last])
+    toys.build_all(toys.SOLD)
+    toys.land_lines(tmp_path, day(10), [(*first[:3], "2"), last])
+    build(toys.LINES)
+    assert build(toys.Events(**{**vars(toys.SOLD), "chunk": 1})).slices_written == 1
+    assert build(toys.SOLD).why == "no input changed"
 
 
 def start_builds(lake: Path) -> subprocess.Popen[bytes]:
@@ -353,7 +498,7 @@ def test_a_killed_client_s_query_does_not_commit_later(lake: Path, tmp_path: Pat
     child.send_signal(signal.SIGKILL)
     child.wait()
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "2")], work=0)
-    toys.build_all()
+    toys.build_all(toys.SOLD)
     assert not list(staging.glob("*"))
     commits = tables.opened("silver.toy_lines").history()
     assert [c["operation"] for c in commits] == ["WRITE", "CREATE TABLE"]
@@ -382,9 +527,13 @@ def test_a_build_killed_after_its_commit_is_still_recorded(
     toys.build_all()
     mine = "table_name = 'gold.toy_days'"
     tables.replace(toys_builds(), [], mine)  # as if the process had died before it wrote the row
-    build(toys.DAYS)
-    kept = tables.read("ops.builds", sql=f"select outcome, rows_made from t where {mine}")
-    assert sorted(kept.to_pydict()["outcome"]) == ["unchanged", "written"]
+    assert build(toys.DAYS).outcome == "written"  # told by whoever comes next
+    kept = tables.read("ops.builds", sql=f"select * from t where {mine}").to_pylist()
+    assert {r["outcome"]: (r["rows_made"], r["rows_written"]) for r in kept} == {
+        "written": (1, 1),
+        "unchanged": (0, 0),
+    }
+    assert {r["table_version"] for r in kept} == {tables.version("gold.toy_days")}
 
 
 def toys_builds() -> object:

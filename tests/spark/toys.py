@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from jobs import lake, landing
 from jobs.spark.build import Record, build
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, newest_first
 from jobs.table import Entities, Events, Input, Landed, by_key, everything, table, window
 
 LINES = Landed(
@@ -37,13 +37,12 @@ def products(snapshots: DataFrame) -> DataFrame:
 
 def sold(lines: DataFrame, listed: DataFrame) -> DataFrame:
     """Newest version of a line, in New York's day, with its department."""
-    newest_first = [F.desc("_known_at"), F.desc("_batch_id"), F.desc("_row_number")]
     slow = F.expr(  # long, and small in memory: a sequence is an array
         """aggregate(sequence(0L, coalesce(work, 0L) div 1000), 0L, (a, x) ->
         a + aggregate(sequence(0L, if(work > 0, 1000L, 0L)), 0L, (b, y) -> b + y % 3))"""
     )
     return (
-        newest(lines, ("order_id", "product_id"), newest_first)
+        newest(lines, ("order_id", "product_id"), newest_first())
         .withColumn("sold_date", F.to_date(F.from_utc_timestamp("sold_at", "America/New_York")))
         .join(products(listed), on="product_id", how="left")
         .withColumn("noise", slow % 3)
@@ -86,7 +85,10 @@ SOLD = Events(
     key=("order_id", "product_id"),
     slice="sold_date",
     inputs=(
-        Input("bronze.toy_lines", window(before=1, after=0, on="sold_at")),
+        Input(
+            "bronze.toy_lines",
+            window(before=1, after=0, on="sold_at", versions_of=("order_id", "product_id")),
+        ),
         Input("bronze.toy_products", by_key("product_id", through="bronze.toy_lines")),
     ),
     make=sold,
@@ -186,8 +188,10 @@ def land_products(folder: Path, day: dt.date, departments: dict[str, str]) -> la
     )
 
 
-def build_all() -> dict[str, Record]:
-    return {toy.name: build(toy) for toy in ALL}
+def build_all(until: Events | Entities | None = None) -> dict[str, Record]:
+    """Build the toys in order, up to one of them."""
+    wanted = ALL[: ALL.index(until) + 1] if until else ALL
+    return {toy.name: build(toy) for toy in wanted}
 
 
 def rows(name: str) -> list[tuple[object, ...]]:
