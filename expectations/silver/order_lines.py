@@ -5,13 +5,6 @@ import great_expectations.expectations as gxe
 KNOWN_SHARE = 0.95  # of the lines; in the demo 0.3% have a product that the ERP does not list
 
 RULES = [
-    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="known_date",
-        column_B="business_date",
-        or_equal=True,
-        severity="critical",
-        meta={"reason": "known_before_it_was_sold"},
-    ),
     gxe.ExpectColumnValuesToBeInSet(
         column="is_product_known",
         value_set=[True],

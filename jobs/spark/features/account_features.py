@@ -15,8 +15,6 @@ from jobs.table import Events, Input, window
 
 HISTORY_DAYS = 364  # 52 weeks, the Sunday included
 WEEKS = (4, 12, 52)
-# a Sunday without sales gets its snapshot from the first sales after it
-CLOSED_DAYS = 2
 
 SCHEMA = """
     account_id string not null comment 'customer',
@@ -135,7 +133,7 @@ TABLE = Events(
         Input(
             "gold.account_days",
             # known_date is never before business_date: a day feeds the Sundays from then on
-            touches=window(before=CLOSED_DAYS, after=HISTORY_DAYS - 1, on="known_date"),
+            touches=window(before=0, after=HISTORY_DAYS - 1, on="known_date"),
         ),
     ),
     make=make,

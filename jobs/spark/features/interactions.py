@@ -29,7 +29,7 @@ def bought(order_lines: DataFrame) -> DataFrame:
     return order_lines.where(
         "account_id is not null and is_product_known and is_merchandise"
         " and quantity > 0 and sales_usd > 0"
-    ).withColumn("known_date", F.greatest("known_date", "business_date"))
+    )
 
 
 def make(order_lines: DataFrame) -> DataFrame:

@@ -14,7 +14,7 @@ SCHEMA = """
     business_date date not null comment 'day at the shop',
     known_date date not null comment 'business day by whose closing the lines were known',
     orders int not null comment 'orders; one whose lines came late counts in both rows',
-    lines int not null comment 'order lines, zero lines and returns included',
+    lines int not null comment 'order lines, zero lines included',
     sales_usd decimal(12,2) not null comment 'USD that the shop receives, all departments',
     merchandise_sales_usd decimal(12,2) not null comment 'USD, of it departments that sell goods',
     fuel_sales_usd decimal(12,2) not null comment 'USD, of it lines measured in gallons',
@@ -56,10 +56,7 @@ def by_department(lines: DataFrame) -> DataFrame:
 def make(order_lines: DataFrame) -> DataFrame:
     department = F.struct("department", F.col("sales_usd").cast("decimal(12,2)").alias("sales_usd"))
     return (
-        order_lines
-        # known when it was sold, where a till delivers during the day
-        .withColumn("known_date", F.greatest("known_date", "business_date"))
-        .transform(by_department)
+        order_lines.transform(by_department)
         .groupBy(*DAY)
         .agg(
             F.size(F.array_distinct(F.flatten(F.collect_list("order_ids")))).alias("orders"),

@@ -13,7 +13,7 @@ SCHEMA = """
     store_id string not null comment 'shop',
     department string not null comment 'UNKNOWN: the ERP does not know the product',
     sales_usd decimal(12,2) not null comment 'USD that the shop receives',
-    lines int not null comment 'order lines, zero lines and returns included',
+    lines int not null comment 'order lines, zero lines included',
     orders int not null comment 'orders with a line here; not to be summed over departments',
     units bigint not null comment 'pieces; lines measured in gallons count 0',
     fuel_gallons double not null comment 'US gallons; 0 where pieces are sold',

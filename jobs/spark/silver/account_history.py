@@ -7,7 +7,7 @@ snapshots of one day the last counts.
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, newest_first
 from jobs.spark.silver.order_lines import at_shop
 from jobs.table import Entities, Input, everything
 
@@ -60,7 +60,7 @@ def make(accounts: DataFrame) -> DataFrame:
     told = newest(
         accounts.join(F.broadcast(snapshots(accounts)), on="_batch_id", how="inner"),
         ("account_id", "day"),
-        [F.desc("_row_number")],
+        newest_first(),
     )
     so_far = in_time.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     return (

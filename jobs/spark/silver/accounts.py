@@ -4,9 +4,8 @@ Names and e-mail addresses stay in bronze: nothing to the right of it needs them
 """
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, newest_first
 from jobs.spark.silver.products import newest_snapshot
 from jobs.table import Entities, Input, everything
 
@@ -24,7 +23,7 @@ SCHEMA = """
 
 def make(accounts: DataFrame) -> DataFrame:
     in_crm = newest_snapshot(accounts)
-    return newest(in_crm, ("account_id",), [F.desc("_row_number")]).select(
+    return newest(in_crm, ("account_id",), newest_first()).select(
         "account_id",
         "age_band",
         "income_band",

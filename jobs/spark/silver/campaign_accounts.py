@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, oldest_first
 from jobs.table import Entities, Input
 
 SCHEMA = """
@@ -14,8 +14,7 @@ SCHEMA = """
 
 
 def make(addressed: DataFrame) -> DataFrame:
-    oldest_first = [F.asc("_known_at"), F.asc("_batch_id"), F.asc("_row_number")]
-    return newest(addressed, ("campaign_id", "account_id"), oldest_first).select(
+    return newest(addressed, ("campaign_id", "account_id"), oldest_first()).select(
         "campaign_id",
         "account_id",
         F.col("_known_at").alias("known_at"),

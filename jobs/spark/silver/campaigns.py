@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, newest_first
 from jobs.table import Entities, Input
 
 SCHEMA = """
@@ -16,8 +16,7 @@ SCHEMA = """
 
 
 def make(campaigns: DataFrame) -> DataFrame:
-    newest_first = [F.desc("_known_at"), F.desc("_batch_id"), F.desc("_row_number")]
-    return newest(campaigns, ("campaign_id",), newest_first).select(
+    return newest(campaigns, ("campaign_id",), newest_first()).select(
         "campaign_id",
         "campaign_type",
         "start_date",

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, oldest_first
 from jobs.table import Entities, Input
 
 SCHEMA = """
@@ -16,8 +16,7 @@ SCHEMA = """
 
 def make(coupons: DataFrame) -> DataFrame:
     # the ERP repeats 4% of the rows word by word; nothing is lost with the copies
-    oldest_first = [F.asc("_known_at"), F.asc("_batch_id"), F.asc("_row_number")]
-    return newest(coupons, ("coupon_upc", "product_id", "campaign_id"), oldest_first).select(
+    return newest(coupons, ("coupon_upc", "product_id", "campaign_id"), oldest_first()).select(
         "coupon_upc",
         "product_id",
         "campaign_id",

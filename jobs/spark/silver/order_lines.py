@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.settings import settings
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, newest_first
 from jobs.table import Events, Input, by_key, window
 
 FUEL_TYPES = ("GASOLINE-REG UNLEADED",)  # product types, whatever the department
@@ -35,6 +35,8 @@ NOT_MERCHANDISE = (  # departments that sell no goods of the range, or too few t
 )
 # a day's drop is complete in the next morning: until noon it still belongs to the day that closed
 CLOSING_HOURS = 12
+
+KEY = ("order_id", "product_id")
 
 SCHEMA = """
     order_id string not null comment 'basket at the till',
@@ -68,17 +70,20 @@ def at_shop(instant: Column | str) -> Column:
 
 
 def latest_version(lines: DataFrame) -> DataFrame:
-    """A till may send a line again: the newest drop counts."""
-    newest_first = [F.desc("_known_at"), F.desc("_batch_id"), F.desc("_row_number")]
-    return newest(lines, ("order_id", "product_id"), newest_first)
+    """A till may send a line again: the newest drop counts, and a copy says nothing new.
+
+    So a line sent again word by word stays known as long as it was; a corrected one is known from
+    its correction on.
+    """
+    return newest(lines, KEY, newest_first(), first="_known_at")
 
 
 def on_business_day(lines: DataFrame) -> DataFrame:
     closing = F.expr(f"interval {CLOSING_HOURS} hours")
-    return lines.withColumns(
+    return lines.withColumn("business_date", F.to_date(at_shop("sold_at"))).withColumns(
         {
-            "business_date": F.to_date(at_shop("sold_at")),
-            "known_date": F.to_date(at_shop("_known_at") - closing),
+            # a till may deliver during the day: known when it was sold, at the earliest
+            "known_date": F.greatest("business_date", F.to_date(at_shop("_known_at") - closing)),
         }
     )
 
@@ -133,11 +138,15 @@ def make(lines: DataFrame, products: DataFrame) -> DataFrame:
 TABLE = Events(
     "silver.order_lines",
     SCHEMA,
-    key=("order_id", "product_id"),
+    key=KEY,
     slice="business_date",
     inputs=(
         # a UTC day holds parts of the shop's day and of a neighbour: which one, the zone decides
-        Input("bronze.order_lines", touches=window(before=1, after=1, on="sold_at")),
+        # and a line that is sent again may carry another time
+        Input(
+            "bronze.order_lines",
+            touches=window(before=1, after=1, on="sold_at", versions_of=KEY),
+        ),
         Input("silver.products", touches=by_key("product_id", through="bronze.order_lines")),
     ),
     make=make,

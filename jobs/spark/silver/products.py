@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, newest_first
 from jobs.table import Entities, Input, everything
 
 SCHEMA = """
@@ -25,7 +25,7 @@ def newest_snapshot(rows: DataFrame) -> DataFrame:
 
 def make(products: DataFrame) -> DataFrame:
     listed = newest_snapshot(products)
-    return newest(listed, ("product_id",), [F.desc("_row_number")]).select(
+    return newest(listed, ("product_id",), newest_first()).select(
         "product_id",
         "manufacturer_id",
         "department",

@@ -28,23 +28,22 @@ def newest_plan(rows: DataFrame) -> DataFrame:
     """Rows of the newest batch of their week; its first row tells how many it replaces.
 
     Twenty million rows must not be sorted for that: a count per week and batch is small, and is
-    joined back to the rows by broadcast.
+    joined back to the rows by broadcast. The first row is the one with the smallest hash of its
+    place, because the smallest place itself (a text) would be found by sorting.
     """
-    newest_first = Window.partitionBy("source_week").orderBy(
-        F.desc("_known_at"), F.desc("_batch_id")
-    )
-    whole_week = Window.partitionBy("source_week")
+    plan = Window.partitionBy("source_week")
+    newest_first = plan.orderBy(F.desc("_known_at"), F.desc("_batch_id"))
+    place = F.xxhash64("_source_file", "_row_number")
     plans = (
         rows.groupBy("source_week", "_known_at", "_batch_id")
-        .agg(F.count("*").alias("rows"), F.min(F.struct("_source_file", "_row_number")).alias("at"))
+        .agg(F.count("*").alias("rows"), F.min(place).alias("first"))
         .withColumn("newer", F.row_number().over(newest_first) - 1)
-        .withColumn("older_rows", F.sum("rows").over(whole_week) - F.col("rows"))
+        .withColumn("older_rows", F.sum("rows").over(plan) - F.col("rows"))
         .where("newer = 0")
-        .select("source_week", "_batch_id", "at", "older_rows")
+        .select("source_week", "_batch_id", "first", "older_rows")
     )
-    first = F.struct("_source_file", "_row_number") == F.col("at")
     return rows.join(F.broadcast(plans), on=["source_week", "_batch_id"], how="inner").withColumn(
-        "_superseded", F.when(first, F.col("older_rows")).otherwise(0)
+        "_superseded", F.when(place == F.col("first"), F.col("older_rows")).otherwise(0)
     )
 
 

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.spark.columns import newest
+from jobs.spark.columns import newest, oldest_first
 from jobs.table import Events, Input, same_date
 
 KEY = ("account_id", "coupon_upc", "campaign_id", "redemption_date")
@@ -18,8 +18,7 @@ SCHEMA = """
 
 
 def make(redemptions: DataFrame) -> DataFrame:
-    oldest_first = [F.asc("_known_at"), F.asc("_batch_id"), F.asc("_row_number")]
-    return newest(redemptions, KEY, oldest_first).select(
+    return newest(redemptions, KEY, oldest_first()).select(
         "account_id",
         "coupon_upc",
         "campaign_id",
