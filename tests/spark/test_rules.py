@@ -1,0 +1,138 @@
+"""RULES, NOT NULL and KEY of silver, gold and features, judged as build judges them."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from jobs.spark.rules import judge
+from jobs.table import columns, table
+
+MONDAY, TUESDAY = dt.date(2017, 3, 6), dt.date(2017, 3, 7)
+
+# table → (rows that keep every rule, [a row that breaks one, the rule that it breaks])
+CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
+    "silver.account_history": (
+        {"valid_from": MONDAY, "valid_to": None},
+        [({"valid_from": TUESDAY, "valid_to": MONDAY}, "ends_before_it_starts")],
+    ),
+    "silver.campaigns": (
+        {"campaign_type": "Type A"},
+        [({"campaign_type": "Type X"}, "new_kind_of_campaign")],
+    ),
+    "silver.order_lines": (
+        {"is_product_known": True},
+        [({"is_product_known": False}, "many_unknown_products")],
+    ),
+    "gold.account_days": (
+        {"business_date": MONDAY, "known_date": MONDAY},
+        [
+            ({"business_date": TUESDAY, "known_date": MONDAY}, "known_before_it_happened"),
+            ({"orders": 2, "lines": 1}, "more_orders_than_lines"),
+            ({"sales_usd": -1}, "negative_sales"),
+        ],
+    ),
+    "gold.account_profile": (
+        {"first_order_date": MONDAY, "last_order_date": TUESDAY},
+        [
+            ({"first_order_date": TUESDAY, "last_order_date": MONDAY}, "last_order_before_first"),
+            ({"order_days": 2, "orders": 1}, "more_days_than_orders"),
+            ({"discount_share": 1.5}, "discount_out_of_range"),
+            ({"campaigns_answered": 2, "coupons_redeemed": 1}, "more_campaigns_than_coupons"),
+        ],
+    ),
+    "gold.daily_sales": (
+        {},
+        [
+            ({"orders": 2, "lines": 1}, "more_orders_than_lines"),
+            ({"sales_usd": -1}, "negative_sales"),
+            ({"fuel_gallons": -1.0}, "negative_gallons"),
+        ],
+    ),
+    "gold.product_weeks": (
+        {"display_store_share": 0.0, "mailer_store_share": 0.0, "promoted_store_share": 0.0},
+        [
+            ({"display_store_share": 1.5, "promoted_store_share": 1.5}, "share_out_of_range"),
+            ({"mailer_store_share": 1.5}, "mailer_share_out_of_range"),
+            (
+                {"display_store_share": 0.5, "promoted_store_share": 0.1},
+                "displayed_but_not_promoted",
+            ),
+            ({"accounts": 2, "lines": 1}, "more_accounts_than_lines"),
+        ],
+    ),
+    "features.account_features": (
+        {"recency_days": 1, "tenure_days": 1},
+        [
+            ({"recency_days": 364, "tenure_days": 364}, "outside_the_window"),
+            ({"recency_days": 2, "tenure_days": 1}, "first_order_after_last"),
+            ({"orders_52_weeks": 1, "orders_12_weeks": 2}, "windows_do_not_nest"),
+            ({"fuel_share": 1.5}, "fuel_share_out_of_range"),
+        ],
+    ),
+    "features.interactions": (
+        {"business_date": MONDAY, "known_date": MONDAY, "sales_usd": 1},
+        [
+            ({"business_date": TUESDAY, "known_date": MONDAY}, "known_before_it_happened"),
+            ({"sales_usd": 0}, "nothing_paid"),
+            ({"orders": 0}, "no_order"),
+        ],
+    ),
+    "features.sales_daily_series": (
+        {},
+        [
+            ({"promotion_share": 1.5}, "share_out_of_range"),
+            ({"sales_usd": -1.0}, "negative_sales"),
+        ],
+    ),
+    "features.sales_weekly": (
+        {},
+        [
+            ({"promotion_share": 1.5}, "share_out_of_range"),
+            ({"holiday_days": 8}, "holidays_out_of_range"),
+        ],
+    ),
+}
+
+
+def numbered(name: str, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with keys of their own."""
+    types = {c.name: c.type for c in columns(table(name).full_schema)}
+    texts = [c for c in table(name).key if types[c] == "string"]  # type: ignore[union-attr]
+    return [{**dict.fromkeys(texts, str(n)), **row} for n, row in enumerate(given)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_rule_is_broken_by_its_row_and_by_no_other(spark: Any, rows: Any, name: str) -> None:
+    which = table(name)
+    good, bad = CASES[name]
+    kept = judge(spark, rows(name, *numbered(name, [good])), which)  # type: ignore[arg-type]
+    assert [v for v in kept if not v.is_kept] == []
+    assert [v for v in judge(spark, rows(name), which) if not v.is_kept] == []  # type: ignore[arg-type]
+    candidate = rows(name, *numbered(name, [good, *({**good, **told} for told, _ in bad)]))
+    found = judge(spark, candidate, which)  # type: ignore[arg-type]
+    assert {v.rule for v in found if not v.is_kept} == {reason for _, reason in bad}
+
+
+def test_a_rule_that_cannot_be_judged_is_broken(
+    spark: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import great_expectations.expectations as gxe
+
+    from expectations.gold import daily_sales
+
+    wrong = gxe.ExpectColumnValuesToBeBetween(
+        column="no_such_column", min_value=0, severity="warning", meta={"reason": "misspelt"}
+    )
+    monkeypatch.setattr(daily_sales, "RULES", [wrong])
+    found = judge(spark, rows("gold.daily_sales", {}), table("gold.daily_sales"))  # type: ignore[arg-type]
+    broken = [v for v in found if not v.is_kept]
+    assert [(v.rule, v.severity) for v in broken] == [("misspelt", "critical")]
+    assert broken[0].observed.startswith("could not be judged")
+
+
+def test_null_and_repeated_keys_are_broken_rules(spark: Any, rows: Any) -> None:
+    frame = rows("silver.stores", {"store_id": None}, {"store_id": "1"}, {"store_id": "1"})
+    found = judge(spark, frame, table("silver.stores"))  # type: ignore[arg-type]
+    broken = {v.rule for v in found if not v.is_kept}
+    assert broken == {"not_null(store_id)", "key(store_id)"}
