@@ -102,19 +102,25 @@ def _airflow(settings: Settings) -> list[Service]:
 def _mlflow(settings: Settings) -> Service:
     home = settings.state / "mlflow"
     argv = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    argv += ["--app-name", "basic-auth"]
     argv += ["--host", "127.0.0.1", "--port", str(settings.mlflow_port)]
     argv += ["--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
     argv += ["--artifacts-destination", str(home / "artifacts")]
     lines = (ROOT / "mlflow/server.env").read_text().splitlines()
     pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    login = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(ROOT / "mlflow/auth.ini"),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": settings.make_secret("mlflow_admin"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": settings.make_secret("mlflow_session"),
+    }
     return Service(
         "mlflow",
         argv,
-        dict(pairs) | settings.environment(),
+        dict(pairs) | login | settings.environment(),
         ports=(settings.mlflow_port,),
         fault=lambda: health.page(f"{settings.mlflow_url}/health"),
         folder=home,
-        doors=(Door(settings.mlflow_url),),
+        doors=(Door(settings.mlflow_url, "admin", "mlflow_admin"),),
     )
 
 

@@ -27,6 +27,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT,
+    MLFLOW_TRACKING_PASSWORD,
+    MLFLOW_TRACKING_USERNAME,
 )
 from mlflow.exceptions import MlflowException
 
@@ -61,6 +63,8 @@ def client() -> MlflowClient:
                 f"MLflow does not answer at {url} ({error}); run `make up`"
             ) from None
         mlflow.set_tracking_uri(url)
+        MLFLOW_TRACKING_USERNAME.set("admin")
+        MLFLOW_TRACKING_PASSWORD.set(settings().secret("mlflow_admin"))
     return MlflowClient()
 
 
