@@ -23,6 +23,10 @@ def test_preparing_again_leaves_a_database_alone_and_a_new_one_is_another_crm(
     prepare.prepare(here)
     assert home.read_bytes() == before
     assert sorted(path.name for path in home.parent.iterdir()) == ["made-from", "tryton.sqlite"]
+    with sqlite3.connect(home) as connection:
+        # a person who logs in sees the menu, and no wizard that asks to set up modules
+        states = connection.execute("select distinct state from ir_module_config_wizard_item")
+        assert states.fetchall() == [("done",)]
     other = from_environment({**os.environ, "SALES_STATE": str(tmp_path / "b")})
     prepare.prepare(other)
     assert (tmp_path / "b" / "crm" / "tryton.sqlite").read_bytes() != before

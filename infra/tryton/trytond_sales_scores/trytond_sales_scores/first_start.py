@@ -20,6 +20,9 @@ def main(database):
         users = Pool().get("res.user")
         for user in users.search([("login", "in", list(passwords))]):
             users.write([user], {"password": passwords[user.login]})
+        # else a person who logs in meets a wizard that asks to set up modules
+        items = Pool().get("ir.module.config_wizard.item")
+        items.write(items.search([]), {"state": "done"})
         Pool().get("sales_scores.instance").create([{"token": uuid.uuid4().hex}])
         transaction.commit()
 
