@@ -21,9 +21,10 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 from jobs import command, lake, landing
 from jobs.ops import builds
 from jobs.ops.builds import Record
-from jobs.spark import catalog, changes, plan, quarantine, rules, session, store
-from jobs.spark.changes import CannotName, Changes, Watermark
+from jobs.spark import catalog, changes, plan, quarantine, rules, session, store, watermark
+from jobs.spark.changes import CannotName, Changes
 from jobs.spark.store import Slice
+from jobs.spark.watermark import Watermark
 from jobs.table import LAYERS, Built, Entities, Events, Landed, Log, columns, in_build_order, table
 
 log = logging.getLogger(__name__)
@@ -77,14 +78,14 @@ def build(
             was, now = None, None
             if lake.exists(which.name):
                 before = _recovered(which)
-                was, now = changes.watermark(which), changes.current(which)
+                was, now = watermark.last(which), watermark.current(which)
             if accept_code and was and now:
                 record.why, record.watermark = "code accepted as it is", _accepted(which, was, now)
             elif start or not was or was != now:
                 with session.opened(which.name) as spark:
                     _build(spark, which, was, record, start, end)
             record.outcome = (
-                "written" if record.rows_written or record.slices_written else ("unchanged")
+                "written" if record.rows_written or record.slices_written else "unchanged"
             )
         except Exception as error:
             record.outcome = "refused" if isinstance(error, Refused) else "failed"
@@ -107,7 +108,7 @@ def _accepted(which: Built, was: Watermark, now: Watermark) -> str:
                 f"{which.name}: its SCHEMA or inputs changed, and so does its output: build it "
                 "without --accept-code"
             )
-    return changes.accepted(was, now).to_json()
+    return watermark.accepted(was, now).to_json()
 
 
 def _build(
@@ -120,7 +121,7 @@ def _build(
 ) -> None:
     catalog.create(spark, which)
     store.clear_staging(which.name)
-    now = changes.current(which)
+    now = watermark.current(which)
     is_new_schema = catalog.schema_differs(spark, which)
     if start:
         if is_new_schema:
@@ -198,7 +199,7 @@ def _landed(
     if held_back:
         good = good.where(f"not ({store.in_slices(which.slice, held_back)})")
         if record.watermark:
-            now = changes.without(what.now, which, was, set(held_back))
+            now = watermark.without(what.now, which, was, set(held_back))
             record.watermark = now.to_json()
     for batch in batches.values():
         record.rows_landed += batch.landed

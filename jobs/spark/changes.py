@@ -1,14 +1,10 @@
 """What a build has to do: the slices or keys that changed inputs touch since the watermark."""
 
 import datetime as dt
-import hashlib
-import inspect
-import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 from typing import Literal
 
 from pyspark.errors import PySparkException
@@ -16,11 +12,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
 
-from jobs import lake, landing
-from jobs.ops import builds
-from jobs.settings import ROOT
+from jobs import landing
 from jobs.spark import store
-from jobs.spark.store import Pin, Slice
+from jobs.spark.store import Slice
+from jobs.spark.watermark import Watermark, batches, reason_for_everything
 from jobs.table import Built, Entities, Events, Input, Landed, columns, table
 
 # Above this many separate runs of dates an input is read from the first date to the last.
@@ -35,30 +30,6 @@ class CannotName(Exception):
 
 
 @dataclass(frozen=True)
-class Watermark:
-    """What a table was last built from: the code, and each input at a version (or batches)."""
-
-    code: str
-    inputs: dict[str, Pin]
-    batches: str | None = None  # landed tables: sha256 of the list of batches (landing.take)
-
-    def to_json(self) -> str:
-        return json.dumps(
-            {
-                "code": self.code,
-                "inputs": {n: [p.table_id, p.version] for n, p in sorted(self.inputs.items())},
-                "batches": self.batches,
-            }
-        )
-
-    @staticmethod
-    def from_json(text: str) -> "Watermark":
-        told = json.loads(text)
-        pins = {name: Pin(*pair) for name, pair in told["inputs"].items()}
-        return Watermark(told["code"], pins, told["batches"])
-
-
-@dataclass(frozen=True)
 class Changes:
     """What to build and why. `slices` for sliced tables; `units` (one row each) for entities."""
 
@@ -69,80 +40,6 @@ class Changes:
     units: DataFrame | None = None
     newest: dt.date | None = None  # as-of tables: no slice after it has rows
     is_whole: bool = False  # all slices of the table at once
-
-
-def fingerprint(which: Built) -> str:
-    """Changes when the table's file, its rules or its schema change."""
-    parts = [which.full_schema, repr((which.key, which.inputs))]
-    if not isinstance(which, Landed):
-        source = inspect.getsourcefile(which.make)
-        parts.append(Path(source).read_text() if source else repr(which.make))
-    rules = ROOT / "expectations" / Path(*which.name.split(".")).with_suffix(".py")
-    parts.append(rules.read_text() if rules.exists() else "")
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-def watermark(which: Built) -> Watermark | None:
-    """What holds: the newest commit's, or that of a later build whose last commit carried none.
-
-    (A build that found its output unchanged, or the last chunk of it.)
-    """
-    commit = store.commit_metadata(which.name)
-    told = str(commit["watermark"]) if commit else None
-    at = store.pin(which.name)
-    since = int(str(commit["version"])) if commit else 0
-    if lake.exists(builds.TABLE.name):
-        later = lake.read(
-            builds.TABLE.name,
-            sql=f"""select watermark from t
-                where table_name = '{which.name}' and outcome in ('unchanged', 'written')
-                and watermark is not null and table_id = '{at.table_id}'
-                and table_version >= {since}
-                order by finished_at desc limit 1""",  # noqa: S608 - our own names and numbers
-        )
-        if later.num_rows:
-            told = later["watermark"][0].as_py()
-    return Watermark.from_json(told) if told else None
-
-
-def current(which: Built) -> Watermark:
-    """The code and the inputs as they are now."""
-    if isinstance(which, Landed):
-        return Watermark(fingerprint(which), {}, landing.take(which.entity, _batches(which)))
-    pins = {arrow.name: store.pin(arrow.name) for arrow in which.inputs}
-    return Watermark(fingerprint(which), pins)
-
-
-def accepted(was: Watermark, now: Watermark) -> Watermark:
-    """The code as it is now, over what the table was built from: newer inputs stay to be built."""
-    return replace(was, code=now.code)
-
-
-def without(now: Watermark, which: Landed, was: Watermark | None, held_back: set[str]) -> Watermark:
-    """What holds where batches were held back: of those, what was taken before, if anything."""
-    before = landing.taken(which.entity, was.batches or "") if was else None
-    batches = _batches(which)
-    for name in held_back:
-        batches.pop(name, None)
-        if before and name in before:
-            batches[name] = before[name]
-    return replace(now, batches=landing.take(which.entity, batches))
-
-
-def reason_for_everything(was: Watermark | None, now: Watermark) -> str | None:
-    """Why the whole table has to be compared, or null."""
-    if was is None:
-        return "first build"
-    if was.code != now.code:
-        return f"code changed ({was.code} -> {now.code})"
-    if set(was.inputs) != set(now.inputs):
-        return "other inputs than before"
-    for name, before in was.inputs.items():
-        if before.table_id != now.inputs[name].table_id:
-            return f"{name} was made anew"
-        if before.version > now.inputs[name].version:
-            return f"{name} was restored to version {now.inputs[name].version}"
-    return None
 
 
 def find(spark: SparkSession, which: Built, was: Watermark | None, now: Watermark) -> Changes:
@@ -208,15 +105,12 @@ def _reached(
 def everything(spark: SparkSession, which: Built, now: Watermark, why: str) -> Changes:
     """All slices that inputs can feed, and those that are stored."""
     if isinstance(which, Landed):
-        batches = _batches(which)
-        stored = store.slices(
-            spark, store.read(spark, which.name, store.pin(which.name)), which.slice
-        )
-        found = set(batches) | stored
+        stored = store.read(spark, which.name, store.pin(which.name))
+        found = {*batches(which), *store.slices(stored, which.slice)}
         return Changes("everything", why, now, tuple(sorted(found, key=str)))
     if isinstance(which, Entities):
         return Changes("everything", why, now)
-    found = store.slices(spark, store.read(spark, which.name, store.pin(which.name)), which.slice)
+    found = store.slices(store.read(spark, which.name, store.pin(which.name)), which.slice)
     newest = _newest(spark, which, now)
     for arrow in which.inputs:
         if arrow.touches.kind == "window":
@@ -240,7 +134,7 @@ def named(
     if isinstance(which, Landed):
         found: set[Slice] = {
             batch
-            for batch in _batches(which)
+            for batch in batches(which)
             if (dated := DATED.search(batch)) and start.isoformat() <= dated[0] <= end.isoformat()
         }
     else:
@@ -345,16 +239,12 @@ def _dates_of_versions(rows: DataFrame, of: DataFrame, arrow: Input) -> set[dt.d
     return _dates(hit.selectExpr(f"to_date({on(arrow)}) as d"))
 
 
-def _batches(which: Landed) -> dict[str, str]:
-    return {name: m.sha256 for name, m in landing.manifests(which.entity).items()}
-
-
 def _landed(which: Landed, was: Watermark, now: Watermark) -> Changes:
-    batches = _batches(which)
+    landed = batches(which)
     before = landing.taken(which.entity, was.batches or "")
     if before is None:
-        return Changes("everything", "the list of taken batches is gone", now, tuple(batches))
-    touched = {b for b in {*before, *batches} if before.get(b) != batches.get(b)}
+        return Changes("everything", "the list of taken batches is gone", now, tuple(landed))
+    touched = {b for b in {*before, *landed} if before.get(b) != landed.get(b)}
     if not touched:
         return Changes("nothing", "no batch landed", now)
     why = f"{len(touched)} batches landed"

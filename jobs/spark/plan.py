@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from jobs import lake
-from jobs.spark import changes, session
+from jobs.spark import changes, session, watermark
 from jobs.table import Built, Log, table
 
 
@@ -27,7 +27,7 @@ def _planned(which: Built) -> str:
         return "everything: first build"
     if any(not lake.exists(i.name) for i in which.inputs):
         return "everything: an input is still to be built"
-    was, now = changes.watermark(which), changes.current(which)
+    was, now = watermark.last(which), watermark.current(which)
     if was == now:
         return "nothing: no input changed"
     # not in the table's own session: what is being built there would be stopped

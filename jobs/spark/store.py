@@ -162,7 +162,7 @@ def _remove(path: str) -> None:
         files.delete_dir(root)
 
 
-def slices(spark: SparkSession, rows: DataFrame, column: str) -> set[Slice]:
+def slices(rows: DataFrame, column: str) -> set[Slice]:
     return {row[0] for row in rows.select(column).distinct().collect()}
 
 

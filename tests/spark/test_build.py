@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from jobs import lake as tables
 from jobs.settings import ROOT, settings
-from jobs.spark import changes, session
+from jobs.spark import changes, session, watermark
 from jobs.spark.build import Refused, WrongColumns, build
 from jobs.spark.plan import plan
 from jobs.spark.upkeep import check, optimize
@@ -129,7 +129,7 @@ def test_changed_code_rebuilds_unless_it_is_accepted(
     toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
     toys.build_all()
-    monkeypatch.setattr(changes, "fingerprint", lambda which: "another")
+    monkeypatch.setattr(watermark, "fingerprint", lambda which: "another")
     assert build(toys.DAYS, accept_code=True).why == "code accepted as it is"
     assert build(toys.DAYS).why == "no input changed"
     assert build(toys.TOTALS).why.startswith("code changed")
@@ -143,7 +143,7 @@ def test_accepted_code_leaves_what_has_landed_to_be_built(
     toys.build_all(toys.SOLD)
     toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
     build(toys.LINES)
-    monkeypatch.setattr(changes, "fingerprint", lambda which: "another")
+    monkeypatch.setattr(watermark, "fingerprint", lambda which: "another")
     build(toys.SOLD, accept_code=True)
     assert build(toys.SOLD).slices_written == 1
     assert len(toys.rows("silver.toy_lines")) == 2
