@@ -4,7 +4,7 @@ import shutil
 
 from jobs.settings import FILE, ROOT, Settings
 
-MARK = ".sales-lakehouse"  # a folder that has it was empty when we took it
+MARK = ".sales-lakehouse"  # in a folder that services have run from
 # What a command may have put there before the services were started for the first time.
 OURS = {
     *("airflow", "crm", "demo", "drops", "lake", "landing", "locks", "logs", "mlflow", "run"),
@@ -33,11 +33,15 @@ def wipe(settings: Settings) -> bool:
     """Delete the state folder with all that is in it; returns whether there was one.
 
     Raises:
-        NotOurs: there are files in it that we did not put there.
+        NotOurs: no services have run from it.
     """
     if not settings.state.exists():
         return False
-    _check(settings)
+    if not (settings.state / MARK).exists():
+        raise NotOurs(
+            f"{settings.state} was never used as a state ({MARK} is not in it): look at it, and "
+            "delete it by hand"
+        )
     shutil.rmtree(settings.state)
     return True
 

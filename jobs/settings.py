@@ -154,7 +154,8 @@ class Settings:
             ) from None
         if not value:
             raise SettingsError(
-                f"secret {name!r} is empty: delete {path} and run `make up`, or export {variable}"
+                f"secret {name!r} is empty: put its value back into {path}, export {variable}, or "
+                "start anew with `make clean`"
             )
         return value
 

@@ -185,12 +185,16 @@ Built = Landed | Events | Entities
 Table = Built | Log
 
 
+class UnknownTable(Exception):
+    """There is no table of that name."""
+
+
 @cache
 def table(name: str) -> Table:
     """The table by its name: `silver.orders` is TABLE in jobs/spark/silver/orders.py.
 
     Raises:
-        KeyError: there is no such file, or its TABLE has another name.
+        UnknownTable: there is no such file, or its TABLE has another name.
     """
     layer, _, short = name.partition(".")
     home = "jobs.ops" if layer == "ops" else f"jobs.spark.{layer}"
@@ -200,9 +204,9 @@ def table(name: str) -> Table:
         if error.name and not f"{home}.{short}".startswith(error.name):
             raise
         known = ", ".join(names())
-        raise KeyError(f"no table {name!r}; the tables are: {known}") from None
+        raise UnknownTable(f"no table {name!r}; the tables are: {known}") from None
     if found.name != name:
-        raise KeyError(f"{home}.{short} names its table {found.name!r}; it must be {name!r}")
+        raise UnknownTable(f"{home}.{short} names its table {found.name!r}; it must be {name!r}")
     return found
 
 

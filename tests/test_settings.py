@@ -138,7 +138,9 @@ def test_a_secret_is_never_there_half(state: Path, monkeypatch: pytest.MonkeyPat
 def test_an_empty_secret_opens_nothing(state: Path) -> None:
     (state / "secrets").mkdir()
     (state / "secrets/crm_admin").write_text("\n")
-    with pytest.raises(SettingsError, match=r"'crm_admin' is empty: delete .*make up"):
+    with pytest.raises(
+        SettingsError, match=r"'crm_admin' is empty: put its value back into .*make clean"
+    ):
         settings().make_secret("crm_admin")
 
 

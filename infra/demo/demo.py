@@ -126,11 +126,12 @@ def play_the_past() -> None:
     if line in lines:
         return
     kept = [each for each in lines if each.partition("=")[0].strip() != "COMPANY_CLOCK"]
-    replace(path, "\n".join([*kept, line]) + "\n")
-    settings.cache_clear()
+    # stopped first: killed in between, the next run finds them gone, not on the wrong clock
     if supervision.supervisor(settings()):
         console.print("the services run by the wall's clock: they are started again")
         supervision.stop(settings())
+    replace(path, "\n".join([*kept, line]) + "\n")
+    settings.cache_clear()
 
 
 def take(step: Step, title: str) -> None:

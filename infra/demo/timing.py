@@ -33,6 +33,10 @@ class Cost:
     slot: float  # waited for a free slot
 
 
+class NoSuchRun(Exception):
+    """Airflow knows no such run, or none of its tasks has ended."""
+
+
 def costs(settings: Settings, dag_id: str, run_id: str) -> list[Cost]:
     """Every task of a run that has ended, in order of start."""
     with airflow_home.client(settings) as api:
@@ -73,7 +77,10 @@ def _work(task: str, start: dt.datetime, end: dt.datetime) -> float:
 
 
 def _get(api: httpx.Client, path: str) -> Any:
-    return api.get(path).raise_for_status().json()
+    answer = api.get(path)
+    if answer.status_code == 404:
+        raise NoSuchRun(f"Airflow knows no {path}: look at its page for the names")
+    return answer.raise_for_status().json()
 
 
 def _at(text: str) -> dt.datetime:
@@ -86,6 +93,8 @@ def main(
 ) -> None:
     """Print what each task of a run cost."""
     found = costs(settings(), dag_id, run_id)
+    if not found:
+        raise NoSuchRun(f"no task of {dag_id} {run_id} has ended yet")
     page = Table("task", "work s", "overhead s", "waited for a slot s", box=None)
     for cost in found:
         page.add_row(cost.task, f"{cost.work:.1f}", f"{cost.overhead:.2f}", f"{cost.slot:.1f}")

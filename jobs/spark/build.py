@@ -7,8 +7,7 @@ python -m jobs.spark.build T --start D --end D           these slices, by hand
 
 import datetime as dt
 import logging
-from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
@@ -40,6 +39,24 @@ class WrongColumns(Exception):
     """What `make` gives is not what SCHEMA says."""
 
 
+@dataclass(frozen=True)
+class Building:
+    """One build under way."""
+
+    spark: SparkSession
+    record: Record
+    was: Watermark | None
+    is_new_schema: bool  # the stored columns are other ones: all rows are written anew
+
+    def metadata(self, is_last: bool = True) -> dict[str, object]:
+        """What the commit itself says, atomically with the data; the last one says it all."""
+        told = {n: getattr(self.record, n) for n in ("run_id", "kind", "why")}
+        if is_last and self.record.watermark:
+            told["watermark"] = self.record.watermark
+            told["record"] = self.record.told("written")
+        return told
+
+
 def _is_conflict(error: BaseException) -> bool:
     return isinstance(error, PySparkException) and "DELTA_CONCURRENT" in str(error)
 
@@ -52,13 +69,9 @@ def _is_conflict(error: BaseException) -> bool:
     reraise=True,
 )
 def build(
-    which: Built,
-    *,
-    start: dt.date | None = None,
-    end: dt.date | None = None,
-    accept_code: bool = False,
+    which: Built, *, days: tuple[dt.date, dt.date] | None = None, accept_code: bool = False
 ) -> Record:
-    """Build what changed; with `start` and `end` those slices; return the row of ops.builds.
+    """Build what changed, or the slices of `days` (first, last); return the row of ops.builds.
 
     What a killed build committed without telling is told by the next one: its record comes back
     where there was nothing more to write.
@@ -81,12 +94,11 @@ def build(
                 was, now = watermark.last(which), watermark.current(which)
             if accept_code and was and now:
                 record.why, record.watermark = "code accepted as it is", _accepted(which, was, now)
-            elif start or not was or was != now:
+            elif days or not was or was != now:
                 with session.opened(which.name) as spark:
-                    _build(spark, which, was, record, start, end)
-            record.outcome = (
-                "written" if record.rows_written or record.slices_written else "unchanged"
-            )
+                    _build(spark, which, was, record, days)
+            wrote = record.rows_written or record.slices_written
+            record.outcome = "written" if wrote else "unchanged"
         except Exception as error:
             record.outcome = "refused" if isinstance(error, Refused) else "failed"
             record.error = str(error)[:500]
@@ -116,241 +128,213 @@ def _build(
     which: Built,
     was: Watermark | None,
     record: Record,
-    start: dt.date | None,
-    end: dt.date | None,
+    days: tuple[dt.date, dt.date] | None,
 ) -> None:
     catalog.create(spark, which)
     store.clear_staging(which.name)
     now = watermark.current(which)
-    is_new_schema = catalog.schema_differs(spark, which)
-    if start:
-        if is_new_schema:
-            raise CannotName(f"{which.name}: its SCHEMA changed: build it once without --start")
-        what = changes.named(spark, which, now, start, end or start)
-    else:
-        what = changes.find(spark, which, was, now)
-    if what.units is not None:
-        what = _staged_units(spark, which, what)
+    at = Building(spark, record, was, catalog.schema_differs(spark, which))
+    what = _what(at, which, now, days)
     record.kind, record.why = what.kind, what.why
     if what.kind != "named":
         record.watermark = now.to_json()
     if what.kind != "nothing":
         if isinstance(which, Entities):
-            _entities(spark, which, what, record, is_new_schema)
+            _entities(at, which, what)
         elif isinstance(which, Landed):
-            _landed(spark, which, what, record, was, is_new_schema)
+            _landed(at, which, what)
         else:
-            size = max(len(what.slices), 1) if is_new_schema else which.chunk
-            for at in range(0, len(what.slices), size):
-                _chunk(spark, which, what, record, at, size, is_new_schema)
+            _events(at, which, what)
     store.clear_staging(which.name)
 
 
-def _staged_units(spark: SparkSession, which: Built, what: Changes) -> Changes:
-    """The touched units, read from the change feed once."""
-    assert what.units is not None
-    units = store.stage(spark, what.units, which.name, "units")
+def _what(
+    at: Building, which: Built, now: Watermark, days: tuple[dt.date, dt.date] | None
+) -> Changes:
+    """What to build; touched units are read from the change feed once."""
+    if at.is_new_schema:
+        _check_slice(which)
+    if days:
+        if at.is_new_schema:
+            raise CannotName(f"{which.name}: its SCHEMA changed: build it once without days")
+        return changes.named(at.spark, which, now, *days)
+    what = changes.find(at.spark, which, at.was, now)
+    if what.units is None:
+        return what
+    units = store.stage(at.spark, what.units, which.name, "units")
     if units.isEmpty():
         return replace(what, kind="nothing", why=f"{what.why}: no row differs", units=None)
     return replace(what, units=units)
 
 
-def _chunk(
-    spark: SparkSession,
-    which: Events,
-    what: Changes,
-    record: Record,
-    at: int,
-    size: int,
-    is_new_schema: bool,
-) -> None:
+def _events(at: Building, which: Events, what: Changes) -> None:
     """A wide build is a row of commits, each gated; the last one moves the watermark."""
-    slices, to_come = what.slices[at : at + size], what.slices[at + size :]
-    before = record.rows_made
-    is_whole = what.kind == "everything" and slices == what.slices
-    candidate = _made(spark, which, replace(what, slices=slices, is_whole=is_whole), record)
-    rows = record.rows_made - before
-    _gate(spark, which, candidate, record, replaced=what.slices[at:])
-    metadata = _metadata(record, with_watermark=not to_come)
-    if is_new_schema:
-        _overwrite(candidate, which, slices, record, metadata)
-    else:
-        _write_differing(spark, which, candidate, rows, slices, record, metadata)
+    size = max(len(what.slices), 1) if at.is_new_schema else which.chunk
+    for first in range(0, len(what.slices), size):
+        to_come = what.slices[first:]
+        slices = to_come[:size]
+        is_whole = what.kind == "everything" and slices == what.slices
+        before = at.record.rows_made
+        candidate = _made(at, which, replace(what, slices=slices, is_whole=is_whole))
+        rest = None
+        if which.slice not in which.key and not is_whole:
+            # what is still to be replaced may yet hold a version that has moved
+            stored = store.read(at.spark, which.name, store.pin(which.name))
+            rest = stored.where(f"not ({store.in_slices(which.slice, to_come)})")
+        _gate(at, which, candidate, rest)
+        is_last = len(to_come) <= size
+        _write(at, which, candidate, at.record.rows_made - before, slices, is_last)
 
 
-def _landed(
-    spark: SparkSession,
-    which: Landed,
-    what: Changes,
-    record: Record,
-    was: Watermark | None,
-    is_new_schema: bool,
-) -> None:
+def _landed(at: Building, which: Landed, what: Changes) -> None:
     """Batches are judged one by one: a bad one is held back, the others are written.
 
     What is held back stays as the table has it, and is not taken: the next build reads it again.
     """
+    record = at.record
     manifests = landing.manifests(which.entity)
     wanted = [m for name, m in manifests.items() if name in what.slices]
     gone = {str(name) for name in what.slices} - set(manifests)
-    good, batches = quarantine.split(spark, which, wanted, gone, record.run_id)
+    good, batches = quarantine.split(at.spark, which, wanted, gone, record.run_id)
     held_back = {name: b for name, b in batches.items() if b.is_held_back(which)}
     slices = tuple(name for name in what.slices if name not in held_back)
+    record.rows_landed = sum(b.landed for b in batches.values())
+    record.rows_refused = sum(b.refused for b in batches.values())
+    record.rows_made = sum(b.landed - b.refused for n, b in batches.items() if n not in held_back)
     if held_back:
+        if at.is_new_schema:
+            raise Refused(_told(which, held_back, "nothing was written: the columns are new"))
         good = good.where(f"not ({store.in_slices(which.slice, held_back)})")
         if record.watermark:
-            now = watermark.without(what.now, which, was, set(held_back))
-            record.watermark = now.to_json()
-    for batch in batches.values():
-        record.rows_landed += batch.landed
-        record.rows_refused += batch.refused
-    record.rows_made = sum(b.landed - b.refused for n, b in batches.items() if n not in held_back)
-    _gate(spark, which, good, record, replaced=())
-    metadata = _metadata(record, with_watermark=True)
-    if is_new_schema:
-        _overwrite(good, which, slices, record, metadata)
-    elif slices:
-        _write_differing(spark, which, good, record.rows_made, slices, record, metadata)
+            record.watermark = watermark.without(what.now, which, set(held_back)).to_json()
+    _gate(at, which, good, None)
+    if slices:
+        _write(at, which, good, record.rows_made, slices, is_last=True)
     if held_back:
-        raise Refused(_told(which, held_back))
+        raise Refused(_told(which, held_back, "the others are written"))
 
 
-def _told(which: Landed, held_back: dict[str, quarantine.Batch]) -> str:
+def _told(which: Landed, held_back: dict[str, quarantine.Batch], others: str) -> str:
     some = "; ".join(f"{name}: {batch}" for name, batch in list(held_back.items())[:3])
     return (
-        f"{which.name}: {len(held_back)} batches held back, the others are written ({some}; "
-        f"allowed: {which.max_refused_share:.0%} or {which.max_refused_rows} rows of a batch, and "
-        "no file that cannot be read); see ops.quarantine, land a corrected batch, or change the "
-        "rule"
+        f"{which.name}: {len(held_back)} batches held back, {others} ({some}; allowed: "
+        f"{which.max_refused_share:.0%} or {which.max_refused_rows} rows of a batch, and no file "
+        "that cannot be read); see ops.quarantine, land a corrected batch, or change the rule"
     )
 
 
-def _write_differing(
-    spark: SparkSession,
+def _write(
+    at: Building,
     which: Landed | Events,
     candidate: DataFrame,
     rows: int,
     slices: tuple[Slice, ...],
-    record: Record,
-    metadata: dict[str, object],
+    is_last: bool,
 ) -> None:
     """Write the slices that are other than stored; `rows` is the number of the candidate's."""
+    record, spark = at.record, at.spark
     record.slices += len(slices)
     stored: dict[Slice, tuple[int, object]] = {}
-    if not store.is_empty(which.name):
+    if not store.is_empty(which.name) and not at.is_new_schema:
         found = store.read(spark, which.name, store.pin(which.name))
         stored = store.digests(found.where(store.in_slices(which.slice, slices)), which)
-    differing = set(slices) if rows else set()
     if stored:
         made = store.digests(candidate, which)
         differing = {s for s in {*stored, *made} if stored.get(s) != made.get(s)}
         rows = sum(made[s][0] for s in differing if s in made)
         candidate = candidate.where(store.in_slices(which.slice, differing))
-    if not differing:
-        return
+    else:
+        differing = store.slices(candidate, which.slice) if rows else set()
     record.slices_written += len(differing)
     record.rows_written += rows
-    if "record" in metadata:
-        metadata = {**metadata, "record": record.told("written")}
-    if differing & stored.keys():
-        store.replace_slices(candidate, which, differing, metadata)
-    else:
-        store.append(candidate, which, metadata)
+    if at.is_new_schema:
+        store.overwrite(spark, candidate, which, at.metadata())
+    elif differing & stored.keys():
+        store.replace_slices(candidate, which, differing, at.metadata(is_last))
+    elif differing:
+        store.append(candidate, which, at.metadata(is_last))
 
 
-def _overwrite(
-    candidate: DataFrame,
-    which: Landed | Events,
-    slices: tuple[Slice, ...],
-    record: Record,
-    metadata: dict[str, object],
-) -> None:
-    """The whole table anew, with the columns of its SCHEMA."""
-    record.slices = record.slices_written = len(slices)
-    record.rows_written = record.rows_made
-    store.overwrite(candidate, which, metadata)
-
-
-def _entities(
-    spark: SparkSession, which: Entities, what: Changes, record: Record, is_new_schema: bool
-) -> None:
-    candidate = _made(spark, which, what, record)
+def _entities(at: Building, which: Entities, what: Changes) -> None:
+    record = at.record
+    candidate = _made(at, which, what)
     if what.units is not None:
         units = F.broadcast(what.units)
         candidate = candidate.join(units, on=list(which.units), how="left_semi")
         record.slices = what.units.count()
-    _gate(spark, which, candidate, record, replaced=())
-    if is_new_schema or store.is_empty(which.name):
+    _gate(at, which, candidate, None)
+    if at.is_new_schema or store.is_empty(which.name):
         record.rows_written = record.slices_written = record.rows_made
-        write = store.overwrite if is_new_schema else store.append
-        if record.rows_made or is_new_schema:
-            write(candidate, which, _metadata(record, with_watermark=True))
+        if at.is_new_schema:
+            store.overwrite(at.spark, candidate, which, at.metadata())
+        elif record.rows_made:
+            store.append(candidate, which, at.metadata())
         return
-    stored = store.read(spark, which.name, store.pin(which.name))
+    stored = store.read(at.spark, which.name, store.pin(which.name))
     if what.units is not None:
         stored = stored.join(F.broadcast(what.units), on=list(which.units), how="left_semi")
     difference = store.difference(candidate, stored.select(*candidate.columns), which)
-    rows = store.stage(spark, difference, which.name, "difference")
+    rows = store.stage(at.spark, difference, which.name, "difference")
     record.rows_written = record.slices_written = rows.count()
     if record.rows_written:
-        store.merge(spark, rows, which, _metadata(record, with_watermark=True))
+        store.merge(at.spark, rows, which, at.metadata())
 
 
-def _made(
-    spark: SparkSession, which: Events | Entities, what: Changes, record: Record
-) -> DataFrame:
+def _made(at: Building, which: Events | Entities, what: Changes) -> DataFrame:
     """`make` on the narrowed inputs, cast to SCHEMA, staged; its folded rows counted."""
-    inputs: list[object] = [changes.narrowed(spark, which, i, what) for i in which.inputs]
+    inputs: list[object] = [changes.narrowed(at.spark, which, i, what) for i in which.inputs]
     if isinstance(which, Events) and which.as_of:
         inputs.append([s for s in what.slices if what.newest and str(s) <= str(what.newest)])
     made = which.make(*inputs)
     wanted = columns(which.full_schema)
     _check_columns(which.name, {c.name for c in wanted}, set(made.columns) - {*FOLDED})
     cast = [F.col(c.name).cast(c.type) for c in wanted]
-    folded = [F.col(c) for c in FOLDED if c in made.columns]
-    staged = store.stage(spark, made.select(*cast, *folded), which.name, "candidate")
+    folded = [c for c in FOLDED if c in made.columns]
+    staged = store.stage(at.spark, made.select(*cast, *folded), which.name, "candidate")
     if isinstance(which, Events):
         # a row without a slice stays: NOT NULL refuses it
         mine = store.in_slices(which.slice, what.slices)
         staged = staged.where(f"{mine} or {which.slice} is null")
-    sums = staged.agg(F.count(F.lit(1)), *[F.coalesce(F.sum(c), F.lit(0)) for c in folded])
-    counted = sums.collect()[0]
-    record.rows_made += counted[0]
-    for name, value in zip([c for c in FOLDED if c in staged.columns], counted[1:], strict=True):
-        if name == "_duplicates":
-            record.rows_duplicate += value
-        else:
-            record.rows_superseded += value
-    record.rows_landed = record.rows_made + record.rows_duplicate + record.rows_superseded
+    _count(at.record, staged, folded)
     return staged.select(*[c.name for c in wanted])
 
 
-def _gate(
-    spark: SparkSession,
-    which: Built,
-    candidate: DataFrame,
-    record: Record,
-    replaced: Collection[Slice],
-) -> None:
+def _count(record: Record, staged: DataFrame, folded: list[str]) -> None:
+    """Add the candidate's rows, and those that `make` has folded into them, to the record."""
+    sums = [F.coalesce(F.sum(c), F.lit(0)).alias(c) for c in folded]
+    counted = staged.agg(F.count(F.lit(1)).alias("rows"), *sums).collect()[0].asDict()
+    record.rows_made += counted["rows"]
+    record.rows_duplicate += counted.get("_duplicates", 0)
+    record.rows_superseded += counted.get("_superseded", 0)
+    record.rows_landed = record.rows_made + record.rows_duplicate + record.rows_superseded
+
+
+def _gate(at: Building, which: Built, candidate: DataFrame, rest: DataFrame | None) -> None:
     """Let Great Expectations judge.
 
     Args:
-        replaced: slices whose stored rows will be gone: a key may not occur in the others.
+        rest: the table's other rows, where a key may not occur again; null: it cannot.
     """
-    rest = None
-    if isinstance(which, Events) and which.slice not in which.key:
-        stored = store.read(spark, which.name, store.pin(which.name))
-        rest = stored.where(f"not ({store.in_slices(which.slice, replaced)})")
-    found = rules.judge(spark, candidate, which, rest)
-    rules.record(which, record.run_id, found)
+    found = rules.judge(at.spark, candidate, which, rest)
+    rules.record(which, at.record.run_id, found)
     broken = [v for v in found if not v.is_kept]
     for verdict in broken:
         told = (which.name, verdict.severity, verdict.rule, verdict.observed)
         log.warning("%s: %s rule %s: %s", *told)
     if critical := [v.rule for v in broken if v.severity == "critical"]:
         raise Refused(
-            f"{which.name}: the candidate breaks {', '.join(critical)}; nothing was written; "
-            f"see ops.verdicts, run {record.run_id}"
+            f"{which.name}: the candidate breaks {', '.join(critical)}; nothing of it was written; "
+            f"see ops.verdicts, run {at.record.run_id}"
+        )
+
+
+def _check_slice(which: Built) -> None:
+    if isinstance(which, Entities):
+        return
+    if which.slice not in {f.name for f in lake.opened(which.name).schema().fields}:
+        raise WrongColumns(
+            f"{which.name}: it is stored by another slice than {which.slice}: remove the folder "
+            f"{lake.location(which.name)} and build it anew"
         )
 
 
@@ -361,15 +345,6 @@ def _check_columns(name: str, wanted: set[str], made: set[str]) -> None:
             f"missing {sorted(wanted - made) or 'none'}, "
             f"not in SCHEMA {sorted(made - wanted) or 'none'}"
         )
-
-
-def _metadata(record: Record, with_watermark: bool) -> dict[str, object]:
-    """What the commit itself says, atomically with the data."""
-    told: dict[str, object] = {"run_id": record.run_id, "kind": record.kind, "why": record.why}
-    if with_watermark and record.watermark:
-        told["watermark"] = record.watermark
-        told["record"] = record.told("written")
-    return told
 
 
 def _recovered(which: Built) -> Record | None:
@@ -408,6 +383,8 @@ def main(
         raise typer.BadParameter("which tables? name some, or say --all")
     if bool(start) != bool(end) or (start and end and start > end):
         raise typer.BadParameter("--start and --end: give both, the earlier day first")
+    if start and accept_code:
+        raise typer.BadParameter("--accept-code is for a whole table: leave the days out")
     if plan_:
         for name, what in plan.plan(wanted):
             typer.echo(f"{name}: {what}")
@@ -415,8 +392,8 @@ def main(
     for name in wanted:
         target = table(name)
         assert not isinstance(target, Log)
-        first, last = (start.date(), end.date()) if start and end else (None, None)
-        build(target, start=first, end=last, accept_code=accept_code)
+        days = (start.date(), end.date()) if start and end else None
+        build(target, days=days, accept_code=accept_code)
 
 
 if __name__ == "__main__":

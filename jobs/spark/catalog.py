@@ -66,10 +66,7 @@ def _properties(which: Built, is_clustered: bool) -> str:
         "delta.deletedFileRetentionDuration": kept,
     }
     if is_clustered:
-        # by these rows are looked for; smallest and largest of every column were a third of a write
-        dated = [c.name for c in columns(which.full_schema) if c.type in ("date", "timestamp")]
-        looked_for = {getattr(which, "slice", ""), *dated} - {""}
-        told["delta.dataSkippingStatsColumns"] = f"'{','.join(sorted(looked_for))}'"
+        told[store.STATISTICS] = f"'{','.join(store.looked_for(which))}'"
     return ", ".join(f"{name} = {value}" for name, value in told.items())
 
 

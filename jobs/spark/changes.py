@@ -60,7 +60,7 @@ def find(spark: SparkSession, which: Built, was: Watermark | None, now: Watermar
 
 def _touched(spark: SparkSession, which: Built, was: Watermark, now: Watermark) -> Changes:
     if isinstance(which, Landed):
-        return _landed(which, was, now)
+        return _landed(spark, which, was, now)
     moved = [i for i in which.inputs if was.inputs[i.name].version != now.inputs[i.name].version]
     if not moved:
         return Changes("nothing", "no input changed", now)
@@ -93,9 +93,11 @@ def _reached(
     No row need be dated in them: where nothing was sold for two weeks, two Sundays have passed; and
     where the newest sales were taken back, Sundays have not come yet.
     """
-    if newest is None:
+    if not which.as_of:
         return set()
     stored = store.read(spark, which.name, store.pin(which.name))
+    if newest is None:
+        return {s for s in store.slices(stored, which.slice) if isinstance(s, dt.date)}
     last = _edge(stored, which.slice, F.max) or _edge_of_input(spark, which, now, F.min)
     first, end = sorted((newest, last or newest))
     days = {first + dt.timedelta(n) for n in range((end - first).days + 1)}
@@ -239,11 +241,11 @@ def _dates_of_versions(rows: DataFrame, of: DataFrame, arrow: Input) -> set[dt.d
     return _dates(hit.selectExpr(f"to_date({on(arrow)}) as d"))
 
 
-def _landed(which: Landed, was: Watermark, now: Watermark) -> Changes:
+def _landed(spark: SparkSession, which: Landed, was: Watermark, now: Watermark) -> Changes:
     landed = batches(which)
     before = landing.taken(which.entity, was.batches or "")
     if before is None:
-        return Changes("everything", "the list of taken batches is gone", now, tuple(landed))
+        return everything(spark, which, now, "the list of taken batches is gone")
     touched = {b for b in {*before, *landed} if before.get(b) != landed.get(b)}
     if not touched:
         return Changes("nothing", "no batch landed", now)

@@ -1,4 +1,4 @@
-"""What a build would do, and why, before anything runs; it writes nothing."""
+"""What a build would do, and why, before anything runs; no table is written."""
 
 from collections.abc import Iterator, Sequence
 

@@ -85,13 +85,13 @@ def accepted(was: Watermark, now: Watermark) -> Watermark:
     return replace(was, code=now.code)
 
 
-def without(now: Watermark, which: Landed, was: Watermark | None, held_back: set[str]) -> Watermark:
-    """What holds where batches were held back: of those, what was taken before, if anything."""
-    before = (landing.taken(which.entity, was.batches or "") if was else None) or {}
+def without(now: Watermark, which: Landed, held_back: set[str]) -> Watermark:
+    """What holds where batches were held back: they are taken as nothing that could be landed.
+
+    Not as what was taken of them before: where rules have changed, that may be the same file.
+    """
     taken = landing.taken(which.entity, now.batches or "") or {}
-    kept = {name: sha256 for name, sha256 in taken.items() if name not in held_back}
-    stayed = {name: before[name] for name in held_back if name in before}
-    return replace(now, batches=landing.take(which.entity, kept | stayed))
+    return replace(now, batches=landing.take(which.entity, taken | dict.fromkeys(held_back, "")))
 
 
 def reason_for_everything(was: Watermark | None, now: Watermark) -> str | None:

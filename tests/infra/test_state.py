@@ -33,11 +33,19 @@ def test_a_new_folder_is_taken_and_closed_to_others(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_things_is_neither_taken_nor_wiped(home: Settings) -> None:
     mode = home.state.stat().st_mode
-    for refused in (state.claim, state.wipe):
-        with pytest.raises(state.NotOurs, match=r"letters, photos, taxes, ….*SALES_STATE"):
-            refused(home)
+    with pytest.raises(state.NotOurs, match=r"letters, photos, taxes, ….*SALES_STATE"):
+        state.claim(home)
+    with pytest.raises(state.NotOurs, match="delete it by hand"):
+        state.wipe(home)
     assert len(list(home.state.iterdir())) == 5
     assert home.state.stat().st_mode == mode
+
+
+def test_a_folder_whose_names_are_like_ours_is_not_wiped(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(state.NotOurs, match="never used as a state"):
+        state.wipe(settings_of(tmp_path))
+    assert (tmp_path / "logs").exists()
 
 
 def test_what_was_landed_before_the_first_start_is_ours(tmp_path: Path) -> None:

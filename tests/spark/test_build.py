@@ -118,7 +118,7 @@ def test_slices_named_by_hand_are_built_and_the_watermark_stays(lake: Path, tmp_
     toys.build_all(toys.SOLD)
     toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
     build(toys.LINES)
-    by_hand = build(toys.SOLD, start=MONDAY, end=MONDAY)
+    by_hand = build(toys.SOLD, days=(MONDAY, MONDAY))
     assert (by_hand.kind, by_hand.outcome, by_hand.watermark) == ("named", "unchanged", None)
     assert build(toys.SOLD).slices_written == 1
 
@@ -161,12 +161,56 @@ def test_a_changed_schema_is_built_whole_or_not_at_all(lake: Path, tmp_path: Pat
             "make": lambda lines: toys.days(lines).selectExpr("*", "dayofweek(sold_date) weekday"),
         }
     )
-    for narrow in ({"start": MONDAY, "end": MONDAY}, {"accept_code": True}):
+    for narrow in ({"days": (MONDAY, MONDAY)}, {"accept_code": True}):
         with pytest.raises(changes.CannotName, match="SCHEMA"):
             build(wider, **narrow)  # type: ignore[arg-type]
     assert len(toys.rows("gold.toy_days")) == 2
     assert build(wider).why.startswith("code changed")
     assert [r[-1] for r in toys.rows("gold.toy_days")] == [2, 3]
+
+
+def test_new_columns_that_old_files_lack_take_no_rows_away(lake: Path, tmp_path: Path) -> None:
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    build(toys.LINES)
+    wider = toys.Landed(**{**vars(toys.LINES), "schema": toys.LINES.schema + ", colour string"})
+    for _ in range(2):  # and it is not taken
+        with pytest.raises(Refused, match="nothing was written"):
+            build(wider)
+    assert len(toys.rows("bronze.toy_lines")) == 1
+
+
+def test_a_batch_that_a_new_rule_holds_back_is_looked_at_again(lake: Path, tmp_path: Path) -> None:
+    toys.land_rows(tmp_path, MONDAY, [["o", "p", "2017-03-06 17:00:00", "1", ""]] * 101)
+    build(toys.LINES)
+    toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
+    schema = toys.LINES.schema.replace("work bigint", "work bigint not null")
+    stricter = toys.Landed(**{**vars(toys.LINES), "schema": schema})
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"101 of 101 rows: not_null\(work\)"):
+            build(stricter)
+    assert len(toys.rows("bronze.toy_lines")) == 102
+
+
+def test_a_column_that_has_statistics_may_leave_and_a_key_be_renamed(
+    lake: Path, tmp_path: Path
+) -> None:
+    toys.land_products(tmp_path, MONDAY, DEPARTMENTS)
+    toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
+    build(toys.LINES)
+    build(toys.PRODUCTS)
+    wide = {
+        "schema": toys.SOLD.schema.replace("product_id", "item_id") + ", seen date",
+        "key": ("order_id", "item_id"),
+        "make": lambda lines, listed: (
+            toys.sold(lines, listed)
+            .withColumnRenamed("product_id", "item_id")
+            .selectExpr("*", "sold_date as seen")
+        ),
+    }
+    build(toys.Events(**{**vars(toys.SOLD), **wide}))
+    assert build(toys.SOLD).rows_written == 1
+    assert build(toys.Events(**{**vars(toys.SOLD), **wide})).slices_written == 1
+    assert [r[-1] for r in toys.rows("silver.toy_lines")] == [MONDAY]
 
 
 def test_an_input_that_was_made_anew_is_compared_whole(lake: Path, tmp_path: Path) -> None:
@@ -221,7 +265,7 @@ def test_a_line_that_comes_again_on_another_day_leaves_its_old_one(
     assert [r[:4] for r in toys.rows("silver.toy_lines") if r[2] in (day(0), day(5))] == moved
     # the day of its newest version alone, and the day of its old one alone
     for n in (0, 5):
-        build(toys.SOLD, start=day(n), end=day(n))
+        build(toys.SOLD, days=(day(n), day(n)))
         assert [r[:4] for r in toys.rows("silver.toy_lines") if r[2] in (day(0), day(5))] == moved
 
 
@@ -234,7 +278,7 @@ def test_a_key_that_stands_in_another_slice_refuses_the_build(lake: Path, tmp_pa
     unaware = toys.Input("bronze.toy_lines", toys.window(before=1, after=0, on="sold_at"))
     blind = toys.Events(**{**vars(toys.SOLD), "inputs": (unaware, toys.SOLD.inputs[1])})
     with pytest.raises(Refused, match=r"key\(order_id, product_id\)"):
-        build(blind, start=day(5), end=day(5))
+        build(blind, days=(day(5), day(5)))
     build(toys.SOLD)
     assert [r[:3] for r in toys.rows("silver.toy_lines")] == [("o0", "p1", day(5))]
 
@@ -261,6 +305,13 @@ def test_sundays_pass_where_nothing_is_sold_and_go_where_sales_are_taken_back(
     toys.land_lines(tmp_path, day(9), [])
     toys.build_all()
     assert toys.rows("features.toy_weeks") == []
+    # and where nothing at all is left
+    toys.land_lines(tmp_path, day(9), [("o2", "p1", noon(9), "1")])
+    toys.build_all()
+    for n in (5, 9):
+        toys.land_lines(tmp_path, day(n), [])
+    toys.build_all()
+    assert toys.rows("features.toy_weeks") == toys.rows("gold.toy_days") == []
 
 
 # --- what may be written ---

@@ -103,7 +103,7 @@ def numbered(name: str, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_rule_is_broken_by_its_row_and_by_no_other(spark: Any, rows: Any, name: str) -> None:
+def test_good_rows_break_no_rule_and_bad_ones_theirs(spark: Any, rows: Any, name: str) -> None:
     which = table(name)
     good, bad = CASES[name]
     kept = judge(spark, rows(name, *numbered(name, [good])), which)  # type: ignore[arg-type]
