@@ -4,6 +4,7 @@
 """
 
 import errno
+import logging
 import sys
 from collections.abc import Callable
 
@@ -12,6 +13,13 @@ import typer
 # Our own exceptions are raised for a person to read: the thing, the value, the cure.
 OURS = ("jobs.", "infra.", "__main__")
 SPARK = "pyspark.errors."
+
+
+def tell_facts() -> None:
+    """Our own log lines go to the terminal as they are; libraries tell of warnings only."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for library in ("httpx", "mlflow"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def run(main: Callable[..., object] | typer.Typer) -> None:

@@ -85,7 +85,8 @@ def follow(settings: Settings, run: Run, console: Console) -> dict[str, Any]:
             state, tasks = _look(api, run)
             done = sum(task["state"] in DONE for task in tasks)
             now = [task["task_id"] for task in tasks if task["state"] == "running"]
-            what = f"{run.dag_id}: {', '.join(now) or 'waiting'}"[:70]
+            more = f" and {len(now) - 2} more" if len(now) > 2 else ""
+            what = f"{run.dag_id}: {', '.join(now[:2]) or 'waiting'}{more}"
             progress.update(bar, completed=done, total=len(tasks) or None, description=what)
             if not sys.stdout.isatty() and time.monotonic() - told > TELL_SECONDS:
                 console.print(f"  {what} ({done} of {len(tasks)} tasks done)")

@@ -42,7 +42,7 @@ class Record:
     table_name: str
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     kind: str = "nothing"
-    why: str = "no input changed"
+    why: str = "not looked at yet"
     outcome: str = "failed"
     started_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     slices: int = 0

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import importlib
-import logging
 import pkgutil
 from collections.abc import Callable
 from typing import Annotated
@@ -35,8 +34,7 @@ def main(
     end: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="last business date")],
 ) -> None:
     """Land the drops of one source system, dated START to END."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    command.tell_facts()
     if end < start:
         raise typer.BadParameter(f"--end {end:%Y-%m-%d} lies before --start {start:%Y-%m-%d}")
     landed = source(system)(start.date(), end.date())

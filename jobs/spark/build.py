@@ -97,6 +97,8 @@ def build(
             elif days or not was or was != now:
                 with session.opened(which.name) as spark:
                     _build(spark, which, was, record, days)
+            else:
+                record.why = "no input changed"
             wrote = record.rows_written or record.slices_written
             record.outcome = "written" if wrote else "unchanged"
         except Exception as error:
@@ -375,7 +377,7 @@ def main(
     accept_code: Annotated[bool, typer.Option(help="changed code gives the same output")] = False,
 ) -> None:
     """Build tables: what changed since the last build, or the named slices."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    command.tell_facts()
     wanted = in_build_order() if all_ else [n for n in in_build_order() if n in (names or [])]
     if unknown := set(names or []) - set(in_build_order()):
         raise typer.BadParameter(f"no table {', '.join(sorted(unknown))}; see {', '.join(LAYERS)}")

@@ -145,7 +145,7 @@ def _quoted(text: str) -> str:
 
 def main() -> None:
     """Create and register all tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    command.tell_facts()
     prepare(names((*LAYERS, "ops")))
 
 

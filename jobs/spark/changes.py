@@ -249,7 +249,7 @@ def _landed(spark: SparkSession, which: Landed, was: Watermark, now: Watermark) 
     touched = {b for b in {*before, *landed} if before.get(b) != landed.get(b)}
     if not touched:
         return Changes("nothing", "no batch landed", now)
-    why = f"{len(touched)} batches landed"
+    why = f"{len(touched)} {'batch' if len(touched) == 1 else 'batches'} landed"
     return Changes("changed", why, now, tuple(sorted(touched)))
 
 

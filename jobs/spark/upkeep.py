@@ -29,6 +29,10 @@ class Health:
     missing: tuple[str, ...]  # named by the log, not there: rows are lost
     orphans: int  # there, named by no version that is kept: VACUUM removes them
 
+    def __str__(self) -> str:
+        lost = f"MISSING {', '.join(self.missing)}" if self.missing else "none missing"
+        return f"version {self.version}, {self.files} files, {lost}, {self.orphans} orphans"
+
 
 def optimize(name: str) -> None:
     """Put small files together, clustered as the table says. Yields to a running build.
@@ -82,7 +86,7 @@ def main(
     which: Annotated[list[str] | None, typer.Argument(help="tables; none: all there are")] = None,
 ) -> None:
     """Care for tables; the tables that are being built are left for the next time."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    command.tell_facts()
     jobs = {"optimize": optimize, "vacuum": vacuum, "check": check}
     if what not in jobs:
         raise typer.BadParameter(f"{what!r}: say optimize, vacuum or check")

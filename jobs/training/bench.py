@@ -316,7 +316,7 @@ def main(
         typer.Option(formats=["%Y-%m-%d"], help="last day of training before the test"),
     ] = None,
 ) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    command.tell_facts()
     show(bench(family, cut.date() if cut else None))
 
 

@@ -64,7 +64,7 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
         )
         manifest = _landed(of, until, answers, f"{name}@{version.version}", Path(folder))
     _remember(of, question(version, data.datasets, as_of, size), manifest)
-    logger.info("%s: %d rows landed as %s", of.entity, len(answers), manifest.batch_id)
+    logger.info("%s: %s rows landed as %s", of.entity, f"{len(answers):,}", manifest.batch_id)
     return manifest
 
 
@@ -168,7 +168,7 @@ def main(
         typer.Option("--k", min=1, max=1_000, help="products per account, or steps ahead"),
     ] = None,
 ) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    command.tell_facts()
     predict(family, as_of.date() if as_of else None, size)
 
 

@@ -158,7 +158,7 @@ def main(
         str | None, typer.Option("--rollback", help="go back to the champion before; the reason")
     ] = None,
 ) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    command.tell_facts()
     if rollback_because is not None:
         rollback(family, rollback_because)
     else:

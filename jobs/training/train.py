@@ -102,7 +102,7 @@ def main(
         typer.Option(formats=["%Y-%m-%d"], help="last business date to learn from"),
     ] = None,
 ) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    command.tell_facts()
     train(family, as_of.date() if as_of else None)
 
 

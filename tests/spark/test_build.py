@@ -102,7 +102,7 @@ def test_the_plan_says_what_and_why_and_builds_nothing(lake: Path, tmp_path: Pat
     assert {what for _, what in plan_of(names)} == {"nothing: no input changed"}
     toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
     told = dict(plan_of(names))
-    assert told["bronze.toy_lines"] == "changed: 1 batches landed (1 slices)"
+    assert told["bronze.toy_lines"] == "changed: 1 batch landed (1 slices)"
     assert "then what changes in bronze.toy_lines" in told["silver.toy_lines"]
     assert told["bronze.toy_products"] == "nothing: no input changed"
     assert len(toys.rows("bronze.toy_lines")) == 1
