@@ -58,7 +58,7 @@ land: .venv/made-from  ## take a source's drops over: make land S=till START=201
 	@$(RUN) jobs.sources $(S) --start $(START) --end $(END)
 
 bench train promote predict: .venv/made-from
-	@test -n "$(F)" || { echo "which family? make $@ F=recommenders|forecasts"; exit 1; }
+	@test -n "$(F)" || { echo "which family? make $@ F=recommenders|forecasts|forecasts_daily"; exit 1; }
 	@$(RUN) jobs.training.$@ $(F)
 
 bench:    ## judge a family's configurations: make bench F=recommenders

@@ -20,13 +20,19 @@ def claim(settings: Settings) -> None:
     """Make the state folder, or take the one that is ours; nobody else may look into it.
 
     Raises:
-        NotOurs: there are files in it that we did not put there.
+        NotOurs: there are files in it that we did not put there, or it cannot be made.
     """
-    _check(settings)
-    settings.state.mkdir(parents=True, exist_ok=True)
-    # personal data lies below it
-    settings.state.chmod(0o700)
-    (settings.state / MARK).touch()
+    try:
+        _check(settings)
+        settings.state.mkdir(parents=True, exist_ok=True)
+        # personal data lies below it
+        settings.state.chmod(0o700)
+        (settings.state / MARK).touch()
+    except OSError as error:
+        raise NotOurs(
+            f"{settings.state} cannot be a state folder ({error.strerror}): set SALES_STATE to "
+            "another one"
+        ) from None
 
 
 def wipe(settings: Settings) -> bool:

@@ -13,6 +13,8 @@ import typer
 # Our own exceptions are raised for a person to read: the thing, the value, the cure.
 OURS = ("jobs.", "infra.", "__main__")
 SPARK = "pyspark.errors."
+# what Spark's client says when its server has died under it
+GONE = ("NO_ACTIVE_SESSION", "SESSION_CHANGED", "SESSION_NOT_FOUND", "StatusCode.UNAVAILABLE")
 
 
 def tell_facts() -> None:
@@ -44,6 +46,8 @@ def sentence(error: Exception) -> str | None:
     home = f"{type(error).__module__}."
     if home.startswith(OURS):
         return str(error)
+    if home.startswith(SPARK) and any(word in str(error) for word in GONE):
+        return "the Spark server went away meanwhile: run again once `make status` calls it well"
     if home.startswith(SPARK):
         return str(error).strip().partition("\n")[0]
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

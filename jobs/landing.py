@@ -9,6 +9,7 @@ import datetime as dt
 import gzip
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -22,6 +23,8 @@ import pyarrow.parquet as pq
 from pyarrow.lib import ArrowException
 
 from jobs.settings import settings
+
+log = logging.getLogger(__name__)
 
 Mode = Literal["events", "snapshot", "changes"]
 Format = Literal["csv", "parquet"]
@@ -121,6 +124,20 @@ def _take_over(files: Sequence[Path], folder: Path) -> None:
     except OSError:
         # landed by someone else meanwhile: same name, same content
         shutil.rmtree(arriving)
+
+
+def files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """The files of a drop, by name; what ends otherwise (half an upload, a marker) is told of."""
+    found = sorted(path for path in folder.glob("*") if not path.name.startswith("."))
+    others = [path.name for path in found if not path.name.endswith(endings)]
+    if others:
+        log.warning(
+            "%s: %s left alone: a drop's files end with %s",
+            folder,
+            ", ".join(others),
+            " or ".join(endings),
+        )
+    return [path for path in found if path.name.endswith(endings)]
 
 
 def manifests(entity: str) -> dict[str, Manifest]:

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+LAKE_SCHEMES = ("s3a", "abfss", "gs", "file")  # of LAKE_URI, beside a plain folder
+
 ROOT = Path(__file__).resolve().parents[1]
 
 MIB = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}  # the JVM's units
@@ -243,6 +245,12 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
         java_home=told.text("JAVA_HOME", ""),
     )
+    scheme, _, rest = settings.lake_uri.partition("://")
+    if rest and scheme not in LAKE_SCHEMES:
+        faults.append(
+            f"LAKE_URI={settings.lake_uri!r} must be a folder, or begin with one of "
+            f"{', '.join(LAKE_SCHEMES)}://"
+        )
     if faults:
         raise SettingsError("settings cannot be used: " + "; ".join(faults))
     return settings

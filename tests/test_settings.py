@@ -155,3 +155,9 @@ def test_a_given_secret_is_not_written_down(state: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("SALES_SECRET_CRM_ADMIN", "given")
     assert settings().make_secret("crm_admin") == "given"
     assert not (state / "secrets").exists()
+
+
+def test_an_address_of_a_lake_that_nothing_can_open_is_named() -> None:
+    with pytest.raises(SettingsError, match="LAKE_URI='s3://b/lake' must be a folder, or begin"):
+        from_environment({"LAKE_URI": "s3://b/lake"})
+    assert from_environment({"LAKE_URI": "s3a://b/lake/"}).lake_uri == "s3a://b/lake"

@@ -1,5 +1,7 @@
 """What a line of the till must be beyond its types; a row that is not goes to quarantine."""
 
+import datetime as dt
+
 import great_expectations.expectations as gxe
 
 IDS = ("account_id", "store_id", "order_id", "product_id")
@@ -11,6 +13,7 @@ NOT_NEGATIVE = (
     "coupon_discount_usd",
     "coupon_match_discount_usd",
 )
+OLDEST = dt.datetime(2000, 1, 1)  # a till's clock that was reset starts at 1970
 
 RULES = [
     *(
@@ -27,6 +30,12 @@ RULES = [
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="source_week", min_value=1, severity="critical", meta={"reason": "week_below_one"}
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="sold_at",
+        min_value=OLDEST,
+        severity="critical",
+        meta={"reason": "sold_long_ago"},
     ),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="_known_at",

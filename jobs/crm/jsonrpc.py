@@ -106,7 +106,9 @@ class Session:
         try:
             return self._http.post(url, json=body, headers=headers)
         except NOT_SENT as error:
-            raise CrmError("transient", f"{self.url} cannot be reached: {error}") from error
+            raise CrmError(
+                "transient", f"{self.url} cannot be reached ({error}): see `make status`"
+            ) from error
         except httpx.HTTPError as error:
             raise NoAnswer("unknown", f"{self.url} gave no answer: {error}") from error
 

@@ -13,13 +13,16 @@ from zoneinfo import ZoneInfo
 
 from rich.progress import track
 
-from jobs.landing import Format, Manifest, Mode
+from jobs.landing import Format, Manifest, Mode, files_in
 from jobs.landing import land as take_over
 from jobs.settings import settings
 
 log = logging.getLogger(__name__)
 
 COMPLETE_AT = dt.time(6)  # shop time, on the drop's date
+
+
+ENDINGS: Mapping[Format, tuple[str, ...]] = {"csv": (".csv", ".csv.gz"), "parquet": (".parquet",)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def land_entity(entity: str, date: dt.date) -> Manifest | None:
     """Land what the ERP dropped of an entity on a date; null where it dropped nothing."""
     how = DROPS[entity]
     folder = settings().drops / "erp" / entity / date.isoformat()
-    files = sorted(path for path in folder.glob("*") if not path.name.startswith("."))
+    files = files_in(folder, ENDINGS[how.format])
     if not files:
         return None
     return take_over(

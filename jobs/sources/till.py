@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rich.progress import track
 
-from jobs.landing import Manifest
+from jobs.landing import Manifest, files_in
 from jobs.landing import land as take_over
 from jobs.settings import settings
 
@@ -53,7 +53,7 @@ def known_at(date: dt.date) -> dt.datetime:
 def land_entity(entity: str, date: dt.date) -> Manifest | None:
     """Land one entity's drop of a business day; null, and a warning, where there is none."""
     folder = settings().drops / "till" / entity / date.isoformat()
-    files = sorted(path for path in folder.glob("*.csv*") if not path.name.startswith("."))
+    files = files_in(folder, (".csv", ".csv.gz"))
     if not files:
         log.warning(
             "till: no %s of %s in %s: the shops were closed, or the drop is late (then land that "

@@ -86,11 +86,11 @@ def build(
         store.Busy: another process is building this table.
     """
     with store.only_writer(which.name):
-        record, before = Record(which.name), None
+        record, before, since = Record(which.name), None, 0
         try:
             was, now = None, None
             if lake.exists(which.name):
-                before = _recovered(which)
+                before, since = _recovered(which), lake.version(which.name)
                 was, now = watermark.last(which), watermark.current(which)
             if accept_code and was and now:
                 record.why, record.watermark = "code accepted as it is", _accepted(which, was, now)
@@ -101,12 +101,12 @@ def build(
                 record.why = "no input changed"
             wrote = record.rows_written or record.slices_written
             record.outcome = "written" if wrote else "unchanged"
-        except Exception as error:
+        except BaseException as error:
             record.outcome = "refused" if isinstance(error, Refused) else "failed"
-            record.error = str(error)[:500]
+            record.error = str(error)[:500] or type(error).__name__
             raise
         finally:
-            _note(which, record)
+            _note(which, record, since)
     return before if before and record.outcome == "unchanged" else record
 
 
@@ -355,13 +355,15 @@ def _recovered(which: Built) -> Record | None:
     return builds.recovered(commit, store.pin(which.name).table_id) if commit else None
 
 
-def _note(which: Built, record: Record) -> None:
-    """Write the row of ops.builds."""
+def _note(which: Built, record: Record, since: int) -> None:
+    """Write the row of ops.builds; `since` is the version before the build."""
     if lake.exists(which.name):
         at = store.pin(which.name)
         record.table_id, record.table_version = at.table_id, at.version
     if record.outcome in ("refused", "failed"):
         record.watermark = None
+        if record.table_version == since:
+            record.rows_written = record.slices_written = 0
     record.note()
     log.info("%s", record)
 

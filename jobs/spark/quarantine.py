@@ -83,10 +83,24 @@ def _broken(spark: SparkSession, typed: DataFrame, which: Landed) -> list[tuple[
     found: list[tuple[str, Column]] = []
     for c in columns(which.schema):
         text, value = F.col(f"_text_{c.name}"), F.col(c.name)
-        found.append((f"type({c.name})", text.isNotNull() & value.isNull()))
+        fits = value.isNotNull()
+        if form := _form(c.type):
+            fits &= text.rlike(form)
+        found.append((f"type({c.name})", text.isNotNull() & ~fits))
         if not c.nullable:
             found.append((f"not_null({c.name})", text.isNull()))
     return found + rules.row_conditions(spark, typed, which)
+
+
+def _form(kind: str) -> str | None:
+    """How a value of a type is written, where a cast would take more: 3.999 as 4.00, 2017 as the
+    midnight of its first day."""
+    if kind == "timestamp":
+        return r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}"
+    if kind.startswith("decimal("):
+        scale = int(kind[8:-1].split(",")[1])
+        return rf"^[+-]?\d+(\.\d{{0,{scale}}}0*)?$"
+    return None
 
 
 def _judged(typed: DataFrame, broken: list[tuple[str, Column]], which: Landed) -> DataFrame:

@@ -50,21 +50,29 @@ def client() -> MlflowClient:
     """The tracking server of settings, unless MLflow itself was told of another store.
 
     Raises:
-        TrackingDown: it does not answer within 5 seconds; MLflow's own retries take minutes.
+        TrackingDown: it does not answer within 5 seconds (MLflow's own retries take minutes), or
+            refuses our password.
     """
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
     if not mlflow.tracking.is_tracking_uri_set():
         url = settings().mlflow_url
+        login = ("admin", settings().secret("mlflow_admin"))
+        asked = f"{url}/api/2.0/mlflow/experiments/search?max_results=1"
         try:
-            httpx.get(f"{url}/health", timeout=5).raise_for_status()
+            answer = httpx.get(asked, auth=login, timeout=5)
         except httpx.HTTPError as error:
             raise TrackingDown(
                 f"MLflow does not answer at {url} ({error}); run `make up`"
             ) from None
+        if answer.status_code == 401:
+            raise TrackingDown(
+                f"MLflow at {url} refuses the password of secret mlflow_admin: it is another "
+                "installation's; give this one another SALES_PORT_BASE"
+            )
         mlflow.set_tracking_uri(url)
-        MLFLOW_TRACKING_USERNAME.set("admin")
-        MLFLOW_TRACKING_PASSWORD.set(settings().secret("mlflow_admin"))
+        MLFLOW_TRACKING_USERNAME.set(login[0])
+        MLFLOW_TRACKING_PASSWORD.set(login[1])
     return MlflowClient()
 
 

@@ -61,3 +61,9 @@ def test_what_comes_later_into_a_folder_of_ours_goes_with_it(tmp_path: Path) -> 
     (here.state / "notes.txt").write_text("of a person")
     state.claim(here)
     assert state.wipe(here)
+
+
+def test_a_file_in_the_place_of_a_state_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "thesis.doc").write_text("of a person")
+    with pytest.raises(state.NotOurs, match=r"thesis\.doc cannot be a state folder"):
+        state.claim(settings_of(tmp_path / "thesis.doc"))

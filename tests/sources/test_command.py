@@ -29,7 +29,7 @@ def test_an_end_before_the_start_is_refused(land):
     assert "2017-03-01" in found.output
 
 
-def test_nothing_dropped_is_said(land):
+def test_nothing_to_land_is_said(land):
     found = land("till", "--start", "2017-03-01", "--end", "2017-03-01")
     assert found.exit_code == 0
-    assert "nothing dropped" in found.output
+    assert "nothing to land" in found.output

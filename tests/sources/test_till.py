@@ -71,3 +71,12 @@ def test_every_column_of_bronze_has_a_column_of_the_till():
     for entity, names in till.COLUMNS.items():
         ours = [column.name for column in columns(table(f"bronze.{entity}").schema)]
         assert sorted(names.values()) == sorted(ours)
+
+
+def test_half_an_upload_beside_a_drop_is_told_of_and_left_alone(caplog):
+    path = dropped("order_lines", DAY, f"{HEADER}\n{LINE}")
+    (path.parent / "order_lines.csv.tmp").write_text(LINE[:9])
+    with caplog.at_level(logging.WARNING):
+        (landed,) = till.land(DAY, DAY)
+    assert [file.name for file in landed.files] == [path.name]
+    assert any("order_lines.csv.tmp left alone" in message for message in caplog.messages)

@@ -381,16 +381,19 @@ def test_bad_rows_go_to_quarantine_and_leave_it_when_corrected(
             ["o5", "p1", "yesterday", "", 0],  # two faults
             ["o6", "p1", "2017-03-06 17:00:00", "1.00", 0, "more"],  # a cell too many
             ["o7", "", "2017-03-06 17:00:00", "1.00", ""],  # null where null is allowed
+            ["o8", "p1", "2017-03-06 17:00", "1.500", 0],  # says no more than the types hold
+            ["o9", "p1", "2017", "3.999", 0],  # a cast would make a midnight and 4.00 of it
         ],
     )
     built = build(toys.LINES)
-    assert (built.rows_landed, built.rows_made, built.rows_refused) == (7, 2, 5)
+    assert (built.rows_landed, built.rows_made, built.rows_refused) == (9, 3, 6)
     assert sorted(quarantined()) == [
         ("till/2017-03-06", 2, ("type(amount_usd)",), 1),
         ("till/2017-03-06", 3, ("not_null(order_id)",), 1),
         ("till/2017-03-06", 4, ("sold_in_the_future",), 1),
         ("till/2017-03-06", 5, ("type(sold_at)", "not_null(amount_usd)"), 1),
         ("till/2017-03-06", 6, ("row(columns)",), 1),
+        ("till/2017-03-06", 9, ("type(sold_at)", "type(amount_usd)"), 1),
     ]
     received = tables.read("ops.quarantine", sql="select received from t where row_number = 2")
     assert json.loads(received["received"][0].as_py())["amount_usd"] == "dear"
@@ -513,6 +516,10 @@ def test_an_interrupted_build_is_built_by_the_next_one(lake: Path, tmp_path: Pat
     asked = "select outcome from t where table_name = 'gold.toy_days' order by finished_at"
     told = tables.read("ops.builds", sql=asked)["outcome"].to_pylist()
     assert told == ["failed", "written"]
+    [why] = tables.read(
+        "ops.builds", sql="select error from t where outcome = 'failed'"
+    ).to_pylist()
+    assert why == {"error": "KeyboardInterrupt"}
 
 
 def test_a_wide_build_whose_last_chunk_is_as_stored_holds_too(lake: Path, tmp_path: Path) -> None:

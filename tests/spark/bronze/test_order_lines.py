@@ -20,6 +20,7 @@ def test_a_line_that_cannot_be_is_refused_with_its_reasons(broken):
         ({"order_id": ""}, ["blank(order_id)"]),
         ({"source_week": 0}, ["week_below_one"]),
         ({"sold_at": AFTER_THE_DROP}, ["sold_after_the_drop"]),
+        ({"sold_at": dt.datetime(1970, 1, 1, tzinfo=dt.UTC)}, ["sold_long_ago"]),
         ({"sales_usd": -1, "store_id": ""}, ["blank(store_id)", "negative(sales_usd)"]),
     ]
     found = broken("bronze.order_lines", *({**LINE, **told} for told, _ in cases))
