@@ -153,20 +153,17 @@ def _build(
 def _what(
     at: Building, which: Built, now: Watermark, days: tuple[dt.date, dt.date] | None
 ) -> Changes:
-    """What to build; touched units are read from the change feed once."""
     if at.is_new_schema:
         _check_slice(which)
     if days:
         if at.is_new_schema:
             raise CannotName(f"{which.name}: its SCHEMA changed: build it once without days")
         return changes.named(at.spark, which, now, *days)
-    what = changes.find(at.spark, which, at.was, now)
-    if what.units is None:
-        return what
-    units = store.stage(at.spark, what.units, which.name, "units")
-    if units.isEmpty():
-        return replace(what, kind="nothing", why=f"{what.why}: no row differs", units=None)
-    return replace(what, units=units)
+
+    def settle(units: DataFrame) -> DataFrame:
+        return store.stage(at.spark, units, which.name, "units")
+
+    return changes.find(at.spark, which, at.was, now, settle)
 
 
 def _events(at: Building, which: Events, what: Changes) -> None:

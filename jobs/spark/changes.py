@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Literal
 
@@ -42,13 +42,23 @@ class Changes:
     is_whole: bool = False  # all slices of the table at once
 
 
-def find(spark: SparkSession, which: Built, was: Watermark | None, now: Watermark) -> Changes:
-    """Slices or units that the changes since `was` touch; all of them where that cannot be read."""
+def find(
+    spark: SparkSession,
+    which: Built,
+    was: Watermark | None,
+    now: Watermark,
+    settle: Callable[[DataFrame], DataFrame],
+) -> Changes:
+    """Slices or units that the changes since `was` touch; all of them where that cannot be read.
+
+    Args:
+        settle: reads the touched units from the change feed, once, and keeps them.
+    """
     if why := reason_for_everything(was, now):
         return everything(spark, which, now, why)
     assert was is not None
     try:
-        return _touched(spark, which, was, now)
+        return _touched(spark, which, was, now, settle)
     except PySparkException as error:
         told = str(error)
         if not any(code in told for code in FEED_IS_GONE):
@@ -58,7 +68,13 @@ def find(spark: SparkSession, which: Built, was: Watermark | None, now: Watermar
         )
 
 
-def _touched(spark: SparkSession, which: Built, was: Watermark, now: Watermark) -> Changes:
+def _touched(
+    spark: SparkSession,
+    which: Built,
+    was: Watermark,
+    now: Watermark,
+    settle: Callable[[DataFrame], DataFrame],
+) -> Changes:
     if isinstance(which, Landed):
         return _landed(spark, which, was, now)
     moved = [i for i in which.inputs if was.inputs[i.name].version != now.inputs[i.name].version]
@@ -68,7 +84,11 @@ def _touched(spark: SparkSession, which: Built, was: Watermark, now: Watermark) 
         f"{i.name} {was.inputs[i.name].version} -> {now.inputs[i.name].version}" for i in moved
     )
     if isinstance(which, Entities):
-        return _touched_units(spark, which, moved, was, now, why)
+        what = _touched_units(spark, which, moved, was, now, why)
+        units = settle(what.units) if what.units is not None else None
+        if units is not None and units.isEmpty():
+            return Changes("nothing", f"{why}: no row differs", now)
+        return replace(what, units=units)
     newest = _newest(spark, which, now)
     touched: set[Slice] = {*_reached(spark, which, now, newest)}
     for arrow in moved:

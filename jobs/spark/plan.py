@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from pyspark.sql import DataFrame
+from pyspark.sql.connect.session import SparkSession
+
 from jobs import lake
 from jobs.spark import changes, session, watermark
 from jobs.table import Built, Log, table
@@ -32,9 +35,12 @@ def _planned(which: Built) -> str:
         return "nothing: no input changed"
     # not in the table's own session: what is being built there would be stopped
     with session.opened(f"plan {which.name}") as spark:
-        what = changes.find(spark, which, was, now)
+        # kept in the session's memory: nothing is staged beside a build
+        what = changes.find(spark, which, was, now, lambda units: _kept(spark, units))
         count = what.units.count() if what.units is not None else len(what.slices)
-    if what.units is not None and not count:
-        return f"nothing: {what.why}: no row differs"
     unit = "units" if what.units is not None else "slices"
     return f"{what.kind}: {what.why}" + (f" ({count} {unit})" if count else "")
+
+
+def _kept(spark: SparkSession, units: DataFrame) -> DataFrame:
+    return spark.createDataFrame(units.collect(), units.schema)

@@ -238,6 +238,17 @@ def test_a_feed_that_was_vacuumed_is_compared_whole(lake: Path, tmp_path: Path) 
         spark.sql(f"vacuum delta.`{lake}/bronze/toy_lines` retain 0 hours").collect()
     assert "change feed is gone" in build(toys.SOLD).why
     assert [r[3] for r in toys.rows("silver.toy_lines")] == [3]
+    # and of a table of entities
+    build(toys.TOTALS)
+    for amount in ("4", "5"):
+        toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), amount)])
+        build(toys.LINES)
+        build(toys.SOLD)
+    with session.opened("silver.toy_lines") as spark:
+        spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+        spark.sql(f"vacuum delta.`{lake}/silver/toy_lines` retain 0 hours").collect()
+    assert "change feed is gone" in build(toys.TOTALS).why
+    assert toys.rows("gold.toy_products") == [("p1", 5)]
 
 
 def test_optimize_leaves_the_tables_and_what_was_built(lake: Path, tmp_path: Path) -> None:
