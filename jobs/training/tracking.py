@@ -57,15 +57,15 @@ def client() -> MlflowClient:
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
     if not mlflow.tracking.is_tracking_uri_set():
         url = settings().mlflow_url
-        login = ("admin", settings().secret("mlflow_admin"))
-        asked = f"{url}/api/2.0/mlflow/experiments/search?max_results=1"
         try:
-            answer = httpx.get(asked, auth=login, timeout=5)
+            httpx.get(f"{url}/health", timeout=5).raise_for_status()
         except httpx.HTTPError as error:
             raise TrackingDown(
                 f"MLflow does not answer at {url} ({error}); run `make up`"
             ) from None
-        if answer.status_code == 401:
+        login = ("admin", settings().secret("mlflow_admin"))
+        asked = f"{url}/api/2.0/mlflow/experiments/search?max_results=1"
+        if httpx.get(asked, auth=login, timeout=60).status_code == 401:
             raise TrackingDown(
                 f"MLflow at {url} refuses the password of secret mlflow_admin: it is another "
                 "installation's; give this one another SALES_PORT_BASE"

@@ -51,11 +51,6 @@ def test_a_late_line_makes_a_second_row_of_its_day(days):
     assert found["900", SUNDAY, LATER].sales_usd == 3
 
 
-def test_a_line_is_never_known_before_its_day(days):
-    # a till that delivers at 11:00 has the closing of the day before
-    assert set(days(line(known_date=SUNDAY - dt.timedelta(days=1)))) == {("900", SUNDAY, SUNDAY)}
-
-
 def test_departments_are_sorted_and_an_unknown_one_is_null(days):
     row = days(
         line(department="MEAT", sales_usd=5),
