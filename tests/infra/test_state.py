@@ -53,6 +53,7 @@ def test_what_was_landed_before_the_first_start_is_ours(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "settings.env").touch()
     state.claim(settings_of(tmp_path))
+    assert (tmp_path / state.MARK).exists()
 
 
 def test_what_comes_later_into_a_folder_of_ours_goes_with_it(tmp_path: Path) -> None:

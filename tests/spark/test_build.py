@@ -18,6 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from jobs import lake as tables
+from jobs.ops import builds
 from jobs.settings import ROOT, settings
 from jobs.spark import changes, session, watermark
 from jobs.spark.build import Refused, WrongColumns, build
@@ -596,7 +597,7 @@ def test_a_build_killed_after_its_commit_is_still_recorded(
     toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), "1")])
     toys.build_all()
     mine = "table_name = 'gold.toy_days'"
-    tables.replace(toys_builds(), [], mine)  # as if the process had died before it wrote the row
+    tables.replace(builds.TABLE, [], mine)  # as if the process had died before it wrote the row
     assert build(toys.DAYS).outcome == "written"  # told by whoever comes next
     kept = tables.read("ops.builds", sql=f"select * from t where {mine}").to_pylist()
     assert {r["outcome"]: (r["rows_made"], r["rows_written"]) for r in kept} == {
@@ -604,12 +605,6 @@ def test_a_build_killed_after_its_commit_is_still_recorded(
         "unchanged": (0, 0),
     }
     assert {r["table_version"] for r in kept} == {tables.version("gold.toy_days")}
-
-
-def toys_builds() -> object:
-    from jobs.ops.builds import TABLE
-
-    return TABLE
 
 
 def test_a_creation_that_was_cut_short_is_done_again(lake: Path, tmp_path: Path) -> None:
