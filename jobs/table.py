@@ -14,6 +14,7 @@ LAYERS = ("bronze", "silver", "gold", "features", "scores")
 LANDED_COLUMNS = """
     _batch_id    string    not null comment 'system and batch as landed, such as till/2017-03-05',
     _known_at    timestamp not null comment 'UTC; when the drop was complete in the business time',
+    _mode        string    not null comment 'of the batch: events, snapshot (all there is) or changes',
     _source_file string    not null comment 'path below the landing folder, with the content hash',
     _row_number  bigint    not null comment 'row in that file, the first is 1'
 """

@@ -47,7 +47,7 @@ def read(spark: SparkSession, which: Landed, manifests: Iterable[Manifest]) -> D
 
 
 def places(spark: SparkSession, manifests: Iterable[Manifest]) -> DataFrame:
-    """What a file's number stands for: file, _batch_id, _known_at, _source_file; to broadcast.
+    """What a file's number stands for: its batch's columns and its own path; to broadcast.
 
     Apart from the rows: staged beside each of twenty million they cost more than the rows' own.
     """
@@ -55,12 +55,13 @@ def places(spark: SparkSession, manifests: Iterable[Manifest]) -> DataFrame:
         "file",
         "batch_id as _batch_id",
         "cast(known_at as timestamp) as _known_at",
+        "mode as _mode",
         "source_file as _source_file",
     )
 
 
 _FILES = """file int, path string, bytes bigint, sha256 string, format string, encoding string,
-    columns string, batch_id string, known_at string, source_file string"""
+    columns string, batch_id string, known_at string, mode string, source_file string"""
 
 
 def _files(manifests: Iterable[Manifest]) -> list[tuple[Any, ...]]:
@@ -79,6 +80,7 @@ def _files(manifests: Iterable[Manifest]) -> list[tuple[Any, ...]]:
                     json.dumps(dict(m.columns)),
                     m.batch_id,
                     m.known_at,
+                    m.mode,
                     str(path.relative_to(settings().landing)),
                 )
             )

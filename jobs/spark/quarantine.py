@@ -74,7 +74,7 @@ def _typed(rows: DataFrame, which: Landed) -> DataFrame:
     own = columns(which.schema)
     cast = [F.col(c.name).try_cast(c.type).alias(c.name) for c in own]
     texts = [F.col(c.name).alias(f"_text_{c.name}") for c in own]
-    place = ["_batch_id", "_known_at", "_source_file", "_row_number"]
+    place = ["_batch_id", "_known_at", "_mode", "_source_file", "_row_number"]
     return rows.select(*cast, *texts, *place, "file", "_fault", "_received")
 
 
