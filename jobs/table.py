@@ -1,5 +1,6 @@
 """What a table is, without Spark: columns, key, kind, and arrows to the tables it is made of."""
 
+import datetime as dt
 import importlib
 import pkgutil
 import re
@@ -10,11 +11,15 @@ from typing import Any, Literal
 
 LAYERS = ("bronze", "silver", "gold", "features", "scores")
 
+# History as known: a row was believed from the closing of `known_date` to that of the day before
+# `superseded_date`; what is still believed has FOREVER there.
+FOREVER = dt.date(9999, 12, 31)
+
 # Where a landed row came from; every bronze table ends with these.
 LANDED_COLUMNS = """
     _batch_id    string    not null comment 'system and batch as landed, such as till/2017-03-05',
     _known_at    timestamp not null comment 'UTC; when the drop was complete in the business time',
-    _mode        string    not null comment 'of the batch: events, snapshot (all there is) or changes',
+    _mode        string    not null comment 'of the batch: events, snapshot or changes',
     _source_file string    not null comment 'path below the landing folder, with the content hash',
     _row_number  bigint    not null comment 'row in that file, the first is 1'
 """
@@ -209,6 +214,39 @@ def table(name: str) -> Table:
     if found.name != name:
         raise UnknownTable(f"{home}.{short} names its table {found.name!r}; it must be {name!r}")
     return found
+
+
+class KeepsNoHistory(Exception):
+    """The table does not tell what was believed on a day before."""
+
+
+def as_known(name: str, date: dt.date | str) -> str:
+    """SQL that is true for the rows of a table as they were known at the closing of a day.
+
+    For Spark's `where` and for `lake.read(sql=…)`.
+
+    Args:
+        date: the day, or the name of a column that gives it row by row.
+
+    Raises:
+        KeepsNoHistory: the table lacks `known_date` or `superseded_date`.
+    """
+    kept = {column.name for column in columns(table(name).full_schema)}
+    if missing := {"known_date", "superseded_date"} - kept:
+        raise KeepsNoHistory(
+            f"{name} cannot be read as it was known on a day: it has no {' and no '.join(missing)};"
+            f" {_nearest(name)}"
+        )
+    day = date if isinstance(date, str) else f"date '{date.isoformat()}'"
+    return f"(known_date <= {day} and superseded_date > {day})"
+
+
+def _nearest(name: str) -> str:
+    """What to read where a table keeps what was believed before in another one, or nowhere."""
+    beside = f"{name}_superseded"
+    if beside in names():
+        return f"what was believed before is in {beside}"
+    return "docs/history.md lists the tables that can"
 
 
 def names(layers: Iterable[str] = (*LAYERS, "ops")) -> list[str]:

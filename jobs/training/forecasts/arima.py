@@ -39,6 +39,7 @@ class Arima(SeriesForecaster):
 
     def forecast(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
         found = self.fitted.predict(horizon, level=[LEVEL])
+        assert isinstance(found, pd.DataFrame)  # it answers as it was fitted: Polars or pandas
         names = [f"arima-lo-{LEVEL}", "arima", f"arima-hi-{LEVEL}"]
         found = found.rename(columns={"unique_id": "series_id", **dict(zip(names, P, strict=True))})
         return future[["series_id", "ds"]].merge(found, how="left", on=["series_id", "ds"])
