@@ -33,7 +33,7 @@ class Service:
 
     name: str
     argv: list[str]
-    environment: dict[str, str]  # beside what is inherited
+    environment: Callable[[], dict[str, str]]  # beside what is inherited; makes its secrets
     ports: tuple[int, ...]  # loopback; none: it listens nowhere
     fault: Callable[[], str]  # what is wrong with it now; empty: nothing
     folder: Path  # its working folder
@@ -51,7 +51,7 @@ def _spark(settings: Settings) -> Service:
     return Service(
         "spark",
         spark.argv(settings),
-        spark.environment(settings),
+        lambda: spark.environment(settings),
         ports=(settings.spark_port, settings.thrift_port),
         fault=lambda: health.port(settings.spark_port) or health.port(settings.thrift_port),
         folder=spark.home(settings),
@@ -65,14 +65,13 @@ def _spark(settings: Settings) -> Service:
 
 def _airflow(settings: Settings) -> list[Service]:
     """Four processes: `airflow standalone` would listen on all interfaces."""
-    environment = airflow_home.environment(settings)
     check = f"{settings.airflow_url}/api/v2/monitor/health"
 
     def process(name: str, *argv: str) -> Service:
         return Service(
             f"airflow-{name}",
             [sys.executable, "-m", "airflow", *argv],
-            environment,
+            lambda: airflow_home.environment(settings),
             ports=(),
             fault=lambda: health.component(check, name.replace("-", "_")),
             folder=airflow_home.home(settings),
@@ -83,7 +82,7 @@ def _airflow(settings: Settings) -> list[Service]:
     api = Service(
         "airflow-api",
         [sys.executable, "-m", "airflow", "api-server"],
-        environment,
+        lambda: airflow_home.environment(settings),
         ports=(settings.airflow_port,),
         fault=lambda: health.page(check),
         folder=airflow_home.home(settings),
@@ -106,17 +105,10 @@ def _mlflow(settings: Settings) -> Service:
     argv += ["--host", "127.0.0.1", "--port", str(settings.mlflow_port)]
     argv += ["--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
     argv += ["--artifacts-destination", str(home / "artifacts")]
-    lines = (ROOT / "mlflow/server.env").read_text().splitlines()
-    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    login = {
-        "MLFLOW_AUTH_CONFIG_PATH": str(ROOT / "mlflow/auth.ini"),
-        "MLFLOW_AUTH_ADMIN_PASSWORD": settings.make_secret("mlflow_admin"),
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": settings.make_secret("mlflow_session"),
-    }
     return Service(
         "mlflow",
         argv,
-        dict(pairs) | login | settings.environment(),
+        lambda: _mlflow_environment(settings),
         ports=(settings.mlflow_port,),
         fault=lambda: health.page(f"{settings.mlflow_url}/health"),
         folder=home,
@@ -124,11 +116,22 @@ def _mlflow(settings: Settings) -> Service:
     )
 
 
+def _mlflow_environment(settings: Settings) -> dict[str, str]:
+    lines = (ROOT / "mlflow/server.env").read_text().splitlines()
+    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    login = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(ROOT / "mlflow/auth.ini"),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": settings.make_secret("mlflow_admin"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": settings.make_secret("mlflow_session"),
+    }
+    return dict(pairs) | login | settings.environment()
+
+
 def _crm(settings: Settings) -> Service:
     return Service(
         "crm",
         tryton.argv(settings),
-        tryton.environment(settings),
+        lambda: tryton.environment(settings),
         ports=(settings.crm_port,),
         fault=lambda: health.page(f"{settings.crm_url}/"),
         folder=settings.state / "crm",

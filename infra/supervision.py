@@ -102,7 +102,7 @@ def configuration(settings: Settings, services: Sequence[Service]) -> str:
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
     ]
     for service in services:
-        told = {**service.environment, MARK: str(settings.state)}
+        told = {**service.environment(), MARK: str(settings.state)}
         pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in told.items())
         sections += [
             f"[program:{service.name}]",

@@ -9,13 +9,21 @@ import pytest
 
 from infra import spark, supervision
 from infra.services import Service, services, write_endpoints
-from jobs.settings import settings
+from jobs.settings import from_environment, settings
 
 
 @pytest.fixture
 def listed(state: Path) -> list[Service]:
     (state / "crm").mkdir()
-    return services(settings())
+    found = services(settings())
+    for service in found:
+        service.environment()  # makes the secrets
+    return found
+
+
+def test_to_list_the_services_makes_nothing(tmp_path: Path) -> None:
+    services(from_environment({"SALES_STATE": str(tmp_path / "none")}))
+    assert not (tmp_path / "none").exists()
 
 
 def test_every_name_and_every_port_is_there_once(listed: list[Service]) -> None:
@@ -69,7 +77,7 @@ def test_a_setting_of_the_jvms_log_stands_once() -> None:
 
 def test_airflow_listens_on_loopback_only(listed: list[Service]) -> None:
     api = next(service for service in listed if service.name == "airflow-api")
-    assert api.environment["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert api.environment()["AIRFLOW__API__HOST"] == "127.0.0.1"
     for service in listed:
         if service.name in ("airflow-scheduler", "airflow-triggerer"):
             assert "--skip-serve-logs" in service.argv

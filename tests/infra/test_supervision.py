@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -44,7 +45,7 @@ def dummy(settings: Settings, port: int, name: str = "dummy") -> Service:
     return Service(
         name,
         [sys.executable, str(settings.state / "dummy.py"), str(port)],
-        {"QUOTED": "100% of it, with a comma"},
+        lambda: {"QUOTED": "100% of it, with a comma"},
         ports=(port,),
         fault=lambda: health.port(port),
         folder=settings.state / name,
@@ -171,7 +172,6 @@ def test_a_program_that_a_person_runs_beside_goes_on(here: Settings) -> None:
 
 
 def test_a_value_that_supervisord_would_misread_is_refused(here: Settings) -> None:
-    odd = dummy(here, 1)
-    odd.environment["BROKEN"] = 'a "quoted" word'
+    odd = replace(dummy(here, 1), environment=lambda: {"BROKEN": 'a "quoted" word'})
     with pytest.raises(CannotStart, match="quote"):
         supervision.configuration(here, [odd])
