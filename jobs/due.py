@@ -33,6 +33,12 @@ class Due:
         first = last - dt.timedelta(days=self.days - 1)
         return dt.datetime.combine(first, dt.time(), here.tzinfo)
 
+    def late_from(self, newest_at: dt.datetime) -> dt.datetime:
+        """The hour at which what is of `newest_at` becomes late: `begins_at` then is past it."""
+        here = newest_at.astimezone(ZoneInfo(settings().timezone))
+        day = here.date() + dt.timedelta(days=self.days)
+        return dt.datetime.combine(day, self.by, here.tzinfo)
+
     def __str__(self) -> str:
         return f"every {f'{self.days} days' if self.days > 1 else 'day'} by {self.by:%H:%M}"
 
