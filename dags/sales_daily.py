@@ -7,8 +7,9 @@ So a first load is one run with `start` and `end` far apart, and a rerun writes 
 
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
-champions; **scores** grades their answers and fills the CRM's outbox. A table that a gate refuses
-stops what is made from it, and readers keep the version before.
+champions; **scores** grades their answers and fills the CRM's outbox; **tell** notes how fresh each
+table is. A table that a gate refuses stops what is made from it, and readers keep the version
+before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
 clear the task once its cause is gone. A run for dates given by hand does not reach the CRM by
@@ -88,6 +89,7 @@ with DAG(
             "scores.sales_forecast",
             "scores.crm_outbox",
         ),
+        tell=("tell.freshness",),
     )
 
     for drop, landed in {
@@ -104,3 +106,4 @@ with DAG(
         ("features.sales_weekly", "silver.calendar"): "forecasts",
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]
+    [day["scores.sales_forecast"], day["scores.crm_outbox"]] >> day["tell.freshness"]
