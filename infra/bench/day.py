@@ -11,6 +11,7 @@ to a tenth, because a day reads its own week's plan only.
 import datetime as dt
 import json
 import logging
+import math
 import statistics
 import tempfile
 import time
@@ -51,9 +52,10 @@ class Cost:
 
 def measured(months: int, days: int) -> list[Cost]:
     """A company with `months` of history, and the days after it."""
-    year = max(0, -(-int(months * MONTH_DAYS) // YEAR_DAYS) - (months * MONTH_DAYS < DAY_OF_YEAR))
+    history = int(months * MONTH_DAYS)
+    year = max(0, math.ceil((history - DAY_OF_YEAR) / YEAR_DAYS))
     first = FIRST_DAY + dt.timedelta(YEAR_DAYS * year + DAY_OF_YEAR)
-    begins = first - dt.timedelta(int(months * MONTH_DAYS))
+    begins = first - dt.timedelta(history)
     company = Company(promotions_percent=100 if year < 2 else LATER_PROMOTIONS_PERCENT)
     company.land(begins, first - dt.timedelta(1))
     prepare(names((*LAYERS, "ops")))
