@@ -54,7 +54,7 @@ plan: .venv/made-from  ## what would be built, and why; T=… for one table
 	@$(RUN) jobs.spark.build $(or $(T),--all) --plan
 
 land: .venv/made-from  ## take a source's drops over: make land S=till START=2017-11-27 END=2017-11-27
-	@test -n "$(S)$(START)$(END)" || { echo "make land S=till|erp|crm START=… END=…"; exit 1; }
+	@test -n "$(S)$(START)$(END)" || { echo "make land S=till|erp|crm|erp_db|webshop START=… END=…"; exit 1; }
 	@$(RUN) jobs.sources $(S) --start $(START) --end $(END)
 
 bench train promote predict: .venv/made-from

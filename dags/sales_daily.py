@@ -50,6 +50,7 @@ with DAG(
             "bronze.campaign_accounts",
             "bronze.coupons",
             "bronze.accounts",
+            "bronze.stock_levels",
         ),
         silver=(
             "silver.order_lines",
@@ -63,6 +64,7 @@ with DAG(
             "silver.campaign_accounts",
             "silver.coupons",
             "silver.redemptions",
+            "silver.stock_levels",
         ),
         gold=(
             "gold.account_days",

@@ -33,6 +33,7 @@ IN_FILE = (
     "COMPANY_TIMEZONE",
     "COMPANY_CLOCK",
     "SALES_DEVICE",
+    "WEBSHOP_URL",
     "JAVA_HOME",
 )
 
@@ -54,6 +55,7 @@ class Settings:
     timezone: str  # COMPANY_TIMEZONE: the shops' time zone; a business day is a day there
     clock: str  # COMPANY_CLOCK: wall, or data: today is the newest day in the data (a past year)
     device: str  # SALES_DEVICE: auto, cpu or cuda
+    webshop_url: str  # WEBSHOP_URL: address of the web shop's API; empty: there is none
     java_home: str  # JAVA_HOME: Java 17 or newer; empty: `java` on the path, else a fetched one
 
     @property
@@ -135,6 +137,7 @@ class Settings:
             "COMPANY_TIMEZONE": self.timezone,
             "COMPANY_CLOCK": self.clock,
             "SALES_DEVICE": self.device,
+            "WEBSHOP_URL": self.webshop_url,
             "JAVA_HOME": self.java_home,
         }
 
@@ -243,6 +246,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         timezone=told.timezone("COMPANY_TIMEZONE", "America/New_York"),
         clock=told.choice("COMPANY_CLOCK", "wall", "data"),
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
+        webshop_url=told.text("WEBSHOP_URL", "").rstrip("/"),
         java_home=told.text("JAVA_HOME", ""),
     )
     scheme, _, rest = settings.lake_uri.partition("://")

@@ -29,7 +29,7 @@ def source(name: str) -> Land:
 
 
 def main(
-    system: Annotated[str, typer.Argument(help="till, erp or crm", show_default=False)],
+    system: Annotated[str, typer.Argument(help="such as till, erp or crm", show_default=False)],
     start: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="first business date")],
     end: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="last business date")],
 ) -> None:

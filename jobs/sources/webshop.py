@@ -1,0 +1,156 @@
+"""The web shop's HTTP API: orders that changed, page by page, within the shop's limits.
+
+GET {WEBSHOP_URL}/orders?changed_since=…&limit=200[&cursor=…] answers {"orders": […], "next": cursor
+or null}, oldest change first; an order carries `changed_at` and its `lines`, money in cents. The
+token goes with each request. 429 and 503 say in Retry-After how long to wait; other answers of 500
+and more, and connections that break, are asked again a few times. The shop shows what is so now: a
+cancelled order comes with zeros, one that is deleted leaves no trace. Nothing is landed before the
+last page was read.
+"""
+
+import datetime as dt
+import email.utils
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pyarrow as pa
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+from jobs.increment import Increment, midnight
+from jobs.landing import Manifest
+from jobs.settings import settings
+
+log = logging.getLogger(__name__)
+
+SYSTEM = "webshop"
+SECRET = "webshop_token"  # noqa: S105 - its name
+STORE = "webshop"  # the shop that all its orders belong to
+PAGE_ORDERS = 200  # the most that the API gives at once
+ATTEMPTS = 6
+FIRST_WAIT_SECONDS = 1.0  # then twice as long each time, unless the shop says how long
+LONGEST_WAIT_SECONDS = 120.0
+REQUEST_SECONDS = 30.0
+
+SCHEMA = pa.schema(
+    {
+        "account_id": pa.string(),
+        "store_id": pa.string(),
+        "order_id": pa.string(),
+        "product_id": pa.string(),
+        "quantity": pa.int64(),
+        "sales_usd": pa.string(),
+        "loyalty_discount_usd": pa.string(),
+        "coupon_discount_usd": pa.string(),
+        "coupon_match_discount_usd": pa.string(),
+        "source_week": pa.int32(),
+        "sold_at": pa.timestamp("us", "UTC"),
+        "changed_at": pa.timestamp("us", "UTC"),
+    }
+)
+
+
+class ShopError(Exception):
+    """The shop's API gave no usable answer."""
+
+
+def land(start: dt.date, end: dt.date) -> list[Manifest]:
+    """Land the lines of the orders that changed up to the end of `end`.
+
+    Raises:
+        ShopError: the shop cannot be reached, refuses the token, or answers otherwise than agreed.
+    """
+    increment = Increment("order_lines", SYSTEM)
+    since, until = increment.since(start), midnight(end + dt.timedelta(1))
+    lines = [line for order in orders(since) for line in lines_of(order)]
+    rows = pa.Table.from_pylist([row for row in lines if row["changed_at"] < until], schema=SCHEMA)
+    landed = increment.land(increment.unseen(rows, since))
+    new = sum(file.rows or 0 for manifest in landed for file in manifest.files)
+    log.info("%s: %d lines read, %d of them new", SYSTEM, rows.num_rows, new)
+    return landed
+
+
+def orders(since: dt.datetime) -> Iterator[dict[str, Any]]:
+    """Orders that changed at `since` or later, oldest change first, through all pages."""
+    token = settings().secret(SECRET)
+    with httpx.Client(
+        base_url=settings().webshop_url,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=REQUEST_SECONDS,
+    ) as shop:
+        asked: dict[str, str | int] = {"changed_since": since.isoformat(), "limit": PAGE_ORDERS}
+        while True:
+            page = _page(shop, asked)
+            yield from page["orders"]
+            if page["next"] is None:
+                return
+            asked["cursor"] = page["next"]
+
+
+def lines_of(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """An order's lines by our names."""
+    for line in order["lines"]:
+        yield {
+            "account_id": order["customer"],
+            "store_id": STORE,
+            "order_id": f"{SYSTEM}-{order['id']}",
+            "product_id": line["sku"],
+            "quantity": line["quantity"],
+            "sales_usd": _usd(line["amount_cents"]),
+            "loyalty_discount_usd": _usd(line["discount_cents"]),
+            "coupon_discount_usd": _usd(0),
+            "coupon_match_discount_usd": _usd(0),
+            "source_week": None,
+            "sold_at": dt.datetime.fromisoformat(order["ordered_at"]),
+            "changed_at": dt.datetime.fromisoformat(order["changed_at"]),
+        }
+
+
+def _usd(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02}" if cents >= 0 else f"-{_usd(-cents)}"
+
+
+def _page(shop: httpx.Client, asked: dict[str, str | int]) -> dict[str, Any]:
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception(_may_pass),
+            wait=_wait,
+            stop=stop_after_attempt(ATTEMPTS),
+            reraise=True,
+        ):
+            with attempt:
+                answer = shop.get("/orders", params=asked).raise_for_status()
+        page: dict[str, Any] = answer.json()
+        if not {"orders", "next"} <= page.keys():
+            raise ValueError("no orders in it")
+        return page
+    except httpx.HTTPStatusError as error:
+        told = f"{error.response.status_code} {error.response.reason_phrase}"
+        cure = f"; see the secret {SECRET!r}" if error.response.status_code in (401, 403) else ""
+        raise ShopError(f"{SYSTEM}: {shop.base_url} answers {told}{cure}") from None
+    except (httpx.HTTPError, ValueError) as error:
+        raise ShopError(
+            f"{SYSTEM}: no usable answer from {shop.base_url or 'WEBSHOP_URL, which is not set'}: "
+            f"{error}"
+        ) from None
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code == 429 or error.response.status_code >= 500
+    return isinstance(error, httpx.TransportError)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds: what the shop says, else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    has_answer = isinstance(error, httpx.HTTPStatusError)
+    told = error.response.headers.get("Retry-After") if has_answer else None
+    if told is None:
+        return wait_exponential_jitter(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS)(state)
+    if told.isdigit():
+        return min(float(told), LONGEST_WAIT_SECONDS)
+    until = email.utils.parsedate_to_datetime(told) - dt.datetime.now(dt.UTC)
+    return min(max(until.total_seconds(), 0.0), LONGEST_WAIT_SECONDS)
