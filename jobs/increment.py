@@ -49,7 +49,8 @@ class Increment:
             for file in manifest.files
             for row in pq.read_table(manifest.folder / file.name, schema=rows.schema).to_pylist()
         }
-        return rows.filter(pa.array([tuple(row.values()) not in seen for row in rows.to_pylist()]))
+        is_new = [tuple(row.values()) not in seen for row in rows.to_pylist()]
+        return rows.filter(pa.array(is_new, pa.bool_()))
 
     def land(self, rows: pa.Table) -> list[Manifest]:
         """Land rows by our names, a batch for each business day of change."""

