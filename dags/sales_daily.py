@@ -1,9 +1,10 @@
 """The day: what the shops sold yesterday becomes tables, answers and scores.
 
 **land** takes over the files that the till, the ERP and the CRM dropped for the business dates of
-the run; without params that is the day before the run in the company's time zone. Everything after
-it builds *what changed*, whatever the dates: a late order from three weeks ago repairs its own day.
-So a first load is one run with `start` and `end` far apart, and a rerun writes nothing anew.
+the run, and asks the ERP's database and the web shop where they are connected; without params that
+is the day before the run in the company's time zone. Everything after it builds *what changed*,
+whatever the dates: a late order from three weeks ago repairs its own day. So a first load is one run
+with `start` and `end` far apart, and a rerun writes nothing anew.
 
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
@@ -40,7 +41,7 @@ with DAG(
     },
 ):
     day = boxes(
-        land=("land.till", "land.erp", "land.crm"),
+        land=("land.till", "land.erp", "land.crm", "land.erp_db", "land.webshop"),
         bronze=(
             "bronze.order_lines",
             "bronze.redemptions",
@@ -98,6 +99,8 @@ with DAG(
         "land.till": ("order_lines", "redemptions"),
         "land.erp": ("products", "promotions", "campaigns", "campaign_accounts", "coupons"),
         "land.crm": ("accounts",),
+        "land.erp_db": ("order_lines", "stock_levels"),
+        "land.webshop": ("order_lines",),
         "predict.recommenders": ("recommendations",),
         "predict.forecasts": ("sales_forecasts",),
     }.items():

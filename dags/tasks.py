@@ -198,9 +198,14 @@ def build(
 @task
 def land(name: str, *, params: Any = None, dag_run: Any = None) -> dict[str, Any]:
     """Land a source system's drops of the run's business dates."""
+    from jobs.increment import NotConnected
+
     start, end = business_dates(params["start"], params["end"], dag_run.run_after)
-    with no_retry_where_refused():
-        manifests = importlib.import_module(f"jobs.sources.{name}").land(start, end)
+    try:
+        with no_retry_where_refused():
+            manifests = importlib.import_module(f"jobs.sources.{name}").land(start, end)
+    except NotConnected as error:
+        raise AirflowSkipException(str(error)) from None
     rows = sum(file.rows or 0 for manifest in manifests for file in manifest.files)
     return {"start": str(start), "end": str(end), "batches": len(manifests), "rows": rows}
 

@@ -27,6 +27,10 @@ CHANGED = "changed_at"  # of every row: with a time zone
 OVERLAP = dt.timedelta(minutes=15)  # longer than any transaction of the system may take
 
 
+class NotConnected(Exception):
+    """Nobody has said where the system is: there is nothing to read, and nothing is wrong."""
+
+
 @dataclass(frozen=True)
 class Increment:
     """What a system has handed over of an entity, and hands over next."""

@@ -164,6 +164,12 @@ class Settings:
             )
         return value
 
+    def has_secret(self, name: str) -> bool:
+        """Whether `secret` would find it."""
+        return (
+            bool(os.environ.get(f"SALES_SECRET_{name.upper()}")) or (self.secrets / name).exists()
+        )
+
     def make_secret(self, name: str) -> str:
         """The secret by name, generated at first use (256 bits, file mode 0600).
 

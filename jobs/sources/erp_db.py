@@ -15,7 +15,7 @@ import adbc_driver_postgresql.dbapi as postgres
 from rich.progress import track
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from jobs.increment import Increment, midnight
+from jobs.increment import Increment, NotConnected, midnight
 from jobs.landing import Manifest
 from jobs.settings import settings
 
@@ -46,8 +46,11 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
     """Land what changed up to the end of `end`: since the last landing, or since `start`.
 
     Raises:
+        NotConnected: no address was given.
         DatabaseError: it cannot be reached, lets nobody in, or lacks a view or a column.
     """
+    if not settings().has_secret(SECRET):
+        raise NotConnected(f"{SYSTEM}: no database is connected: its address is secret {SECRET!r}")
     try:
         with _connected() as database:
             landed = [_entity(database, Increment(name, SYSTEM), start, end) for name in QUERIES]

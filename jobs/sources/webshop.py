@@ -19,7 +19,7 @@ import pyarrow as pa
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from jobs.increment import Increment, midnight
+from jobs.increment import Increment, NotConnected, midnight
 from jobs.landing import Manifest
 from jobs.settings import settings
 
@@ -60,8 +60,11 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
     """Land the lines of the orders that changed up to the end of `end`.
 
     Raises:
+        NotConnected: no address was given.
         ShopError: the shop cannot be reached, refuses the token, or answers otherwise than agreed.
     """
+    if not settings().webshop_url:
+        raise NotConnected(f"{SYSTEM}: no shop is connected: its address is WEBSHOP_URL")
     increment = Increment("order_lines", SYSTEM)
     since, until = increment.since(start), midnight(end + dt.timedelta(1))
     lines = [line for order in orders(since) for line in lines_of(order)]
@@ -131,8 +134,7 @@ def _page(shop: httpx.Client, asked: dict[str, str | int]) -> dict[str, Any]:
         cure = f"; see the secret {SECRET!r}" if error.response.status_code in (401, 403) else ""
         raise ShopError(f"{SYSTEM}: {shop.base_url} answers {told}{cure}") from None
     except (httpx.HTTPError, ValueError) as error:
-        asked_of = str(shop.base_url) or "WEBSHOP_URL, which is not set"
-        raise ShopError(f"{SYSTEM}: no usable answer from {asked_of}: {error}") from None
+        raise ShopError(f"{SYSTEM}: no usable answer from {shop.base_url}: {error}") from None
 
 
 def _may_pass(error: BaseException) -> bool:

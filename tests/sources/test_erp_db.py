@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import landing
-from jobs.settings import SettingsError
+from jobs.increment import NotConnected
 from jobs.sources import erp_db
 from jobs.sources.erp_db import DatabaseError
 from jobs.table import Landed, columns, table
@@ -165,5 +165,5 @@ def test_what_is_wrong_is_told_in_a_sentence_without_the_password(
         erp_db.land(DAY, DAY)
     assert "wrong-one" not in str(told.value)
     monkeypatch.delenv("SALES_SECRET_ERP_DB")
-    with pytest.raises(SettingsError, match="erp_db"):
+    with pytest.raises(NotConnected, match="erp_db"):
         erp_db.land(DAY, DAY)

@@ -10,6 +10,7 @@ import pytest
 import tenacity
 
 from jobs import landing
+from jobs.increment import NotConnected
 from jobs.settings import settings
 from jobs.sources import webshop
 from jobs.sources.webshop import ShopError
@@ -91,7 +92,7 @@ def test_a_token_that_is_refused_is_told_at_once_and_not_shown(
     assert "a wrong token" not in str(told.value)
     monkeypatch.setenv("WEBSHOP_URL", "")
     settings.cache_clear()
-    with pytest.raises(ShopError, match="WEBSHOP_URL"):
+    with pytest.raises(NotConnected, match="WEBSHOP_URL"):
         webshop.land(DAY, DAY)
 
 
