@@ -3,8 +3,8 @@
 **land** takes over the files that the till, the ERP and the CRM dropped for the business dates of
 the run, and asks the ERP's database and the web shop where they are connected; without params that
 is the day before the run in the company's time zone. Everything after it builds *what changed*,
-whatever the dates: a late order from three weeks ago repairs its own day. So a first load is one run
-with `start` and `end` far apart, and a rerun writes nothing anew.
+whatever the dates: a late order from three weeks ago repairs its own day. So a first load is one
+run with `start` and `end` far apart, and a rerun writes nothing anew.
 
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the

@@ -16,7 +16,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs import landing
@@ -61,7 +60,7 @@ class Increment:
         return [self._take_over(of_day) for of_day in _by_day(rows)]
 
     def _take_over(self, rows: pa.Table) -> Manifest:
-        changed = pc.max(rows[CHANGED]).as_py().astimezone(dt.UTC)
+        changed = max(rows[CHANGED].to_pylist()).astimezone(dt.UTC)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"{self.entity}.parquet")
             pq.write_table(rows, path)
@@ -87,10 +86,10 @@ def midnight(day: dt.date) -> dt.datetime:
 
 
 def _by_day(rows: pa.Table) -> Iterator[pa.Table]:
-    at_shop = rows[CHANGED].cast(pa.timestamp("us", settings().timezone))
-    days = pc.local_timestamp(at_shop).cast(pa.date32(), safe=False)
-    for day in sorted(days.unique().to_pylist()):
-        yield rows.filter(pc.equal(days, pa.scalar(day)))
+    zone = ZoneInfo(settings().timezone)
+    days = [changed.astimezone(zone).date() for changed in rows[CHANGED].to_pylist()]
+    for day in sorted(set(days)):
+        yield rows.filter(pa.array([at == day for at in days], pa.bool_()))
 
 
 def _watermark(manifest: Manifest) -> dt.datetime:

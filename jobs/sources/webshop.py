@@ -35,20 +35,20 @@ LONGEST_WAIT_SECONDS = 120.0
 REQUEST_SECONDS = 30.0
 
 SCHEMA = pa.schema(
-    {
-        "account_id": pa.string(),
-        "store_id": pa.string(),
-        "order_id": pa.string(),
-        "product_id": pa.string(),
-        "quantity": pa.int64(),
-        "sales_usd": pa.string(),
-        "loyalty_discount_usd": pa.string(),
-        "coupon_discount_usd": pa.string(),
-        "coupon_match_discount_usd": pa.string(),
-        "source_week": pa.int32(),
-        "sold_at": pa.timestamp("us", "UTC"),
-        "changed_at": pa.timestamp("us", "UTC"),
-    }
+    [
+        ("account_id", pa.string()),
+        ("store_id", pa.string()),
+        ("order_id", pa.string()),
+        ("product_id", pa.string()),
+        ("quantity", pa.int64()),
+        ("sales_usd", pa.string()),
+        ("loyalty_discount_usd", pa.string()),
+        ("coupon_discount_usd", pa.string()),
+        ("coupon_match_discount_usd", pa.string()),
+        ("source_week", pa.int32()),
+        ("sold_at", pa.timestamp("us", "UTC")),
+        ("changed_at", pa.timestamp("us", "UTC")),
+    ]
 )
 
 
@@ -146,8 +146,9 @@ def _may_pass(error: BaseException) -> bool:
 def _wait(state: RetryCallState) -> float:
     """Seconds: what the shop says, else longer each time."""
     error = state.outcome.exception() if state.outcome else None
-    has_answer = isinstance(error, httpx.HTTPStatusError)
-    told = error.response.headers.get("Retry-After") if has_answer else None
+    told = None
+    if isinstance(error, httpx.HTTPStatusError):
+        told = error.response.headers.get("Retry-After")
     if told is None:
         return wait_exponential_jitter(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS)(state)
     if told.isdigit():
