@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -60,7 +61,7 @@ class Increment:
         return [self._take_over(of_day) for of_day in _by_day(rows)]
 
     def _take_over(self, rows: pa.Table) -> Manifest:
-        changed = max(rows[CHANGED].to_pylist()).astimezone(dt.UTC)
+        changed = max(_changed(rows)).astimezone(dt.UTC)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"{self.entity}.parquet")
             pq.write_table(rows, path)
@@ -87,9 +88,13 @@ def midnight(day: dt.date) -> dt.datetime:
 
 def _by_day(rows: pa.Table) -> Iterator[pa.Table]:
     zone = ZoneInfo(settings().timezone)
-    days = [changed.astimezone(zone).date() for changed in rows[CHANGED].to_pylist()]
+    days = [changed.astimezone(zone).date() for changed in _changed(rows)]
     for day in sorted(set(days)):
         yield rows.filter(pa.array([at == day for at in days], pa.bool_()))
+
+
+def _changed(rows: pa.Table) -> list[dt.datetime]:
+    return cast(list[dt.datetime], rows[CHANGED].to_pylist())
 
 
 def _watermark(manifest: Manifest) -> dt.datetime:

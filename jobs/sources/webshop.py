@@ -34,22 +34,20 @@ FIRST_WAIT_SECONDS = 1.0  # then twice as long each time, unless the shop says h
 LONGEST_WAIT_SECONDS = 120.0
 REQUEST_SECONDS = 30.0
 
-SCHEMA = pa.schema(
-    [
-        ("account_id", pa.string()),
-        ("store_id", pa.string()),
-        ("order_id", pa.string()),
-        ("product_id", pa.string()),
-        ("quantity", pa.int64()),
-        ("sales_usd", pa.string()),
-        ("loyalty_discount_usd", pa.string()),
-        ("coupon_discount_usd", pa.string()),
-        ("coupon_match_discount_usd", pa.string()),
-        ("source_week", pa.int32()),
-        ("sold_at", pa.timestamp("us", "UTC")),
-        ("changed_at", pa.timestamp("us", "UTC")),
-    ]
-)
+COLUMNS: list[Any] = [
+    ("account_id", pa.string()),
+    ("store_id", pa.string()),
+    ("order_id", pa.string()),
+    ("product_id", pa.string()),
+    ("quantity", pa.int64()),
+    ("sales_usd", pa.string()),
+    ("loyalty_discount_usd", pa.string()),
+    ("coupon_discount_usd", pa.string()),
+    ("coupon_match_discount_usd", pa.string()),
+    ("source_week", pa.int32()),
+    ("sold_at", pa.timestamp("us", "UTC")),
+    ("changed_at", pa.timestamp("us", "UTC")),
+]
 
 
 class ShopError(Exception):
@@ -68,7 +66,9 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
     increment = Increment("order_lines", SYSTEM)
     since, until = increment.since(start), midnight(end + dt.timedelta(1))
     lines = [line for order in orders(since) for line in lines_of(order)]
-    rows = pa.Table.from_pylist([row for row in lines if row["changed_at"] < until], schema=SCHEMA)
+    rows = pa.Table.from_pylist(
+        [row for row in lines if row["changed_at"] < until], schema=pa.schema(COLUMNS)
+    )
     landed = increment.land(increment.unseen(rows, since))
     new = sum(file.rows or 0 for manifest in landed for file in manifest.files)
     log.info("%s: %d lines read, %d of them new", SYSTEM, rows.num_rows, new)
