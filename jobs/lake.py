@@ -1,6 +1,6 @@
 """Where a table lies, and how it is read and logged without Spark: Arrow, at a version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -75,6 +75,12 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
+def one_of(column: str, values: Iterable[str]) -> str:
+    """SQL (DataFusion's, for `read` and `replace`) that is true where a text is one of `values`."""
+    quoted = ["'" + value.replace("'", "''") + "'" for value in sorted(values)]
+    return f"{column} in ({', '.join(quoted)})" if quoted else "false"
+
+
 def arrow_schema(schema: str) -> pa.Schema:
     """The Arrow schema of a SCHEMA; decimals and arrays of plain types included."""
     return pa.schema(
@@ -133,7 +139,10 @@ def _write(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str | None) -
     # no comments: one that was reworded since the table was made is refused by deltalake
     schema = pa.schema([field.remove_metadata() for field in arrow_schema(log.schema)])
     data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    # merge: a log that is older than one of its columns gets it
     if predicate is None:
-        write_deltalake(location(log.name), data, mode="append")
+        write_deltalake(location(log.name), data, mode="append", schema_mode="merge")
     else:
-        write_deltalake(location(log.name), data, mode="overwrite", predicate=predicate)
+        write_deltalake(
+            location(log.name), data, mode="overwrite", predicate=predicate, schema_mode="merge"
+        )

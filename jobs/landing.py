@@ -17,11 +17,13 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowException
 
+from jobs import delimited
+from jobs.dialect import PLAIN, Dialect, from_told
 from jobs.settings import settings
 
 log = logging.getLogger(__name__)
@@ -47,11 +49,11 @@ class Manifest:
     entity: str
     system: str
     batch: str
-    mode: Mode  # snapshot: keys that are missing are deletes
+    mode: Mode  # events happened; a snapshot is all there is; changes are other than before
     known_at: str  # ISO 8601, UTC: when the drop was complete in the business's time
     watermark: str  # how far the source's own clock or counter had come
     format: Format
-    encoding: str
+    dialect: Dialect  # how the files are written
     columns: Mapping[str, str]
     files: tuple[File, ...]
     sha256: str  # of all the above and the files' contents
@@ -63,6 +65,10 @@ class Manifest:
     @property
     def folder(self) -> Path:
         return settings().landing / self.entity / self.system / self.batch / self.sha256
+
+    def source_file(self, file: File) -> str:
+        """A file's path below the landing folder, as bronze and the quarantine name it."""
+        return f"{self.entity}/{self.system}/{self.batch}/{self.sha256}/{file.name}"
 
 
 def land(
@@ -76,7 +82,7 @@ def land(
     watermark: str,
     columns: Mapping[str, str],
     format: Format,
-    encoding: str = "utf-8",
+    dialect: Dialect = PLAIN,
 ) -> Manifest:
     """Take files over as a batch, byte by byte. The same content landed again changes nothing.
 
@@ -84,13 +90,18 @@ def land(
         known_at: aware; when the drop was complete in the business's time, not when we fetched it.
 
     Raises:
-        ValueError: `known_at` has no zone, or two files share a name.
+        ValueError: `known_at` has no zone, two files share a name, or a name is no folder's.
         FileNotFoundError: a file is not there.
     """
     if known_at.tzinfo is None:
         raise ValueError(
             f"{entity} {system}/{batch}: known_at {known_at} has no time zone; give one"
         )
+    for name in (entity, system, batch):
+        if not name or name.startswith(".") or "/" in name:
+            raise ValueError(
+                f"{entity} {system}/{batch}: {name!r} names a folder: no / in it, and no dot first"
+            )
     if len({path.name for path in files}) != len(files):
         raise ValueError(f"{entity} {system}/{batch}: two files share a name; give each its own")
     told = {
@@ -101,10 +112,15 @@ def land(
         "known_at": known_at.astimezone(dt.UTC).isoformat(),
         "watermark": watermark,
         "format": format,
-        "encoding": encoding,
+        "encoding": dialect.encoding,
         "columns": dict(columns),
-        "files": [asdict(_described(path, format)) for path in sorted(files, key=lambda p: p.name)],
+        "files": [
+            asdict(_described(path, format, dialect))
+            for path in sorted(files, key=lambda p: p.name)
+        ],
     }
+    if dialect.told():
+        told["dialect"] = dialect.told()
     sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     manifest = _manifest({**told, "sha256": sha256})
     if not manifest.folder.exists():
@@ -172,31 +188,32 @@ def _list_path(entity: str, sha256: str) -> Path:
 
 def _manifest(told: dict[str, object]) -> Manifest:
     files = tuple(File(**file) for file in cast(list[dict[str, object]], told["files"]))  # type: ignore[arg-type]
-    return Manifest(**{**told, "files": files})  # type: ignore[arg-type]
+    rest = {name: value for name, value in told.items() if name not in ("encoding", "dialect")}
+    dialect = from_told(cast(str, told["encoding"]), cast(dict[str, Any], told.get("dialect", {})))
+    return Manifest(**{**rest, "dialect": dialect, "files": files})  # type: ignore[arg-type]
 
 
-def _described(path: Path, format: Format) -> File:
+def _described(path: Path, format: Format, dialect: Dialect) -> File:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    return File(path.name, _rows(path, format), path.stat().st_size, digest.hexdigest())
+    return File(path.name, _rows(path, format, dialect), path.stat().st_size, digest.hexdigest())
 
 
-def _rows(path: Path, format: Format) -> int | None:
+def _rows(path: Path, format: Format, dialect: Dialect) -> int | None:
     """Rows the file tells of; a broken file has no number, and is landed all the same."""
     try:
         if format == "parquet":
             return int(pq.read_metadata(path).num_rows)
-        opener = gzip.open if path.suffix == ".gz" else open
-        newlines, last = 0, b"\n"
-        with opener(path, "rb") as file:
-            while block := file.read(1 << 20):
-                newlines += block.count(b"\n")
-                last = block[-1:]
-        return max(newlines + (last != b"\n") - 1, 0)
-    except (OSError, EOFError, zlib.error, ArrowException):
+        return delimited.read(unpacked(path.name, path.read_bytes()), dialect).rows
+    except (OSError, EOFError, ValueError, LookupError, zlib.error, ArrowException):
         return None
+
+
+def unpacked(name: str, data: bytes) -> bytes:
+    """A file's content, unzipped where its name says that it is a gzip."""
+    return gzip.decompress(data) if name.endswith(".gz") else data
 
 
 def _swap(path: Path, content: Mapping[str, object]) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -17,6 +17,7 @@ FOREVER = dt.date(9999, 12, 31)
 
 # Where a landed row came from; every bronze table ends with these.
 LANDED_COLUMNS = """
+    _extra       string             comment 'JSON: what the file has no column of ours for, or null',
     _batch_id    string    not null comment 'system and batch as landed, such as till/2017-03-05',
     _known_at    timestamp not null comment 'UTC; when the drop was complete in the business time',
     _mode        string    not null comment 'of the batch: events, snapshot or changes',
@@ -116,6 +117,8 @@ class Landed:
     # of a batch's rows: above both limits the batch is held back, what it held before stays
     max_refused_share: float = 0.05
     max_refused_rows: int = 100
+    # column → the day (UTC) from which on files must have it; in those known before it is null
+    since: Mapping[str, str] = field(default_factory=dict)
 
     inputs: tuple[Input, ...] = ()
     slice: str = "_batch_id"

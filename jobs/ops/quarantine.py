@@ -1,7 +1,8 @@
 """ops.quarantine: one row per refused row of a landed batch, as received, with the rules it broke.
 
 Not a BI table: it holds rows as they came, personal data included. It is a build's output, replaced
-per table and batch: a row that is no longer refused has left it.
+per table and batch: a row that is no longer refused has left it, and one that a correction mends is
+in ops.corrections.
 """
 
 from jobs.table import Log
@@ -15,6 +16,7 @@ SCHEMA = """
     received    string        not null comment 'the row as received, JSON by our column names',
     rows        bigint        not null comment 'rows this entry stands for: 1, or a file',
     known_at    timestamp     not null comment 'UTC; when the batch was complete',
+    refused_at  timestamp              comment 'UTC; when a build first refused it',
     run_id      string        not null comment 'the build that refused it'
 """
 

@@ -192,14 +192,13 @@ def _landed(at: Building, which: Landed, what: Changes) -> None:
     """
     record = at.record
     manifests = landing.manifests(which.entity)
-    wanted = [m for name, m in manifests.items() if name in what.slices]
-    gone = {str(name) for name in what.slices} - set(manifests)
-    good, batches = quarantine.split(at.spark, which, wanted, gone, record.run_id)
+    what = replace(what, slices=quarantine.with_mended(which, what.slices, manifests))
+    good, batches = quarantine.split(at.spark, which, manifests, what.slices, record.run_id)
     held_back = {name: b for name, b in batches.items() if b.is_held_back(which)}
     slices = tuple(name for name in what.slices if name not in held_back)
     record.rows_landed = sum(b.landed for b in batches.values())
     record.rows_refused = sum(b.refused for b in batches.values())
-    record.rows_made = sum(b.landed - b.refused for n, b in batches.items() if n not in held_back)
+    record.rows_made = sum(b.kept for n, b in batches.items() if n not in held_back)
     if held_back:
         if at.is_new_schema:
             raise Refused(_told(which, held_back, "nothing was written: the columns are new"))

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs import lake, landing
+from jobs.dialect import Dialect
 from jobs.spark.build import Record, build
 from jobs.spark.columns import newest, newest_first
 from jobs.table import Entities, Events, Input, Landed, by_key, everything, table, window
@@ -167,7 +168,7 @@ def land_file(path: Path, day: dt.date, encoding: str = "utf-8") -> landing.Mani
             "work": "work",
         },
         format="csv",
-        encoding=encoding,
+        dialect=Dialect(encoding=encoding),
     )
 
 
