@@ -56,8 +56,8 @@ def read(data: bytes, dialect: Dialect) -> Delimited:
     data = _as_utf8(data, dialect)
     header, body = _header(data, dialect)
     parsed = _parsed(body, header, dialect)
-    ends = f"{dialect.delimiter}"
-    if not parsed.table.num_rows and parsed.uncut and parsed.uncut[0][1].rstrip().endswith(ends):
+    is_cut = parsed.table.num_rows or not parsed.uncut
+    if not is_cut and parsed.uncut[0][1].rstrip().endswith(dialect.delimiter):
         # each row ends with one delimiter more than the header
         longer = _parsed(body, [*header, ""], dialect)
         parsed = longer if longer.table.num_rows else parsed
@@ -151,14 +151,19 @@ def _without_headers(parsed: Delimited) -> Delimited:
     table = parsed.table
     if not table.num_columns:
         return parsed
-    is_header: Any = pc.fill_null(pc.equal(table[0], table.column_names[0]), False)
+    is_header = _equals(table[0], table.column_names[0])
     if not pc.any(is_header).as_py():
         return parsed
     for place, name in enumerate(table.column_names[1:], start=1):
-        is_header = pc.and_(is_header, pc.fill_null(pc.equal(table[place], name), False))
+        is_header = pc.and_(is_header, _equals(table[place], name))
     keep = pc.invert(is_header)
     numbers = [n for n, kept in zip(parsed.numbers, keep.to_pylist(), strict=True) if kept]
     return Delimited(table.filter(keep), numbers, parsed.uncut)
+
+
+def _equals(values: Any, text: str) -> Any:
+    is_equal: Any = pc.equal(values, pa.scalar(text))
+    return pc.fill_null(is_equal, False)
 
 
 def _without_footer(parsed: Delimited, dialect: Dialect) -> Delimited:

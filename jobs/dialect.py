@@ -1,4 +1,4 @@
-"""How a source writes its files: signs, patterns, encoding. Bronze reads by it, nothing is rewritten.
+"""How a source writes its files: signs, patterns, encoding. Bronze reads by it; files stay as is.
 
 What is not said stands for what needs no saying: a comma between fields, UTF-8, 1234.56, ISO dates.
 """

@@ -151,16 +151,16 @@ def _as_json(columns: Mapping[str, Any], nulls: Any) -> Any:
     """One JSON text a row with what columns hold, null where all are; a text is made once."""
     if not columns:
         return nulls
-    members = []
+    members: list[Any] = []
     for name, values in columns.items():
         encoded = _json_text(values).combine_chunks().dictionary_encode()
         key = json.dumps(name, ensure_ascii=False)
         each = [json.dumps(value, ensure_ascii=False) for value in encoded.dictionary.to_pylist()]
-        texts = pa.array([f",{key}:{text}" for text in each], pa.string())
+        texts: Any = pa.array([f",{key}:{text}" for text in each], pa.string())
         members.append(pc.fill_null(texts.take(encoded.indices), ""))
     joined: Any = pc.binary_join_element_wise(*members, "")
     whole = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, start=1), "}", "")
-    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), whole)
+    return pc.if_else(pc.equal(joined, pa.scalar("")), pa.scalar(None, pa.string()), whole)
 
 
 def _json_text(values: Any) -> Any:
@@ -176,7 +176,7 @@ def _rounded(table: pa.Table, wanted: Sequence[Column]) -> Any:
     faults = pa.nulls(table.num_rows, pa.string())
     for column in wanted:
         if column.type == "string" and column.name.endswith(IDS):
-            is_rounded = pc.match_substring_regex(table[column.name], SPREADSHEET)
+            is_rounded: Any = pc.match_substring_regex(table[column.name], SPREADSHEET)
             reason = pa.scalar(f"spreadsheet({column.name})")
             faults = pc.if_else(pc.fill_null(is_rounded, False), reason, faults)
     return faults

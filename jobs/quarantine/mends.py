@@ -1,4 +1,4 @@
-"""Which refused row a landed correction mends: its rows carry the address of the row they stand for.
+"""Which refused row a landed correction mends: its rows carry the address of what they stand for.
 
 A correction is a batch of its own, of the system `corrections`: the row that it mends leaves the
 quarantine, and where the correction breaks a rule itself, it stands there in its place.

@@ -50,7 +50,7 @@ class Batch:
         self.landed += other.landed
         self.refused += other.refused
         self.mended += other.mended
-        self.reasons += other.reasons
+        self.reasons.update(other.reasons)
         self.faults += other.faults
 
     def count_mended(self) -> None:

@@ -73,7 +73,9 @@ def _number(given: Column, column: OurColumn, dialect: Dialect) -> Column:
         plain = F.when(given.rlike(_grammar(dialect)), _plain(given, dialect))
     if column.type.startswith("decimal("):
         scale = int(column.type[8:-1].split(",")[1])
-        return F.when(plain.rlike(rf"^[+-]?\d+(\.\d{{0,{scale}}}0*)?$"), plain.try_cast(column.type))
+        return F.when(
+            plain.rlike(rf"^[+-]?\d+(\.\d{{0,{scale}}}0*)?$"), plain.try_cast(column.type)
+        )
     return plain.try_cast(column.type)
 
 
