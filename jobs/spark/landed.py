@@ -18,7 +18,7 @@ from pyspark.sql.connect.session import SparkSession
 
 from jobs import received
 from jobs.delimited import NotRead
-from jobs.dialect import Dialect, from_told
+from jobs.dialect import PLAIN, Dialect, from_told
 from jobs.landing import Manifest, unpacked
 from jobs.settings import settings
 from jobs.table import Column, Landed, columns
@@ -73,7 +73,7 @@ def dialects(manifests: Iterable[Manifest]) -> list[Dialect]:
     for manifest in manifests:
         if manifest.dialect.of_values() not in found:
             found.append(manifest.dialect.of_values())
-    return found
+    return found or [PLAIN]
 
 
 _FILES = """file int, path string, bytes bigint, sha256 string, format string, encoding string,
