@@ -64,11 +64,16 @@ class Manifest:
 
     @property
     def folder(self) -> Path:
-        return settings().landing / self.entity / self.system / self.batch / self.sha256
+        return settings().landing / self.source_folder
+
+    @property
+    def source_folder(self) -> str:
+        """`folder` below the landing folder."""
+        return f"{self.entity}/{self.system}/{self.batch}/{self.sha256}"
 
     def source_file(self, file: File) -> str:
         """A file's path below the landing folder, as bronze and the quarantine name it."""
-        return f"{self.entity}/{self.system}/{self.batch}/{self.sha256}/{file.name}"
+        return f"{self.source_folder}/{file.name}"
 
 
 def land(

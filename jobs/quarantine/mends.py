@@ -4,7 +4,8 @@ A correction is a batch of its own, of the system `corrections`: the row that it
 quarantine, and where the correction breaks a rule itself, it stands there in its place.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -16,23 +17,37 @@ SYSTEM = "corrections"
 ADDRESS = ("_batch_id", "_source_file", "_row_number")
 
 Address = tuple[str, str, int]  # batch, path below the landing folder, row from 1
+Row = dict[str, str | None]
 
 
-def mended(manifests: Iterable[Manifest]) -> dict[Address, str]:
-    """Refused row → the correction that mends it, of all batches that are landed."""
-    found: dict[Address, str] = {}
+@dataclass(frozen=True)
+class Mend:
+    """A row of a correction: the batch that brought it, and what it says."""
+
+    by: str
+    row: Row
+
+
+def mended(manifests: Iterable[Manifest]) -> dict[Address, Mend]:
+    """Refused rows that have a correction, of all batches that are landed."""
+    found: dict[Address, Mend] = {}
     for manifest in manifests:
         if manifest.system == SYSTEM:
-            found |= dict.fromkeys(_addresses(manifest), manifest.batch_id)
+            found |= {address(row): Mend(manifest.batch_id, row) for row in _rows(manifest)}
     return found
 
 
-def _addresses(manifest: Manifest) -> Iterable[Address]:
+def address(row: Row) -> Address:
+    """The refused row that a correction's row stands for."""
+    batch, file, number = (row[name] or "" for name in ADDRESS)
+    return batch, file, int(number)
+
+
+def _rows(manifest: Manifest) -> Iterator[Row]:
     for file in manifest.files:
         try:
             data = (manifest.folder / file.name).read_bytes()
-            rows = delimited.read(unpacked(file.name, data), manifest.dialect).table
+            table = delimited.read(unpacked(file.name, data), manifest.dialect).table
         except (OSError, ValueError, pa.ArrowException):
             continue  # the build refuses the file: it mends nothing
-        for row in rows.select(ADDRESS).to_pylist():
-            yield row["_batch_id"], row["_source_file"], int(row["_row_number"])
+        yield from table.to_pylist()

@@ -20,7 +20,7 @@ from jobs.dialect import Dialect
 from jobs.landing import File, Manifest
 from jobs.ops import corrections, extra_columns
 from jobs.ops import quarantine as ops
-from jobs.quarantine.mends import Address, mended
+from jobs.quarantine.mends import Address, Mend, mended
 from jobs.spark import landed, rules, store, values
 from jobs.table import Landed, Log, columns
 
@@ -96,7 +96,7 @@ def with_mended(
 ) -> tuple[Any, ...]:
     """The batches to build, and those whose refused rows their corrections mend, or did so far."""
     now = mended(manifests.values())
-    found = {batch for (batch, _, _), by in now.items() if by in slices}
+    found = {batch for (batch, _, _), mend in now.items() if mend.by in slices}
     mine = f"table_name = '{which.name}' and {lake.one_of('mended_by', map(str, slices))}"
     found |= {row["batch_id"] for row in _stored(corrections.TABLE, mine)}
     return tuple(sorted({*slices, *(found & set(manifests))}, key=str))
@@ -187,7 +187,7 @@ def _judged(typed: DataFrame, broken: list[tuple[str, Column]], which: Landed) -
 
 
 def _told(
-    bad: Iterable[dict[str, Any]], files: Sequence[_File], corrected: Mapping[Address, str]
+    bad: Iterable[dict[str, Any]], files: Sequence[_File], corrected: Mapping[Address, Mend]
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of the logs in ops by their log's name, counted in their files.
 
@@ -206,11 +206,11 @@ def _told(
             continue
         about["source_file"] = at.manifest.source_file(at.file)
         about["row_number"] = row["_row_number"]
-        by = corrected.get((about["batch_id"], about["source_file"], about["row_number"]))
+        mend = corrected.get((about["batch_id"], about["source_file"], about["row_number"]))
         about |= {"rules": reasons, "received": row["_received"]}
-        if by:
+        if mend:
             at.batch.count_mended()
-            told[corrections.TABLE.name].append({**about, "mended_by": by})
+            told[corrections.TABLE.name].append({**about, "mended_by": mend.by})
         else:
             rows = at.refuse(reasons, row["_received"])
             told[ops.TABLE.name].append({**about, "rows": rows})
