@@ -29,6 +29,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
+from dags.alerting import tell_failure, tell_success
 from jobs.settings import SettingsError, settings
 from jobs.table import LAYERS, names, table
 
@@ -50,6 +51,8 @@ DEFAULTS: dict[str, Any] = {
     ),
     # a Connect client waits for ever on a driver that is gone
     "execution_timeout": dt.timedelta(hours=2),
+    "on_failure_callback": tell_failure,
+    "on_success_callback": tell_success,
 }
 
 OUTBOX = "scores.crm_outbox"
@@ -308,6 +311,14 @@ def tell(what: str) -> dict[str, int]:
     return {"tables": len(told), "late": sum(row["is_late"] for row in told)}
 
 
+@task
+def watch(what: str) -> dict[str, Any]:
+    """Look for what is late, close what is well again, send what waits."""
+    from jobs import alerts
+
+    return alerts.watch(alerts.now())
+
+
 VERBS: dict[str, Callable[..., Any]] = {
     "land": land,
     "predict": predict,
@@ -319,6 +330,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "vacuum": keep_up,
     "check": keep_up,
     "tell": tell,
+    "watch": watch,
 }
 
 

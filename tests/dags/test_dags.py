@@ -10,7 +10,7 @@ from infra.airflow_home import POOLS as MADE_POOLS
 from jobs.settings import ROOT
 from jobs.table import LAYERS, names, table
 
-DAGS = ("crm_delivery", "lake_weekly", "sales_daily", "training_weekly")
+DAGS = ("crm_delivery", "lake_weekly", "sales_daily", "training_weekly", "watch")
 
 # each costs a task seconds, or must not cross the fork of a task
 HEAVY = "deltalake great_expectations grpc matplotlib mlflow pandas prophet torch"
