@@ -1,4 +1,4 @@
-"""Delta's JARs: resolved once by Spark's own Ivy, checked against pinned hashes, cached."""
+"""Delta's JARs, and S3's where the lake is there: resolved once by Spark's own Ivy, hash-pinned."""
 
 import hashlib
 import importlib.util
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -17,13 +18,40 @@ from jobs.settings import ROOT, Settings, settings
 
 log = logging.getLogger(__name__)
 
-PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
-# `sha256sum` of the JARs that Delta needs beside what pyspark ships; the other 26 are in pyspark.
-PINNED = ROOT / "infra/java/jars.sha256"
+
+@dataclass(frozen=True)
+class Pack:
+    """JARs that belong together. `pinned` has the `sha256sum` of those that pyspark lacks."""
+
+    what: str
+    packages: tuple[str, ...]
+    pinned: Path
+    without: str = ""  # what nothing of it needs: hundreds of megabytes
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Each JAR's file name and its hash."""
+        lines = (line.split() for line in self.pinned.read_text().splitlines())
+        return {name: sha256 for sha256, name in lines}
+
+
+DELTA = Pack("Delta", ("io.delta:delta-spark_4.2_2.13:4.4.0",), ROOT / "infra/java/jars.sha256")
+# Hadoop 3.5.0 is what pyspark brings; of Amazon's library only what S3 is spoken with.
+AMAZON = "software.amazon.awssdk"
+S3 = Pack(
+    "S3",
+    (
+        "org.apache.hadoop:hadoop-aws:3.5.0",
+        *(f"{AMAZON}:{part}:2.35.4" for part in ("s3", "s3-transfer-manager", "sts")),
+        f"{AMAZON}:apache-client:2.35.4",
+    ),
+    ROOT / "infra/java/jars-s3.sha256",
+    without=f"{AMAZON}:bundle",
+)
 
 
 class JarsMissing(Exception):
-    """Delta's JARs could not be fetched, or are not the ones that were pinned."""
+    """JARs could not be fetched, or are not the ones that were pinned."""
 
 
 def spark_home() -> Path:
@@ -40,16 +68,18 @@ def jars(settings: Settings) -> list[Path]:
     Raises:
         JarsMissing: they could not be fetched, or a hash differs.
     """
+    packs = [DELTA, S3] if settings.lake_uri.startswith("s3a://") else [DELTA]
     folder = settings.cache / "jars"
     with FileLock(_made(settings.cache) / "jars.lock"):
-        if _faults(folder):
-            _resolve(settings, folder)
-        if faults := _faults(folder):
-            raise JarsMissing(
-                f"{folder}: {', '.join(faults)} {'differ' if len(faults) > 1 else 'differs'} from "
-                f"{PINNED.relative_to(ROOT)}; delete {folder} and run again"
-            )
-    return sorted(folder.glob("*.jar"))
+        for pack in packs:
+            if _faults(folder, pack):
+                _resolve(settings, folder, pack)
+            if faults := _faults(folder, pack):
+                raise JarsMissing(
+                    f"{folder}: {', '.join(faults)} {'differ' if len(faults) > 1 else 'differs'} "
+                    f"from {pack.pinned.relative_to(ROOT)}; delete {folder} and run again"
+                )
+    return [folder / name for pack in packs for name in sorted(pack.names)]
 
 
 def _made(folder: Path) -> Path:
@@ -57,31 +87,31 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _faults(folder: Path) -> list[str]:
+def _faults(folder: Path, pack: Pack) -> list[str]:
     """Names of the pinned JARs that are missing or have another content."""
-    pinned = [line.split() for line in PINNED.read_text().splitlines()]
-    return [name for sha256, name in pinned if _sha256(folder / name) != sha256]
+    return [name for name, sha256 in pack.names.items() if _sha256(folder / name) != sha256]
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
-def _resolve(settings: Settings, folder: Path) -> None:
-    log.info("fetching Delta's JARs (%s), about 20 s", PACKAGE)
+def _resolve(settings: Settings, folder: Path, pack: Pack) -> None:
+    log.info("fetching the JARs of %s, about 20 s", pack.what)
     with tempfile.TemporaryDirectory(dir=settings.cache, prefix="ivy-") as ivy:
         # there is no such class: spark-submit resolves the packages first, then fails, as it should
-        command = [str(spark_home() / "bin/spark-submit"), "--packages", PACKAGE]
+        command = [str(spark_home() / "bin/spark-submit"), "--packages", ",".join(pack.packages)]
+        command += ["--exclude-packages", pack.without] if pack.without else []
         command += ["--conf", f"spark.jars.ivy={ivy}", "--class", "none.Resolve", "spark-internal"]
         environment = {"JAVA_HOME": str(java_home(settings)), "SPARK_LOCAL_IP": "127.0.0.1"}
         done = subprocess.run(
             command, env={**os.environ, **environment}, capture_output=True, text=True, cwd=ivy
         )
-        found = [*Path(ivy).glob("jars/io.delta_*"), *Path(ivy).glob("jars/io.unitycatalog_*")]
+        found = [path for path in Path(ivy).glob("jars/*.jar") if path.name in pack.names]
         if not found:
             told = [line.strip() for line in done.stderr.splitlines() if "rror" in line]
             raise JarsMissing(
-                f"{PACKAGE} could not be fetched from Maven Central "
+                f"{', '.join(pack.packages)} could not be fetched from Maven Central "
                 f"({told[0] if told else 'no answer'}); check the network and run again"
             )
         _made(folder)
@@ -90,7 +120,7 @@ def _resolve(settings: Settings, folder: Path) -> None:
 
 
 def main() -> None:
-    """Fetch Delta's JARs where they are missing."""
+    """Fetch the JARs that are missing."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     jars(settings())
 

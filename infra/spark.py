@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from infra import driver
 from infra.jars import jars, spark_home
 from infra.java import login
 from infra.java.find import java_home
@@ -62,12 +63,13 @@ def argv(settings: Settings) -> list[str]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """What the JVM's process needs beside the environment it inherits."""
+    is_here = settings.spark_host == "127.0.0.1"
     return {
         **settings.environment(),
         "PYTHONPATH": str(ROOT),
         "PYSPARK_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LOCAL_HOSTNAME": "localhost",
+        "SPARK_LOCAL_IP": settings.spark_host,
+        "SPARK_LOCAL_HOSTNAME": "localhost" if is_here else settings.spark_host,
     }
 
 
@@ -80,17 +82,17 @@ def properties(settings: Settings) -> dict[str, str]:
     """Every setting of the JVM."""
     work = home(settings)
     scratch = work / "scratch"
-    classes = [*jars(settings), login.classes(settings)]
+    class_path = [*jars(settings), login.classes(settings), *driver.classes(settings)]
     options = f"-Djava.io.tmpdir={scratch} -Dderby.system.durability=test -Duser.timezone=UTC"
-    return {
+    told = {
         "spark.app.name": "sales-lakehouse",
-        "spark.master": f"local[{settings.spark_cores}]",
+        "spark.master": driver.master(settings),
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": f"{options} -XX:+ExitOnOutOfMemoryError",
         # not spark.jars: with the Thrift server it breaks Delta once any Thrift client disconnects
-        "spark.driver.extraClassPath": ":".join(str(each) for each in classes),
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraClassPath": ":".join(str(each) for each in class_path),
+        "spark.driver.bindAddress": settings.spark_host,
+        "spark.driver.host": settings.spark_host,
         "spark.local.dir": str(scratch),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -121,6 +123,8 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     }
+    beyond = driver.cluster(settings, class_path) | driver.object_store(settings)
+    return driver.with_own(settings, told | beyond)
 
 
 def prepare(settings: Settings) -> None:
@@ -129,11 +133,7 @@ def prepare(settings: Settings) -> None:
     (work / "scratch").mkdir(parents=True, exist_ok=True)
     (work / "pools.xml").write_text(POOLS)
     (work / "log4j2.properties").write_text(LOGGING)
-    text = "".join(f"{name} {value}\n" for name, value in properties(settings).items())
-    (work / "spark.properties").unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with os.fdopen(os.open(work / "spark.properties", flags, 0o600), "w") as file:
-        file.write(text)
+    driver.write(work / "spark.properties", properties(settings))
 
 
 def hold(lake_uri: str) -> None:
@@ -188,6 +188,7 @@ def main() -> None:
     os.environ.update(
         environment(settings()),
         **login.environment(settings()),
+        **driver.credentials(settings()),
         JAVA_HOME=str(java_home(settings())),
         SPARK_HOME=str(spark_home()),
         SPARK_CONF_DIR=str(home(settings())),

@@ -1,9 +1,13 @@
 """Where a table lies, and how it is read and logged without Spark: Arrow, at a version."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
+import pyarrow.fs as fs
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -33,6 +37,51 @@ def location(name: str) -> str:
     return f"{settings().lake_uri}/{layer}/{short}"
 
 
+def storage_options() -> dict[str, str]:
+    """What deltalake must be told of a lake on S3; empty for any other place.
+
+    Commits are safe by themselves: it writes the log by conditional requests.
+    """
+    here = settings()
+    if not here.lake_uri.startswith("s3a://"):
+        return {}
+    told = {"AWS_REGION": here.s3_region, **here.s3_keys()}
+    if here.s3_endpoint:
+        told["AWS_ENDPOINT_URL"] = here.s3_endpoint
+        told["AWS_ALLOW_HTTP"] = str(here.s3_endpoint.startswith("http://")).lower()
+    return told
+
+
+def files(path: str) -> tuple[fs.FileSystem, str]:
+    """The file system that a place in the lake lies on, and the place's path there."""
+    here = settings()
+    if not path.startswith("s3a://"):
+        return fs.FileSystem.from_uri(path if "://" in path else Path(path).absolute().as_uri())
+    keys, server = here.s3_keys(), urlsplit(here.s3_endpoint)
+    system = fs.S3FileSystem(
+        access_key=keys.get("AWS_ACCESS_KEY_ID"),
+        secret_key=keys.get("AWS_SECRET_ACCESS_KEY"),
+        region=here.s3_region,
+        endpoint_override=server.netloc or None,
+        scheme="http" if server.scheme == "http" else "https",
+    )
+    return system, path.removeprefix("s3a://")
+
+
+def remove(path: str) -> None:
+    """Remove a folder of the lake with all that is in it; harmless where there is none."""
+    system, root = files(path)
+    with contextlib.suppress(FileNotFoundError):
+        system.delete_dir(root)
+
+
+def file_names(path: str) -> set[str]:
+    """All files below a folder of the lake, by their paths within it."""
+    system, root = files(path)
+    found = system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return {each.path[len(root) :].lstrip("/") for each in found if each.is_file}
+
+
 def opened(name: str, version: int | None = None) -> DeltaTable:
     """The table's handle at a version (null: the newest).
 
@@ -40,7 +89,7 @@ def opened(name: str, version: int | None = None) -> DeltaTable:
         NoSuchTable: it has not been created.
     """
     try:
-        return DeltaTable(location(name), version=version)
+        return DeltaTable(location(name), version=version, storage_options=storage_options())
     except TableNotFoundError:
         raise NoSuchTable(
             f"{name} does not exist in {settings().lake_uri}; `make up` creates all tables"
@@ -48,7 +97,7 @@ def opened(name: str, version: int | None = None) -> DeltaTable:
 
 
 def exists(name: str) -> bool:
-    return DeltaTable.is_deltatable(location(name))
+    return DeltaTable.is_deltatable(location(name), storage_options())
 
 
 def version(name: str) -> int:
@@ -114,6 +163,7 @@ def create(log: Log) -> None:
             "delta.checkpointInterval": "10",
             "delta.logRetentionDuration": "interval 35 days",
         },
+        storage_options=storage_options(),
     )
 
 
@@ -139,10 +189,16 @@ def _write(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str | None) -
     # no comments: one that was reworded since the table was made is refused by deltalake
     schema = pa.schema([field.remove_metadata() for field in arrow_schema(log.schema)])
     data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    place, options = location(log.name), storage_options()
     # merge: a log that is older than one of its columns gets it
     if predicate is None:
-        write_deltalake(location(log.name), data, mode="append", schema_mode="merge")
+        write_deltalake(place, data, mode="append", schema_mode="merge", storage_options=options)
     else:
         write_deltalake(
-            location(log.name), data, mode="overwrite", predicate=predicate, schema_mode="merge"
+            place,
+            data,
+            mode="overwrite",
+            predicate=predicate,
+            schema_mode="merge",
+            storage_options=options,
         )

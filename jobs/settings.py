@@ -30,6 +30,12 @@ IN_FILE = (
     "SALES_PORT_BASE",
     "SPARK_DRIVER_MEMORY",
     "SPARK_CORES",
+    "SPARK_MASTER",
+    "SPARK_HOST",
+    "SPARK_PROPERTIES",
+    "SPARK_CONNECT_PORT",
+    "S3_ENDPOINT",
+    "S3_REGION",
     "COMPANY_TIMEZONE",
     "COMPANY_CLOCK",
     "SALES_DEVICE",
@@ -51,7 +57,13 @@ class Settings:
     cache: Path  # SALES_CACHE: what can be fetched again (JARs, the CRM's environment)
     port_base: int  # SALES_PORT_BASE: all ports are this one and the next few
     driver_memory: str  # SPARK_DRIVER_MEMORY: heap of the Spark JVM, as the JVM writes sizes
-    spark_cores: int  # SPARK_CORES: cores that the Spark JVM may use
+    spark_cores: int  # SPARK_CORES: cores that the Spark JVM, or it on its cluster, may use
+    spark_master: str  # SPARK_MASTER: local, or a cluster: spark://host:port, yarn, k8s://https://…
+    spark_host: str  # SPARK_HOST: address at which a cluster's workers reach the Spark JVM
+    spark_properties: str  # SPARK_PROPERTIES: file of more settings of Spark's; they go before ours
+    spark_port: int  # SPARK_CONNECT_PORT: Spark Connect
+    s3_endpoint: str  # S3_ENDPOINT: an S3 server's address for a lake on s3a://; empty: Amazon's
+    s3_region: str  # S3_REGION: where its bucket lies
     timezone: str  # COMPANY_TIMEZONE: the shops' time zone; a business day is a day there
     clock: str  # COMPANY_CLOCK: wall, or data: today is the newest day in the data (a past year)
     device: str  # SALES_DEVICE: auto, cpu or cuda
@@ -104,14 +116,19 @@ class Settings:
         return self.port_base + 2
 
     @property
-    def spark_port(self) -> int:
-        """Spark Connect."""
-        return self.port_base + 3
-
-    @property
     def thrift_port(self) -> int:
         """SQL for BI tools, HiveServer2 protocol."""
         return self.port_base + 4
+
+    @property
+    def object_store_port(self) -> int:
+        """First of the ten ports of the S3 server for trying."""
+        return self.port_base + 20
+
+    @property
+    def cluster_port(self) -> int:
+        """First of the ports of the Spark cluster for trying: master, its page, the workers'."""
+        return self.port_base + 40
 
     @property
     def mlflow_url(self) -> str:
@@ -134,12 +151,28 @@ class Settings:
             "SALES_PORT_BASE": str(self.port_base),
             "SPARK_DRIVER_MEMORY": self.driver_memory,
             "SPARK_CORES": str(self.spark_cores),
+            "SPARK_MASTER": self.spark_master,
+            "SPARK_HOST": self.spark_host,
+            "SPARK_PROPERTIES": self.spark_properties,
+            "SPARK_CONNECT_PORT": str(self.spark_port),
+            "S3_ENDPOINT": self.s3_endpoint,
+            "S3_REGION": self.s3_region,
             "COMPANY_TIMEZONE": self.timezone,
             "COMPANY_CLOCK": self.clock,
             "SALES_DEVICE": self.device,
             "WEBSHOP_URL": self.webshop_url,
             "JAVA_HOME": self.java_home,
         }
+
+    def s3_keys(self) -> dict[str, str]:
+        """The keys of a lake on S3 by the names that every S3 client knows.
+
+        Empty where neither is set: the clients then look for their own (the machine's role, say).
+        """
+        names = {"AWS_ACCESS_KEY_ID": "s3_key_id", "AWS_SECRET_ACCESS_KEY": "s3_secret_key"}
+        if not self.lake_uri.startswith("s3a://") or not any(map(self.has_secret, names.values())):
+            return {}
+        return {variable: self.secret(name) for variable, name in names.items()}
 
     def secret(self, name: str) -> str:
         """A secret by name: from the environment (SALES_SECRET_<NAME>), else from its file.
@@ -176,7 +209,7 @@ class Settings:
         Of two processes that make it at once both get the same, and nobody sees half of it.
         """
         path = self.secrets / name
-        if not path.exists() and not os.environ.get(f"SALES_SECRET_{name.upper()}"):
+        if not self.has_secret(name):
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.secrets.mkdir(mode=0o700, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self.secrets, prefix=".new-") as new:
@@ -222,6 +255,28 @@ class _Told:
             )
         return text
 
+    def master(self, name: str) -> str:
+        text = self.text(name, "local")
+        if text not in ("local", "yarn") and not text.startswith(("spark://", "k8s://")):
+            self.faults.append(
+                f"{name}={text!r} must be local, spark://host:port, yarn or k8s://https://host:port"
+            )
+        return text
+
+    def file(self, name: str) -> str:
+        """The path of a file that is there; empty: none."""
+        text = self.text(name, "")
+        if text and not Path(text).is_file():
+            self.faults.append(f"{name}={text!r} must be a file that is there")
+        return text and str(Path(text).resolve())
+
+    def address(self, name: str) -> str:
+        """An http address; empty: none."""
+        text = self.text(name, "").rstrip("/")
+        if text and not re.fullmatch(r"https?://[^/\s@]+", text):
+            self.faults.append(f"{name}={text!r} must be http://host:port or https://host:port")
+        return text
+
     def timezone(self, name: str, default: str) -> str:
         text = self.text(name, default)
         try:
@@ -242,13 +297,20 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     given = {name: value for name, value in environment.items() if value}
     state = Path(given.get("SALES_STATE", ROOT / ".state")).resolve()
     told = _Told(_from_file(state / FILE, faults) | given, faults)
+    port_base = told.number("SALES_PORT_BASE", 18080, 1024, 65_000)
     settings = Settings(
         state=state,
         lake_uri=told.text("LAKE_URI", str(state / "lake")).rstrip("/"),
         cache=Path(told.text("SALES_CACHE", str(ROOT / ".cache"))).resolve(),
-        port_base=told.number("SALES_PORT_BASE", 18080, 1024, 65_000),
+        port_base=port_base,
         driver_memory=told.memory("SPARK_DRIVER_MEMORY", "3g"),
         spark_cores=told.number("SPARK_CORES", min(os.cpu_count() or 2, 8), 1, 512),
+        spark_master=told.master("SPARK_MASTER"),
+        spark_host=told.text("SPARK_HOST", "127.0.0.1"),
+        spark_properties=told.file("SPARK_PROPERTIES"),
+        spark_port=told.number("SPARK_CONNECT_PORT", port_base + 3, 1024, 65_535),
+        s3_endpoint=told.address("S3_ENDPOINT"),
+        s3_region=told.text("S3_REGION", "us-east-1"),
         timezone=told.timezone("COMPANY_TIMEZONE", "America/New_York"),
         clock=told.choice("COMPANY_CLOCK", "wall", "data"),
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),

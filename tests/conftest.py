@@ -1,5 +1,6 @@
 """Fixtures: a state of one's own for each test, and one real Spark JVM for the whole run."""
 
+import contextlib
 import os
 import secrets
 import socket
@@ -37,14 +38,14 @@ class Server:
     log: Path
 
 
-@pytest.fixture(scope="session")
-def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The JVM of `make up` on free ports, one for the whole run."""
-    home = tmp_path_factory.mktemp("spark-server")
+@contextlib.contextmanager
+def server(home: Path, **given: str) -> Iterator[Server]:
+    """The JVM of `make up` on free ports, with the settings given, until the block's end."""
     told = {
         "SALES_PORT_BASE": str(free_ports(5)),
         "SALES_SECRET_SPARK_TOKEN": secrets.token_urlsafe(16),
         "SPARK_DRIVER_MEMORY": "2g",
+        **given,
     }
     environment = {**os.environ, **told, "SALES_STATE": str(home)}
     here = from_environment(environment)
@@ -63,6 +64,13 @@ def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One JVM for the whole run."""
+    with server(tmp_path_factory.mktemp("spark-server")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -18,6 +18,9 @@ def test_all_faults_are_named_in_one_message() -> None:
         "COMPANY_CLOCK": "sundial",
         "COMPANY_TIMEZONE": "America",
         "SPARK_DRIVER_MEMORY": "3 GB",
+        "SPARK_MASTER": "mesos://host:5050",
+        "SPARK_PROPERTIES": "/no/such/file",
+        "S3_ENDPOINT": "s3.company.example",
     }
     with pytest.raises(SettingsError) as error:
         from_environment(wrong)

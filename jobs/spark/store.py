@@ -6,10 +6,8 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import filelock
-import pyarrow.fs as fs
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
@@ -148,19 +146,13 @@ def stage(spark: SparkSession, rows: DataFrame, name: str, part: str) -> DataFra
 
 def clear_staging(name: str) -> None:
     """Remove what this table's last build left behind, killed or not."""
-    _remove(f"{settings().staging}/{name}")
+    lake.remove(f"{settings().staging}/{name}")
 
 
 def clear_unborn(name: str) -> None:
     """Remove what a creation that was cut short left: Spark takes a log folder for a table."""
     if not lake.exists(name):
-        _remove(lake.location(name))
-
-
-def _remove(path: str) -> None:
-    files, root = fs.FileSystem.from_uri(path if "://" in path else Path(path).absolute().as_uri())
-    if files.get_file_info(root).type == fs.FileType.Directory:
-        files.delete_dir(root)
+        lake.remove(lake.location(name))
 
 
 def slices(rows: DataFrame, column: str) -> set[Slice]:

@@ -6,7 +6,6 @@ python -m jobs.spark.upkeep optimize|vacuum|check [TABLE …]
 import datetime as dt
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,14 +64,14 @@ def vacuum(name: str) -> None:
 
 
 def check(name: str) -> Health:
-    """Compare the log with the files of a table on local disk.
+    """Compare a table's log with its files.
 
     Raises:
         lake.NoSuchTable: it was never created.
     """
     handle = lake.opened(name)
-    named = {Path(uri.removeprefix("file://")) for uri in handle.file_uris()}
-    missing = tuple(sorted(str(path) for path in named if not path.exists()))
+    named = set(handle.get_add_actions(flatten=True)["path"].to_pylist())
+    missing = tuple(sorted(named - lake.file_names(lake.location(name))))
     return Health(name, handle.version(), len(named), missing, _orphans(name, handle))
 
 
