@@ -44,7 +44,10 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a source handed over. `columns` maps its names to ours; values stay untouched."""
+    """What a source handed over. `columns` maps its names to ours; values stay untouched.
+
+    `constants` are our columns that its files lack, with the value that all their rows have.
+    """
 
     entity: str
     system: str
@@ -55,6 +58,7 @@ class Manifest:
     format: Format
     dialect: Dialect  # how the files are written
     columns: Mapping[str, str]
+    constants: Mapping[str, str]
     files: tuple[File, ...]
     sha256: str  # of all the above and the files' contents
 
@@ -88,6 +92,7 @@ def land(
     columns: Mapping[str, str],
     format: Format,
     dialect: Dialect = PLAIN,
+    constants: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Take files over as a batch, byte by byte. The same content landed again changes nothing.
 
@@ -126,6 +131,8 @@ def land(
     }
     if dialect.told():
         told["dialect"] = dialect.told()
+    if constants:
+        told["constants"] = dict(constants)
     sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     manifest = _manifest({**told, "sha256": sha256})
     if not manifest.folder.exists():
@@ -193,9 +200,9 @@ def _list_path(entity: str, sha256: str) -> Path:
 
 def _manifest(told: dict[str, object]) -> Manifest:
     files = tuple(File(**file) for file in cast(list[dict[str, object]], told["files"]))  # type: ignore[arg-type]
-    rest = {name: value for name, value in told.items() if name not in ("encoding", "dialect")}
-    dialect = from_told(cast(str, told["encoding"]), cast(dict[str, Any], told.get("dialect", {})))
-    return Manifest(**{**rest, "dialect": dialect, "files": files})  # type: ignore[arg-type]
+    told = {"constants": {}, "dialect": {}, **told}
+    dialect = from_told(cast(str, told.pop("encoding")), cast(dict[str, Any], told["dialect"]))
+    return Manifest(**{**told, "dialect": dialect, "files": files})  # type: ignore[arg-type]
 
 
 def _described(path: Path, format: Format, dialect: Dialect) -> File:

@@ -49,12 +49,14 @@ def read(
     ours: Mapping[str, str],
     wanted: Sequence[Column],
     may_lack: Sequence[str] = (),
+    constants: Mapping[str, str] | None = None,
 ) -> Received:
     """Read a file by the columns that a table wants.
 
     Args:
         ours: the file's names → ours; they match without regard to case and spaces.
         may_lack: columns that are null where the file has none.
+        constants: columns that the file has not, with the value of all its rows.
 
     Raises:
         MissingColumn, RetypedColumn: the file has drifted from the table.
@@ -68,9 +70,17 @@ def read(
         table = pq.read_table(pa.BufferReader(data))
         numbers = [*range(1, table.num_rows + 1)]
     places, extra = _matched(table.column_names, ours, wanted)
-    _check(table, places, wanted, may_lack, dialect if format == "csv" else None)
+    fixed = dict.fromkeys(may_lack) | dict(constants or {})
+    _check(table, places, wanted, [*fixed], dialect if format == "csv" else None)
+    if both := [name for name in constants or {} if name in places]:
+        raise NotRead(f"{', '.join(both)}: a constant by its source, and a column of the file")
     nulls = pa.nulls(table.num_rows, pa.string())
-    texts = [_text(table[places[c.name]]) if c.name in places else nulls for c in wanted]
+    texts = [
+        _text(table[places[c.name]])
+        if c.name in places
+        else pa.repeat(pa.scalar(fixed[c.name], pa.string()), table.num_rows)
+        for c in wanted
+    ]
     kept = pa.table(
         [*texts, _as_json({name: table[place] for name, place in extra.items()}, nulls)],
         names=[*[c.name for c in wanted], "_extra"],

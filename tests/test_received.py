@@ -120,6 +120,14 @@ def test_a_missing_column_is_named_with_what_the_file_has() -> None:
     assert rows(older) == [("a", "1", None)]
 
 
+def test_what_a_source_says_of_all_its_rows_needs_no_column() -> None:
+    fixed = {"usd": "0", "pieces": "1"}
+    found = read(b"order\na\nb\n", "csv", PLAIN, OURS, WANTED, constants=fixed)
+    assert rows(found) == [("a", "1", "0"), ("b", "1", "0")]
+    with pytest.raises(NotRead, match="pieces: a constant by its source, and a column of the file"):
+        read(b"order,pieces\na,2\n", "csv", PLAIN, OURS, WANTED, constants=fixed)
+
+
 def test_columns_that_nobody_asked_for_are_kept_as_json() -> None:
     found = from_csv('order,pieces,usd,Colour,"a ""b"""\n1,1,1,red,x\n2,1,1,,\n3,1,1,,"\n"\n')
     assert found.extra == ["Colour", 'a "b"']

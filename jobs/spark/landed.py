@@ -77,8 +77,8 @@ def dialects(manifests: Iterable[Manifest]) -> list[Dialect]:
 
 
 _FILES = """file int, path string, bytes bigint, sha256 string, format string, encoding string,
-    dialect string, columns string, may_lack string, batch_id string, known_at string, mode string,
-    source_file string, written_as int"""
+    dialect string, columns string, constants string, may_lack string, batch_id string,
+    known_at string, mode string, source_file string, written_as int"""
 
 
 def _files(which: Landed, manifests: Sequence[Manifest]) -> list[tuple[Any, ...]]:
@@ -97,6 +97,7 @@ def _files(which: Landed, manifests: Sequence[Manifest]) -> list[tuple[Any, ...]
                     m.dialect.encoding,
                     json.dumps(m.dialect.told()),
                     json.dumps(dict(m.columns)),
+                    json.dumps(dict(m.constants)),
                     json.dumps(may_lack),
                     m.batch_id,
                     m.known_at,
@@ -130,6 +131,7 @@ def _rows(told: dict[str, Any], wanted: Sequence[Column]) -> Iterator[pa.RecordB
             json.loads(told["columns"]),
             wanted,
             json.loads(told["may_lack"]),
+            json.loads(told["constants"]),
         )
     except (OSError, EOFError, ValueError, LookupError, zlib.error, pa.ArrowException) as error:
         text = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
