@@ -73,7 +73,7 @@ class Increment:
                 mode="changes",
                 known_at=changed,
                 watermark=changed.isoformat(),
-                columns={},
+                columns={CHANGED: CHANGED},
                 format="parquet",
             )
 

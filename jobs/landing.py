@@ -46,7 +46,7 @@ class File:
 class Manifest:
     """What a source handed over. `columns` maps its names to ours; values stay untouched.
 
-    `constants` are our columns that its files lack, with the value that all their rows have.
+    `constants` are our columns that its files lack, with what all their rows have there.
     """
 
     entity: str
@@ -58,7 +58,7 @@ class Manifest:
     format: Format
     dialect: Dialect  # how the files are written
     columns: Mapping[str, str]
-    constants: Mapping[str, str]
+    constants: Mapping[str, str | None]
     files: tuple[File, ...]
     sha256: str  # of all the above and the files' contents
 
@@ -92,7 +92,7 @@ def land(
     columns: Mapping[str, str],
     format: Format,
     dialect: Dialect = PLAIN,
-    constants: Mapping[str, str] | None = None,
+    constants: Mapping[str, str | None] | None = None,
 ) -> Manifest:
     """Take files over as a batch, byte by byte. The same content landed again changes nothing.
 

@@ -39,7 +39,7 @@ class Received:
     numbers: Sequence[int]  # of its rows in the file, the first is 1
     faults: Any  # array: why a row cannot be what was meant, null for most
     uncut: list[tuple[int, str]]  # rows of a text with too many or too few fields
-    extra: list[str]  # columns that nobody asked for
+    new: list[str]  # columns of which neither the table nor the source knows
 
 
 def read(
@@ -49,7 +49,7 @@ def read(
     ours: Mapping[str, str],
     wanted: Sequence[Column],
     may_lack: Sequence[str] = (),
-    constants: Mapping[str, str] | None = None,
+    constants: Mapping[str, str | None] | None = None,
 ) -> Received:
     """Read a file by the columns that a table wants.
 
@@ -70,7 +70,7 @@ def read(
         table = pq.read_table(pa.BufferReader(data))
         numbers = [*range(1, table.num_rows + 1)]
     places, extra = _matched(table.column_names, ours, wanted)
-    fixed = dict.fromkeys(may_lack) | dict(constants or {})
+    fixed: dict[str, str | None] = dict.fromkeys(may_lack) | dict(constants or {})
     _check(table, places, wanted, [*fixed], dialect if format == "csv" else None)
     if both := [name for name in constants or {} if name in places]:
         raise NotRead(f"{', '.join(both)}: a constant by its source, and a column of the file")
@@ -86,7 +86,8 @@ def read(
         names=[*[c.name for c in wanted], "_extra"],
     )
     faults = _rounded(kept, wanted) if format == "csv" else nulls
-    return Received(kept, numbers, faults, uncut, [n for n in extra if not n.startswith("_")])
+    new = [name for name in extra if name not in ours.values() and not name.startswith("_")]
+    return Received(kept, numbers, faults, uncut, new)
 
 
 def _matched(

@@ -36,7 +36,7 @@ def from_parquet(table: pa.Table, **more: Any) -> Received:
 def test_a_file_by_the_book_is_read_as_it_stands() -> None:
     found = from_csv("order,pieces,usd\n0012,1,1.50\n,,\n")
     assert rows(found) == [("0012", "1", "1.50"), (None, None, None)]  # zeros in front stay
-    assert (found.numbers, found.uncut, found.extra) == ([1, 2], [], [])
+    assert (found.numbers, found.uncut, found.new) == ([1, 2], [], [])
     assert found.table["_extra"].null_count == 2
 
 
@@ -78,7 +78,7 @@ def test_lines_that_are_no_rows_are_left_out_and_the_others_keep_their_numbers()
 def test_a_delimiter_too_many_at_the_end_of_each_line_is_no_column(header: str) -> None:
     found = from_csv(f"{header}\na;1;2;\nb;3;4;\n", delimiter=";")
     assert rows(found) == [("a", "1", "2"), ("b", "3", "4")]
-    assert (found.extra, found.uncut) == ([], [])
+    assert (found.new, found.uncut) == ([], [])
 
 
 def test_a_number_that_a_spreadsheet_has_rounded_is_no_id() -> None:
@@ -130,7 +130,7 @@ def test_what_a_source_says_of_all_its_rows_needs_no_column() -> None:
 
 def test_columns_that_nobody_asked_for_are_kept_as_json() -> None:
     found = from_csv('order,pieces,usd,Colour,"a ""b"""\n1,1,1,red,x\n2,1,1,,\n3,1,1,,"\n"\n')
-    assert found.extra == ["Colour", 'a "b"']
+    assert found.new == ["Colour", 'a "b"']
     assert found.table["_extra"].to_pylist() == [
         '{"Colour":"red","a \\"b\\"":"x"}',
         None,
@@ -143,6 +143,12 @@ def test_columns_that_nobody_asked_for_are_kept_as_json() -> None:
     assert nested.table["_extra"].to_pylist() == [
         '{"day":"2017-03-06","tags":"[\\"x\\", \\"y\\"]"}'
     ]
+
+
+def test_a_column_that_the_source_names_is_kept_and_is_not_new() -> None:
+    found = read(b"order,n\na,2\n", "csv", PLAIN, {"Order": "order_id", "N": "note"}, WANTED[:1])
+    assert found.table["_extra"].to_pylist() == ['{"note":"2"}']
+    assert found.new == []
 
 
 def test_a_wider_or_narrower_type_of_a_file_passes_and_another_one_does_not() -> None:

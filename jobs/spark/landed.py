@@ -139,8 +139,8 @@ def _rows(told: dict[str, Any], wanted: Sequence[Column]) -> Iterator[pa.RecordB
         about = json.dumps({"file": told["source_file"], "error": text})
         yield _only(schema, f"{FILE}({why})", about, told)
         return
-    if found.extra:
-        about = json.dumps({"columns": found.extra})
+    if found.new:
+        about = json.dumps({"columns": found.new})
         yield _only(schema, f"{NOTE}(extra column)", about, told)
     size = found.table.num_rows
     arrays: list[Any] = [*found.table.columns, found.faults, pa.nulls(size, pa.string())]

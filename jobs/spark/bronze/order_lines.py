@@ -12,7 +12,7 @@ SCHEMA = """
     loyalty_discount_usd decimal(12,2) not null comment 'USD off by the loyalty card, positive',
     coupon_discount_usd decimal(12,2) not null comment 'USD off by a maker coupon, positive',
     coupon_match_discount_usd decimal(12,2) not null comment 'USD that the shop adds, positive',
-    source_week int not null comment 'week as the till counts, Monday to Sunday, 1 has 2017-01-01',
+    source_week int comment 'week as the till counts, Monday to Sunday, 1 has 2017-01-01',
     sold_at timestamp not null comment 'UTC; the till sends it without a zone'
 """
 

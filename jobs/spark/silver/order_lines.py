@@ -46,7 +46,7 @@ SCHEMA = """
     sold_at timestamp not null comment 'UTC',
     business_date date not null comment 'day at the shop',
     week_start_date date not null comment 'Monday of the business week',
-    business_week int not null comment 'week as the source counts, Monday to Sunday',
+    business_week int comment 'week as the source counts, Monday to Sunday; null: it does not',
     quantity bigint not null comment 'as received; thousandths of a gallon or 1 (prepaid) for fuel',
     units bigint comment 'pieces; null for fuel and for unknown products',
     fuel_gallons double comment 'US gallons; null if not fuel, or prepaid',
