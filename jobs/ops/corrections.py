@@ -12,7 +12,7 @@ SCHEMA = """
     source_file string        not null comment 'path below the landing folder',
     row_number  bigint        not null comment 'row in the file, from 1',
     rules       array<string> not null comment 'reason codes of the rules it broke',
-    received    string        not null comment 'the row as received, JSON by our column names',
+    received    string        not null comment 'personal data; the row as it came, JSON',
     known_at    timestamp     not null comment 'UTC; when its batch was complete',
     mended_by   string        not null comment 'the batch that mends it, of the system corrections',
     run_id      string        not null comment 'the build that saw it'

@@ -9,8 +9,8 @@ SCHEMA = """
     record_id  string          comment 'of the CRM; null = it has no such customer',
     field      string not null comment 'of the CRM; * = all of a blocked customer',
     action     string not null comment 'update, clear or blocked',
-    old_value  string          comment 'canonical text in the CRM when planned; null = empty',
-    new_value  string          comment 'canonical text wanted; null = empty',
+    old_value  string          comment 'personal data; text in the CRM when planned; null = empty',
+    new_value  string          comment 'personal data; canonical text wanted; null = empty',
     reason     string          comment 'why it is blocked; null otherwise'
 """
 

@@ -76,9 +76,11 @@ def _newest(*outcomes: str) -> dict[str, Build]:
     if not lake.exists(builds.TABLE.name):
         return {}
     wanted = ", ".join(f"'{outcome}'" for outcome in outcomes)
-    asked = f"""select table_name, run_id, finished_at, watermark from (
-        select *, row_number() over (partition by table_name order by finished_at desc) as place
-        from t where outcome in ({wanted})) where place = 1"""  # noqa: S608 - our own words
+    # a build that met no change leaves its watermark out: the one before holds
+    asked = f"""select table_name, max(finished_at) as finished_at,
+        last_value(run_id order by finished_at) as run_id,
+        last_value(watermark order by finished_at) filter (where watermark is not null)
+        as watermark from t where outcome in ({wanted}) group by table_name"""  # noqa: S608
     return {
         row["table_name"]: Build(row["run_id"], row["finished_at"], _inputs(row["watermark"]))
         for row in lake.read(builds.TABLE.name, sql=asked).to_pylist()

@@ -13,7 +13,7 @@ SCHEMA = """
     source_file string        not null comment 'path below the landing folder',
     row_number  bigint        not null comment 'row in the file, from 1; 0: the file itself',
     rules       array<string> not null comment 'reason codes of the rules it broke',
-    received    string        not null comment 'the row as received, JSON by our column names',
+    received    string        not null comment 'personal data; the row as it came, JSON',
     rows        bigint        not null comment 'rows this entry stands for: 1, or a file',
     known_at    timestamp     not null comment 'UTC; when the batch was complete',
     refused_at  timestamp              comment 'UTC; when a build first refused it',

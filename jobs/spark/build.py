@@ -7,6 +7,7 @@ python -m jobs.spark.build T --start D --end D           these slices, by hand
 
 import datetime as dt
 import logging
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -180,9 +181,10 @@ def _events(at: Building, which: Events, what: Changes) -> None:
             # what is still to be replaced may yet hold a version that has moved
             stored = store.read(at.spark, which.name, store.pin(which.name))
             rest = stored.where(f"not ({store.in_slices(which.slice, to_come)})")
-        _gate(at, which, candidate, rest)
+        made = at.record.rows_made - before
+        _gate(at, which, candidate, rest, made)
         is_last = len(to_come) <= size
-        _write(at, which, candidate, at.record.rows_made - before, slices, is_last)
+        _write(at, which, candidate, made, slices, is_last)
 
 
 def _landed(at: Building, which: Landed, what: Changes) -> None:
@@ -199,13 +201,15 @@ def _landed(at: Building, which: Landed, what: Changes) -> None:
     record.rows_landed = sum(b.landed for b in batches.values())
     record.rows_refused = sum(b.refused for b in batches.values())
     record.rows_made = sum(b.kept for n, b in batches.items() if n not in held_back)
+    reasons = sum((b.reasons for b in batches.values()), Counter[str]())
+    rules.record(which, record.run_id, rules.row_verdicts(which, reasons), record.rows_landed)
     if held_back:
         if at.is_new_schema:
             raise Refused(_told(which, held_back, "nothing was written: the columns are new"))
         good = good.where(f"not ({store.in_slices(which.slice, held_back)})")
         if record.watermark:
             record.watermark = watermark.without(what.now, which, set(held_back)).to_json()
-    _gate(at, which, good, None)
+    _gate(at, which, good, None, record.rows_made)
     if slices:
         _write(at, which, good, record.rows_made, slices, is_last=True)
     if held_back:
@@ -260,7 +264,7 @@ def _entities(at: Building, which: Entities, what: Changes) -> None:
         units = F.broadcast(what.units)
         candidate = candidate.join(units, on=list(which.units), how="left_semi")
         record.slices = what.units.count()
-    _gate(at, which, candidate, None)
+    _gate(at, which, candidate, None, record.rows_made)
     if at.is_new_schema or store.is_empty(which.name):
         record.rows_written = record.slices_written = record.rows_made
         if at.is_new_schema:
@@ -307,14 +311,17 @@ def _count(record: Record, staged: DataFrame, folded: list[str]) -> None:
     record.rows_landed = record.rows_made + record.rows_duplicate + record.rows_superseded
 
 
-def _gate(at: Building, which: Built, candidate: DataFrame, rest: DataFrame | None) -> None:
+def _gate(
+    at: Building, which: Built, candidate: DataFrame, rest: DataFrame | None, rows: int
+) -> None:
     """Let Great Expectations judge.
 
     Args:
         rest: the table's other rows, where a key may not occur again; null: it cannot.
+        rows: the candidate's number.
     """
     found = rules.judge(at.spark, candidate, which, rest)
-    rules.record(which, at.record.run_id, found)
+    rules.record(which, at.record.run_id, found, rows)
     broken = [v for v in found if not v.is_kept]
     for verdict in broken:
         told = (which.name, verdict.severity, verdict.rule, verdict.observed)
@@ -322,7 +329,7 @@ def _gate(at: Building, which: Built, candidate: DataFrame, rest: DataFrame | No
     if critical := [v.rule for v in broken if v.severity == "critical"]:
         raise Refused(
             f"{which.name}: the candidate breaks {', '.join(critical)}; nothing of it was written; "
-            f"see ops.verdicts, run {at.record.run_id}"
+            f"see ops.quality, run {at.record.run_id}"
         )
 
 

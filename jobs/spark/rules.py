@@ -6,7 +6,9 @@ Great Expectations is imported here only, and only when something is judged: it 
 import datetime as dt
 import importlib
 import logging
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import Column, DataFrame
@@ -14,11 +16,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
 
 from jobs import lake
-from jobs.ops import verdicts
+from jobs.ops import quality
 from jobs.table import Built, Landed, columns
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
+    from great_expectations.validator.metric_configuration import MetricConfiguration
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +34,10 @@ class Verdict:
     """One rule's answer. `observed` is short and holds no rows."""
 
     rule: str
-    severity: str  # critical or warning
+    severity: str  # critical, warning, or row: what breaks it is put aside
     is_kept: bool
     observed: str
+    rows_broken: int | None = 0  # null: a rule of the whole
 
 
 def declared(which: Built) -> list["Expectation"]:
@@ -52,7 +56,6 @@ def row_conditions(spark: SparkSession, rows: DataFrame, which: Landed) -> list[
     row_rules = [rule for rule in declared(which) if _is_row_rule(rule)]
     if not row_rules:
         return []
-    from great_expectations.validator.metric_configuration import MetricConfiguration
     from great_expectations.validator.metrics_calculator import MetricsCalculator
 
     # a condition is an expression: asked of no rows, or each rule would read all of them
@@ -60,11 +63,7 @@ def row_conditions(spark: SparkSession, rows: DataFrame, which: Landed) -> list[
     calculator = MetricsCalculator(engine, show_progress_bars=False)
     conditions = []
     for rule in row_rules:
-        asked = rule.configuration
-        domain = {k: v for k, v in asked.kwargs.items() if k in _DOMAIN}
-        value = {k: v for k, v in asked.kwargs.items() if k not in _DOMAIN}
-        metric = MetricConfiguration(f"{_map_metric(rule)}.condition", domain, value)
-        found: Any = calculator.get_metric(metric)
+        found: Any = calculator.get_metric(_metric(rule, "condition"))
         condition = found[0] if isinstance(found, tuple) else found
         conditions.append((_reason(rule), F.coalesce(condition, F.lit(False))))
     return conditions
@@ -108,20 +107,47 @@ def judge(
         configurations=asked,
         runtime_configuration={"result_format": {"result_format": "BOOLEAN_ONLY"}},
     )
-    return [_verdict(answer, rules) for answer in answers]
+    found = [_verdict(answer, rules) for answer in answers]
+    return [_counted(engine, rules[verdict.rule], verdict) for verdict in found]
 
 
-def record(which: Built, run_id: str, found: list[Verdict]) -> None:
-    """Write verdicts into ops.verdicts."""
+def row_verdicts(which: Landed, reasons: Mapping[str, int]) -> list[Verdict]:
+    """Every row rule of a bronze table, with the number of rows that were put aside for it."""
+    own = columns(which.schema)
+    names = [f"type({c.name})" for c in own] + [
+        f"not_null({c.name})" for c in own if not c.nullable
+    ]
+    names += [_reason(rule) for rule in declared(which) if _is_row_rule(rule)]
+    broken = Counter(dict.fromkeys((*names, READABLE), 0))
+    for reason, rows in reasons.items():
+        broken[reason if reason in broken else READABLE] += rows
+    return [Verdict(name, "row", not rows, "", rows) for name, rows in broken.items()]
+
+
+def record(which: Built, run_id: str, found: list[Verdict], rows_judged: int) -> None:
+    """Write verdicts into ops.quality."""
     at = dt.datetime.now(dt.UTC)
     rows = [
-        {"table_name": which.name, "run_id": run_id, "judged_at": at, **vars(verdict)}
+        {
+            "table_name": which.name,
+            "run_id": run_id,
+            "judged_at": at,
+            **vars(verdict),
+            "rows_judged": rows_judged,
+            "broken_share": _share(verdict.rows_broken, rows_judged),
+        }
         for verdict in found
     ]
     if rows:
-        lake.append(verdicts.TABLE, rows)
+        lake.append(quality.TABLE, rows)
 
 
+def _share(broken: int | None, judged: int) -> float | None:
+    return None if broken is None else broken / judged if judged else 0.0
+
+
+READABLE = "readable"  # rows of files that cannot be read, rows of another shape
+UNJUDGED = "could not be judged"
 REST = "rest_of_the_table"  # a temporary view of the table's own session
 
 _DOMAIN = (
@@ -173,8 +199,37 @@ def _verdict(answer: Any, rules: dict[str, "Expectation"]) -> Verdict:
     severity = str(getattr(rules[reason].severity, "value", rules[reason].severity))
     faults = [e for e in _exceptions(answer.exception_info) if e]
     if faults:
-        return Verdict(reason, "critical", False, f"could not be judged: {faults[0][:300]}")
+        return Verdict(reason, "critical", False, f"{UNJUDGED}: {faults[0][:300]}")
     return Verdict(reason, severity, bool(answer.success), "" if answer.success else "broken")
+
+
+def _counted(engine: Any, rule: "Expectation", verdict: Verdict) -> Verdict:
+    """The verdict with the number of rows that break the rule: asked where there may be some."""
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
+
+    from jobs.spark import key_rule
+
+    if isinstance(rule, key_rule.KeyIsUnique):
+        asked = MetricConfiguration(key_rule.METRIC, {}, {"key": rule.key, "rest": rule.rest})
+    elif _is_row_rule(rule) and not verdict.observed.startswith(UNJUDGED):
+        asked = _metric(rule, "unexpected_count")
+    else:
+        return replace(verdict, rows_broken=None)
+    if verdict.is_kept and getattr(rule, "mostly", 1.0) == 1.0:
+        return verdict
+    found: Any = MetricsCalculator(engine, show_progress_bars=False).get_metric(asked)
+    return replace(verdict, rows_broken=int(found or 0))
+
+
+def _metric(rule: "Expectation", what: str) -> "MetricConfiguration":
+    """What a rule of rows asks: the condition of those that break it, or their number."""
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+
+    asked = rule.configuration.kwargs
+    domain = {k: v for k, v in asked.items() if k in _DOMAIN}
+    value = {k: v for k, v in asked.items() if k not in _DOMAIN}
+    return MetricConfiguration(f"{_map_metric(rule)}.{what}", domain, value)
 
 
 def _exceptions(told: Any) -> list[str]:

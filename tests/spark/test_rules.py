@@ -1,6 +1,7 @@
 """RULES, NOT NULL and KEY of silver, gold and features, judged as build judges them."""
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -111,7 +112,11 @@ def test_good_rows_break_no_rule_and_bad_ones_theirs(spark: Any, rows: Any, name
     assert [v for v in judge(spark, rows(name), which) if not v.is_kept] == []  # type: ignore[arg-type]
     candidate = rows(name, *numbered(name, [good, *({**good, **told} for told, _ in bad)]))
     found = judge(spark, candidate, which)  # type: ignore[arg-type]
-    assert {v.rule for v in found if not v.is_kept} == {reason for _, reason in bad}
+    broken = {v.rule: v.rows_broken for v in found if not v.is_kept}
+    assert set(broken) == {reason for _, reason in bad}
+    # a rule of the whole, such as a mean, counts no rows
+    told = Counter(reason for _, reason in bad)
+    assert all(rows is None or rows == told[rule] for rule, rows in broken.items())
 
 
 def test_a_rule_that_cannot_be_judged_is_broken(
@@ -131,8 +136,16 @@ def test_a_rule_that_cannot_be_judged_is_broken(
     assert broken[0].observed.startswith("could not be judged")
 
 
+def test_rows_that_a_kept_rule_tolerates_are_counted(spark: Any, rows: Any) -> None:
+    known = [{"order_id": str(n), "is_product_known": n > 0} for n in range(30)]
+    found = judge(spark, rows("silver.order_lines", *known), table("silver.order_lines"))  # type: ignore[arg-type]
+    told = {v.rule: (v.is_kept, v.rows_broken) for v in found}
+    assert told["many_unknown_products"] == (True, 1)
+    assert told["not_null(order_id)"] == (True, 0)
+
+
 def test_null_and_repeated_keys_are_broken_rules(spark: Any, rows: Any) -> None:
     frame = rows("silver.stores", {"store_id": None}, {"store_id": "1"}, {"store_id": "1"})
     found = judge(spark, frame, table("silver.stores"))  # type: ignore[arg-type]
-    broken = {v.rule for v in found if not v.is_kept}
-    assert broken == {"not_null(store_id)", "key(store_id)"}
+    broken = {v.rule: v.rows_broken for v in found if not v.is_kept}
+    assert broken == {"not_null(store_id)": 1, "key(store_id)": 1}
