@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 RUN := .venv/bin/python -m
 
 .PHONY: help setup up down status demo test check format table plan land bench train promote \
-	predict delivery quarantine lock clean clean-all
+	predict delivery quarantine pages lock clean clean-all
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ setup: .venv/made-from  ## fetch what is needed: packages, Delta's JARs, Java, t
 	@test -n "$(PYTHON)" || { echo "Python is missing: install Python 3.11, 3.12 or 3.13"; exit 1; }
 	@$(PYTHON) infra/setup.py
 
-up: setup  ## start every service, make and register the tables
+up: setup  ## start every service, make the tables
 	@$(RUN) infra.stack up
 
 down: .venv/made-from  ## stop every service, after a crash too
@@ -52,6 +52,9 @@ table: .venv/made-from  ## build a table: make table T=silver.order_lines [START
 
 plan: .venv/made-from  ## what would be built, and why; T=… for one table
 	@$(RUN) jobs.spark.build $(or $(T),--all) --plan
+
+pages: .venv/made-from  ## a page per table: columns, lineage, builds, rules, freshness, sample
+	@$(RUN) jobs.pages.write
 
 land: .venv/made-from  ## take a source's drops over: make land S=till START=2017-11-27 END=2017-11-27
 	@test -n "$(S)$(START)$(END)" || { echo "make land S=till|erp|crm|erp_db|webshop START=… END=…"; exit 1; }

@@ -9,8 +9,8 @@ run with `start` and `end` far apart, and a rerun writes nothing anew.
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
 champions; **scores** grades their answers and fills the CRM's outbox; **tell** notes how fresh each
-table is. A table that a gate refuses stops what is made from it, and readers keep the version
-before.
+table is and writes the pages about them. A table that a gate refuses stops what is made from it,
+and readers keep the version before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
 clear the task once its cause is gone. A run for dates given by hand does not reach the CRM by
@@ -92,7 +92,7 @@ with DAG(
             "scores.sales_forecast",
             "scores.crm_outbox",
         ),
-        tell=("tell.freshness",),
+        tell=("tell.freshness", "tell.pages"),
     )
 
     for drop, landed in {
@@ -112,3 +112,4 @@ with DAG(
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]
     [day["scores.sales_forecast"], day["scores.crm_outbox"]] >> day["tell.freshness"]
+    day["tell.freshness"] >> day["tell.pages"]

@@ -1,6 +1,5 @@
 """The demo's last page: what a person wants to see, read from the lake, the ledger and the CRM."""
 
-import html as markup
 import importlib
 import json
 from collections import Counter
@@ -16,17 +15,12 @@ from jobs import lake
 from jobs.crm.adapter import CrmError
 from jobs.crm.tryton import connect
 from jobs.delivery import mapping
+from jobs.pages.html import render
 from jobs.settings import ROOT, Settings
 from jobs.table import names
 
 SAMPLES = (0.0, 0.5, 0.9)  # places in the list of customers by spend, 0 = who spends most
 PLANS = 5  # the newest
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: .5rem 0 2rem }
-td, th { border-bottom: 1px solid #ccc; padding: .3rem .8rem; text-align: left;
-         vertical-align: top; white-space: pre-line }
-"""
 
 
 @dataclass(frozen=True)
@@ -267,17 +261,4 @@ def show(parts: Sequence[Part], console: Console) -> None:
 
 def html(parts: Sequence[Part]) -> str:
     """The page as HTML without a script."""
-    body = []
-    for part in parts:
-        head = "".join(f"<th>{markup.escape(name)}</th>" for name in part.head)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{markup.escape(str(value))}</td>" for value in row) + "</tr>"
-            for row in part.rows
-        )
-        note = f"<p>{markup.escape(part.note)}</p>" if part.note else ""
-        title = markup.escape(part.title)
-        body.append(f"<h2>{title}</h2><table><tr>{head}</tr>{rows}</table>{note}")
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sales Lakehouse</title>'
-        f"<style>{STYLE}</style><h1>Sales Lakehouse: a year, end to end</h1>{''.join(body)}</html>"
-    )
+    return render("report.html", parts=parts)
