@@ -73,7 +73,7 @@ def object_store(settings: Settings) -> dict[str, str]:
 def credentials(settings: Settings) -> dict[str, str]:
     """Environment of the JVM's process: from here Spark takes the keys, and hands them on itself.
 
-    In its settings they would stand in a file, and in the answer to `SET` over the SQL port.
+    In its settings they would stand in a file, and in the answer to `SET`.
     """
     return settings.s3_keys()
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra import airflow_home, health, spark
-from infra.java import login
+from infra import airflow_home, bi, health, spark
 from infra.tryton import prepare as tryton_prepare
 from infra.tryton import serve as tryton
 from jobs.settings import ROOT, Settings
@@ -44,7 +43,7 @@ class Service:
 
 def services(settings: Settings) -> list[Service]:
     """All services, the slowest to start first."""
-    return [_spark(settings), *_airflow(settings), _mlflow(settings), _crm(settings)]
+    return [_spark(settings), _bi(settings), *_airflow(settings), _mlflow(settings), _crm(settings)]
 
 
 def _spark(settings: Settings) -> Service:
@@ -52,14 +51,24 @@ def _spark(settings: Settings) -> Service:
         "spark",
         spark.argv(settings),
         lambda: spark.environment(settings),
-        ports=(settings.spark_port, settings.thrift_port),
-        fault=lambda: health.port(settings.spark_port) or health.port(settings.thrift_port),
+        ports=(settings.spark_port,),
+        fault=lambda: health.port(settings.spark_port),
         folder=spark.home(settings),
         prepare=lambda: spark.prepare(settings),
-        doors=(
-            Door(f"sc://localhost:{settings.spark_port}", secret="spark_token"),  # noqa: S106 a name
-            Door(f"hive://127.0.0.1:{settings.thrift_port}", login.USER, login.SECRET),
-        ),
+        doors=(Door(f"sc://localhost:{settings.spark_port}", secret="spark_token"),),  # noqa: S106 a name
+    )
+
+
+def _bi(settings: Settings) -> Service:
+    return Service(
+        "bi",
+        bi.argv(settings),
+        lambda: bi.environment(settings),
+        ports=(settings.thrift_port,),
+        fault=lambda: health.port(settings.thrift_port),
+        folder=bi.home(settings),
+        prepare=lambda: bi.prepare(settings),
+        doors=(Door(f"hive://127.0.0.1:{settings.thrift_port}", bi.USER, bi.SECRET),),
     )
 
 

@@ -1,4 +1,4 @@
-"""The Spark JVM: Connect for jobs, Thrift for BI tools and Delta, in one process on loopback.
+"""The Spark JVM of the jobs: Spark Connect and Delta, in one process on loopback.
 
 `python -m infra.spark` takes the lake's lock, writes the JVM's files and becomes the JVM.
 """
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from infra import driver
 from infra.jars import jars, spark_home
-from infra.java import login
 from infra.java.find import java_home
 from jobs import command
 from jobs.settings import ROOT, Settings, settings
@@ -20,9 +19,6 @@ POOLS = """<?xml version="1.0"?>
 <allocations>
   <pool name="default">
     <schedulingMode>FAIR</schedulingMode><weight>3</weight><minShare>0</minShare>
-  </pool>
-  <pool name="bi">
-    <schedulingMode>FAIR</schedulingMode><weight>1</weight><minShare>0</minShare>
   </pool>
 </allocations>
 """
@@ -74,7 +70,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def home(settings: Settings) -> Path:
-    """The JVM's working folder: its files, temporary space and catalog."""
+    """The JVM's working folder: its files and temporary space."""
     return settings.state / "spark"
 
 
@@ -82,14 +78,13 @@ def properties(settings: Settings) -> dict[str, str]:
     """Every setting of the JVM."""
     work = home(settings)
     scratch = work / "scratch"
-    class_path = [*jars(settings), login.classes(settings), *driver.classes(settings)]
-    options = f"-Djava.io.tmpdir={scratch} -Dderby.system.durability=test -Duser.timezone=UTC"
+    class_path = [*jars(settings), *driver.classes(settings)]
+    options = f"-Djava.io.tmpdir={scratch} -Duser.timezone=UTC"
     told = {
         "spark.app.name": "sales-lakehouse",
         "spark.master": driver.master(settings),
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": f"{options} -XX:+ExitOnOutOfMemoryError",
-        # not spark.jars: with the Thrift server it breaks Delta once any Thrift client disconnects
         "spark.driver.extraClassPath": ":".join(str(each) for each in class_path),
         "spark.driver.bindAddress": settings.spark_host,
         "spark.driver.host": settings.spark_host,
@@ -102,7 +97,6 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.ui.retainedTasks": "500",
         "spark.sql.ui.retainedExecutions": "50",
         "spark.connect.ui.retainedStatements": "50",
-        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(settings.spark_port),
         "spark.connect.authenticate.token": settings.make_secret("spark_token"),
@@ -114,7 +108,6 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.connect.session.planCache.enabled": "false",
         "spark.scheduler.mode": "FAIR",
         "spark.scheduler.allocation.file": f"file://{work}/pools.xml",
-        "spark.sql.thriftserver.scheduler.pool": "bi",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": f"{work}/warehouse",
@@ -164,19 +157,11 @@ def hold(lake_uri: str) -> None:
 def command_line(settings: Settings) -> list[str]:
     """The JVM's own command line: no secret in it."""
     work = home(settings)
-    thrift = {
-        "hive.server2.thrift.port": str(settings.thrift_port),
-        "hive.server2.thrift.bind.host": "127.0.0.1",
-        "hive.server2.authentication": "CUSTOM",
-        "hive.server2.custom.authentication.class": login.CLASS,
-        "javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={work}/catalog;create=true",
-    }
     return [
         str(spark_home() / "bin/spark-submit"),
         *("--properties-file", str(work / "spark.properties")),
-        *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"),
+        *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
         "spark-internal",
-        *(part for name, value in thrift.items() for part in ("--hiveconf", f"{name}={value}")),
     ]
 
 
@@ -187,7 +172,6 @@ def main() -> None:
     os.chdir(home(settings()))
     os.environ.update(
         environment(settings()),
-        **login.environment(settings()),
         **driver.credentials(settings()),
         JAVA_HOME=str(java_home(settings())),
         SPARK_HOME=str(spark_home()),

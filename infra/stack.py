@@ -76,7 +76,7 @@ def _start_one(settings: Settings, service: Service, began: float, given_up: Eve
 
 @app.command()
 def up() -> None:
-    """Start every service, make the tables, register them."""
+    """Start every service, make the tables."""
     state.claim(settings())
     with console.status("fetching Delta's JARs where they are missing"):
         jars(settings())
@@ -89,7 +89,7 @@ def up() -> None:
         sys.exit(130)
     airflow_home.make_pools(settings())
     write_endpoints(settings(), listed)
-    with console.status("making and registering the tables"):
+    with console.status("making the tables"):
         _run("jobs.spark.catalog")
     console.print("everything is up: `make status` shows the addresses")
 

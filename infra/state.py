@@ -7,8 +7,8 @@ from jobs.settings import FILE, ROOT, Settings
 MARK = ".sales-lakehouse"  # in a folder that services have run from
 # What a command may have put there before the services were started for the first time.
 OURS = {
-    *("airflow", "crm", "demo", "drops", "lake", "landing", "locks", "logs", "mlflow", "run"),
-    *("secrets", "spark", "endpoints.json", FILE, "cluster", "object-store"),
+    *("airflow", "bi", "crm", "demo", "drops", "lake", "landing", "locks", "logs", "mlflow"),
+    *("pages", "run", "secrets", "spark", "endpoints.json", FILE, "cluster", "object-store"),
 }
 
 

@@ -36,6 +36,7 @@ IN_FILE = (
     "SPARK_CONNECT_PORT",
     "S3_ENDPOINT",
     "S3_REGION",
+    "BI_MEMORY",
     "COMPANY_TIMEZONE",
     "COMPANY_CLOCK",
     "SALES_DEVICE",
@@ -64,6 +65,7 @@ class Settings:
     spark_port: int  # SPARK_CONNECT_PORT: Spark Connect
     s3_endpoint: str  # S3_ENDPOINT: an S3 server's address for a lake on s3a://; empty: Amazon's
     s3_region: str  # S3_REGION: where its bucket lies
+    bi_memory: str  # BI_MEMORY: heap of the JVM that answers BI tools
     timezone: str  # COMPANY_TIMEZONE: the shops' time zone; a business day is a day there
     clock: str  # COMPANY_CLOCK: wall, or data: today is the newest day in the data (a past year)
     device: str  # SALES_DEVICE: auto, cpu or cuda
@@ -157,6 +159,7 @@ class Settings:
             "SPARK_CONNECT_PORT": str(self.spark_port),
             "S3_ENDPOINT": self.s3_endpoint,
             "S3_REGION": self.s3_region,
+            "BI_MEMORY": self.bi_memory,
             "COMPANY_TIMEZONE": self.timezone,
             "COMPANY_CLOCK": self.clock,
             "SALES_DEVICE": self.device,
@@ -311,6 +314,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         spark_port=told.number("SPARK_CONNECT_PORT", port_base + 3, 1024, 65_535),
         s3_endpoint=told.address("S3_ENDPOINT"),
         s3_region=told.text("S3_REGION", "us-east-1"),
+        bi_memory=told.memory("BI_MEMORY", "1g"),
         timezone=told.timezone("COMPANY_TIMEZONE", "America/New_York"),
         clock=told.choice("COMPANY_CLOCK", "wall", "data"),
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),

@@ -17,7 +17,7 @@ FOREVER = dt.date(9999, 12, 31)
 
 # Where a landed row came from; every bronze table ends with these.
 LANDED_COLUMNS = """
-    _extra       string             comment 'JSON: columns of the file that SCHEMA lacks, or null',
+    _extra       string             comment 'JSON of what SCHEMA lacks, maybe personal data',
     _batch_id    string    not null comment 'system and batch as landed, such as till/2017-03-05',
     _known_at    timestamp not null comment 'UTC; when the drop was complete in the business time',
     _mode        string    not null comment 'of the batch: events, snapshot or changes',
@@ -34,6 +34,11 @@ class Column:
     type: str
     nullable: bool
     comment: str
+
+    @property
+    def is_personal(self) -> bool:
+        """Its comment says "personal data": it is shown on no page and published to no tool."""
+        return "personal data" in self.comment
 
 
 def columns(schema: str) -> tuple[Column, ...]:

@@ -59,7 +59,6 @@ def server(home: Path, **given: str) -> Iterator[Server]:
         )
     try:
         wait_for_port(here.spark_port, process, home / "spark.log")
-        wait_for_port(here.thrift_port, process, home / "spark.log")
         yield Server(told, process, home / "spark.log")
     finally:
         process.terminate()

@@ -48,9 +48,10 @@ def _compile(settings: Settings, folder: Path, paths: list[Path], needs: Iterabl
     folder.mkdir()
     java, jars = java_home(settings) / "bin/java", spark_home() / "jars"
     compiler = "org.codehaus.commons.compiler.samples.CompilerDemo"
-    known = ":".join(str(each) for each in (*sorted(jars.glob("*.jar")), *needs))
+    janino = [*jars.glob("janino-*.jar"), *jars.glob("commons-compiler-*.jar")]
+    known = [*sorted(jars.glob("*.jar")), *needs]
     done = subprocess.run(
-        [java, "-cp", f"{jars}/*", compiler, "-d", folder, "-classpath", known, *paths],
+        [java, "-cp", _path(janino), compiler, "-d", folder, "-classpath", _path(known), *paths],
         capture_output=True,
         text=True,
     )
@@ -58,3 +59,7 @@ def _compile(settings: Settings, folder: Path, paths: list[Path], needs: Iterabl
         told = (done.stderr or done.stdout).strip().splitlines()[:1] or ["no message"]
         names = ", ".join(path.name for path in paths)
         raise NotCompiled(f"{names} in {FOLDER} could not be compiled: {told[0]}")
+
+
+def _path(places: Iterable[Path]) -> str:
+    return ":".join(str(place) for place in places)

@@ -1,8 +1,8 @@
-"""Creates the tables from their SCHEMA and registers the folders in the JVM's catalog, for BI."""
+"""Creates the tables from their SCHEMA: columns, comments, layout, how long versions are kept."""
 
 import logging
-import re
 import sys
+from collections.abc import Iterable
 
 from pyspark.sql.connect.session import SparkSession
 
@@ -15,11 +15,6 @@ log = logging.getLogger(__name__)
 # How far back a table can be read: features and scores as long as a model's training set matters.
 RETENTION_DAYS = {"features": 400, "scores": 400}
 DEFAULT_RETENTION_DAYS = 35
-
-# What a BI tool does not find by name, because people stand in it: bronze holds rows as they came
-# (of customers their names and e-mail addresses), quarantine and corrections rows as received, and
-# the items of a delivery plan what salespeople wrote into the CRM.
-NOT_FOR_BI = ("bronze.", "ops.quarantine", "ops.corrections", "ops.crm_plan_items")
 
 
 def retention_days(name: str) -> int:
@@ -70,52 +65,19 @@ def _properties(which: Built, is_clustered: bool) -> str:
     return ", ".join(f"{name} = {value}" for name, value in told.items())
 
 
-def register(spark: SparkSession, which: list[str]) -> None:
-    """Make folders known under their names to BI tools; not those in which people stand.
-
-    The catalog is disposable, the folder is the truth: an entry that another lake left behind, or
-    that is not for BI any more, is replaced. No entry owns its files.
-    """
-    for layer in sorted({name.split(".")[0] for name in which}):
-        spark.sql(f"create database if not exists {layer}")
-        for name, place in _registered(spark, layer).items():
-            if name.startswith(NOT_FOR_BI) or place != _uri(lake.location(name)):
-                spark.sql(f"drop table {name}")
-    for name in which:
-        if not name.startswith(NOT_FOR_BI):
-            place = lake.location(name)
-            spark.sql(f"create table if not exists {name} using delta location '{place}'")
-
-
-def _registered(spark: SparkSession, layer: str) -> dict[str, str]:
-    """Tables of a layer in the catalog, and the folder that each names."""
-    rows = spark.sql(f"show table extended in {layer} like '*'").collect()
-    return {
-        f"{layer}.{row.tableName}": _uri(found[1])
-        for row in rows
-        if (found := re.search(r"^Location: (.*)$", row.information, re.MULTILINE))
-    }
-
-
-def _uri(place: str) -> str:
-    """The same folder by the same words: the catalog says file:/x for /x."""
-    return re.sub(r"^file:/+", "/", place)
-
-
-def prepare(which: list[str]) -> None:
-    """Create and register tables by name.
+def prepare(which: Iterable[str]) -> None:
+    """Create tables by name, where they are not there.
 
     Raises:
         store.Busy: a table is not there yet, and another process is making it.
     """
-    with session.opened("catalog") as spark:
-        for name in which:
-            # one that is there may be under construction: that is none of our business here
-            if not lake.exists(name):
+    # one that is there may be under construction: that is none of our business here
+    if missing := [name for name in which if not lake.exists(name)]:
+        with session.opened("catalog") as spark:
+            for name in missing:
                 with store.only_writer(name):
                     create(spark, table(name))
-        register(spark, which)
-    log.info("catalog: %d tables ready", len(which))
+    log.info("catalog: %d tables made", len(missing))
 
 
 def schema_differs(spark: SparkSession, which: Built) -> bool:
@@ -144,7 +106,7 @@ def _quoted(text: str) -> str:
 
 
 def main() -> None:
-    """Create and register all tables."""
+    """Create all tables."""
     command.tell_facts()
     prepare(names((*LAYERS, "ops")))
 

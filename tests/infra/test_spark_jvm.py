@@ -60,7 +60,6 @@ def test_the_jvm_from_its_start_to_its_end(here: Settings, tmp_path: Path) -> No
     token = here.secret("spark_token")
     told = " ".join(process.cmdline())
     assert token not in told
-    assert here.secret("thrift_bi") not in told
     holder = spark.home(here) / "spark.properties"
     assert token in holder.read_text()
     assert stat.S_IMODE(holder.stat().st_mode) == 0o600

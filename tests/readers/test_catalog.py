@@ -1,4 +1,4 @@
-"""What a BI tool finds by name, how long a version can be read, and who may build meanwhile."""
+"""How tables are made, how long a version can be read, and who may build meanwhile."""
 
 import datetime as dt
 import os
@@ -11,9 +11,9 @@ import pytest
 from deltalake import DeltaTable
 
 from jobs import lake as tables
-from jobs.settings import ROOT, settings
+from jobs.settings import ROOT
 from jobs.spark import catalog, session, store, upkeep
-from jobs.table import LAYERS, columns, names, table
+from jobs.table import table
 
 WRITER = """
 import sys
@@ -46,49 +46,6 @@ def builder(lake: Path) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.kill()
     process.wait()
-
-
-def test_no_person_is_found_by_name_over_the_sql_port() -> None:
-    named = [n for n in names((*LAYERS, "ops")) if not n.startswith(catalog.NOT_FOR_BI)]
-    personal = [
-        f"{name}.{column.name}"
-        for name in named
-        for column in columns(table(name).full_schema)
-        if "personal data" in column.comment or column.name in ("received", "old_value", "email")
-    ]
-    assert not personal
-    assert {"gold.account_profile", "scores.crm_outbox", "silver.accounts", "ops.builds"} <= {
-        *named
-    }
-
-
-def test_what_holds_personal_data_is_made_but_not_registered(lake: Path) -> None:
-    which = ["bronze.accounts", "ops.quarantine", "ops.builds"]
-    with session.opened("catalog") as spark:
-        catalog.prepare(which)
-        found = {row.tableName for row in spark.sql("show tables in ops").collect()}
-        assert "builds" in found
-        assert "quarantine" not in found
-        assert not spark.catalog.tableExists("bronze.accounts")
-    assert all(tables.exists(name) for name in which)
-
-
-def test_names_follow_the_lake(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The catalog outlives a change of LAKE_URI, its entries must not."""
-    name = "gold.account_profile"
-    with session.opened("catalog") as spark:
-        for home in (lake, lake.parent / "another lake"):
-            monkeypatch.setenv("LAKE_URI", str(home))
-            settings.cache_clear()
-            catalog.prepare([name])
-            [found] = spark.sql(f"describe detail {name}").collect()
-            assert found.location == f"file:{tables.location(name)}"
-            assert catalog._registered(spark, "gold")[name] == tables.location(name)
-        # not for BI any more
-        monkeypatch.setattr(catalog, "NOT_FOR_BI", (name,))
-        catalog.prepare([name])
-        assert not spark.catalog.tableExists(name)
-    assert tables.exists(name)
 
 
 def test_a_table_that_is_being_built_does_not_stop_a_start(
