@@ -23,6 +23,8 @@ SOURCES = ("Allowed.java", "Guard.java", "Login.java", "Published.java", "Server
 # What people and their tools read: documented columns, plain Delta, nobody's name or address.
 PUBLISHED = (*names(("gold", "scores")), "ops.freshness", "ops.quality")
 
+LONGEST = 600  # seconds that one query may take
+
 # What this process inherits: no other service's password, key or token.
 INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ", "SALES_SERVICES_OF")
 
@@ -91,6 +93,10 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.catalog.update.enabled": "true",
         # Delta 4.4.0 answers max(date) from the log alone, as a class that Thrift cannot cast
         "spark.databricks.delta.optimizeMetadataQuery.enabled": "false",
+        # a large answer goes out part by part, not through the heap as a whole
+        "spark.sql.thriftServer.incrementalCollect": "true",
+        "spark.driver.maxResultSize": "512m",
+        "spark.sql.thriftServer.queryTimeout": str(LONGEST),
         # or '${env:NAME}' in a statement is the value of that variable of this process
         "spark.sql.variable.substitute": "false",
         "spark.sql.warehouse.dir": f"{work}/warehouse",
