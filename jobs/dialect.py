@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 # Letters of a pattern that say an hour, and those that say a zone or an offset.
 HOURS, ZONES = frozenset("Hhk"), frozenset("XxZzVO")
+LETTERS = frozenset("GyMLdDQqEaKmsS") | HOURS | ZONES
 
 
 class NotADialect(ValueError):
@@ -77,7 +78,7 @@ def has_zone(pattern: str) -> bool:
 
 
 def _letters(pattern: str) -> set[str]:
-    """Letters of a pattern, without its quoted words."""
+    """Signs of a pattern, without its quoted words."""
     return set(re.sub(r"'[^']*'", "", pattern))
 
 
@@ -89,6 +90,9 @@ def _faults(told: Dialect) -> Iterator[str]:
             yield f"{first} {signs[0]!r} and {second} {signs[1]!r} must be one sign each, and two"
     if told.skip_lines < 0:
         yield f"skip_lines {told.skip_lines} is below 0"
+    for pattern in (told.date, told.timestamp, *told.patterns.values()):
+        if {sign for sign in _letters(pattern) if sign.isalpha() or sign == "%"} - LETTERS:
+            yield f"pattern {pattern!r} is none of Spark's, such as dd.MM.yyyy HH:mm"
     if told.timestamp and not has_clock(told.timestamp):
         yield f"timestamp {told.timestamp!r} does not say the hour and the minute"
     try:

@@ -101,10 +101,12 @@ def _matched(
     extra: dict[str, int] = {}
     for place, name in enumerate(names):
         our = known.get(_plain(name), name)
-        found = places if our in asked else extra
-        if our in found:
-            raise NotRead(f"two columns for {our}: {names[found[our]]!r} and {name!r}")
-        found[our] = place
+        if our not in asked:
+            extra[our if our not in extra else f"{our} ({place + 1})"] = place
+        elif our in places:
+            raise NotRead(f"two columns for {our}: {names[places[our]]!r} and {name!r}")
+        else:
+            places[our] = place
     return places, extra
 
 

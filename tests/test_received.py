@@ -129,6 +129,8 @@ def test_what_a_source_says_of_all_its_rows_needs_no_column() -> None:
 
 
 def test_columns_that_nobody_asked_for_are_kept_as_json() -> None:
+    twice = from_csv("order,pieces,usd,n,n\n1,1,1,2,3\n")
+    assert twice.table["_extra"].to_pylist() == ['{"n":"2","n (5)":"3"}']
     found = from_csv('order,pieces,usd,Colour,"a ""b"""\n1,1,1,red,x\n2,1,1,,\n3,1,1,,"\n"\n')
     assert found.new == ["Colour", 'a "b"']
     assert found.table["_extra"].to_pylist() == [
@@ -197,6 +199,8 @@ def test_which_types_ours_are_read_from(found: pa.DataType, expected: str, is_re
         ({"footer": "("}, "regular expression"),
         ({"timezone": "Mars/Olympus"}, "Mars"),
         ({"timestamp": "dd.MM.yyyy"}, "hour"),
+        ({"date": "%d.%m.%Y"}, "none of Spark's"),
+        ({"patterns": {"day": "dd.MM.YYYY"}}, "none of Spark's"),
     ],
 )
 def test_a_dialect_that_cannot_be_read_by_says_why(told: dict[str, Any], reason: str) -> None:

@@ -34,10 +34,16 @@ def list_(
     found = refused.entries(of, rule, batch)
     by_rule = refused.groups(found, rule)
     new, mended = refused.new_columns(of), len(refused.mended_rows(of))
+    outdated = refused.outdated_corrections()
     samples = {group: _samples(found, group, rows, show) for group in by_rule}
     if json_:
         told = [{**asdict(group), "samples": samples[group]} for group in by_rule]
-        about = {"refused": told, "extra_columns": [asdict(n) for n in new], "mended": mended}
+        about = {
+            "refused": told,
+            "extra_columns": [asdict(n) for n in new],
+            "mended": mended,
+            "outdated_corrections": outdated,
+        }
         typer.echo(json.dumps(about, indent=1, default=str, ensure_ascii=False))
         return
     console = Console()
@@ -50,6 +56,12 @@ def list_(
         console.print(
             f"{each.table}: the files bring {each.column!r}, which SCHEMA does not have: kept in "
             f"_extra since {each.first_batch} ({each.batches} batches, last {each.last_batch})",
+            markup=False,
+        )
+    for correction, number in outdated.items():
+        console.print(
+            f"{correction} mends {number} rows of a batch that has come anew since: look whether "
+            "it still holds, or take it away",
             markup=False,
         )
     count = sum(entry["rows"] for entry in found)

@@ -2,8 +2,10 @@
 
 import csv
 import datetime as dt
+import hashlib
 import io
 import json
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ from jobs.table import Landed, columns, table
 
 UNCUT = "_received"  # the text of a row with too many or too few fields
 FILE = "mended.csv"
+FORMULA = "=+-@'\t\r"  # how a cell begins that a spreadsheet runs, and the quote that stops it
 
 
 class NotACorrection(Exception):
@@ -54,7 +57,18 @@ def write(rows: Sequence[Row], path: Path, of: Landed) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
+
+
+def _inert(value: str | None) -> str | None:
+    """What a spreadsheet would run as a formula gets a quote in front; `read` takes it away."""
+    is_number = value and re.fullmatch(r"[+-][\d.,]+", value)
+    return f"'{value}" if value and value[0] in FORMULA and not is_number else value
+
+
+def _as_received(value: str | None) -> str | None:
+    is_inert = value and value[0] == "'" and value[1:2] in {*FORMULA}
+    return value[1:] if value and is_inert else value or None
 
 
 def read(path: Path) -> list[Row]:
@@ -65,7 +79,8 @@ def read(path: Path) -> list[Row]:
     """
     data = path.read_bytes()
     if path.suffix == ".json":
-        rows: list[Row] = json.loads(data)
+        told = json.loads(data)
+        rows = [{n: None if v is None else str(v) for n, v in row.items()} for row in told]
     else:
         try:
             text = data.decode("utf-8-sig")
@@ -73,7 +88,8 @@ def read(path: Path) -> list[Row]:
             text = data.decode("cp1252")
         header = text.partition("\n")[0]
         delimiter = max(",;\t", key=header.count)
-        rows = [*csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)]
+        found = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = [{name: _as_received(value) for name, value in row.items()} for row in found]
     for number, row in enumerate(rows, start=1):
         if not all(row.get(name) for name in ADDRESS) or not (row["_row_number"] or "").isdigit():
             raise NotACorrection(
@@ -104,6 +120,9 @@ def correct(rows: Iterable[Row], known_at: dt.datetime | None = None) -> list[Ma
         if place not in told:
             faults.append(f"{_words(place)} is not refused")
             continue
+        if spoilt := [*_spoilt(row, told[place])]:
+            faults += [f"{_words(place)} {what}" for what in spoilt]
+            continue
         mend = _mend(row, told[place])
         if place in has:
             if mend and not mend.items() <= has[place].row.items():
@@ -129,12 +148,26 @@ def _words(place: Address) -> str:
     return f"row {place[2]} of {place[0]} ({place[1].rpartition('/')[2]})"
 
 
-def _mend(row: Row, entry: dict[str, Any]) -> Row | None:
-    """The row to land; null where a person left it as it was received."""
+def _spoilt(row: Row, entry: dict[str, Any]) -> Iterator[str]:
+    """What a spreadsheet, or a slip in it, did to a row beside mending it."""
+    received = json.loads(entry["received"])
+    for name in _names(entry):
+        before, now = received.get(name) or "", row.get(name) or ""
+        if name not in row:
+            yield f"has no column {name}: keep the columns as `export` wrote them"
+        elif before.startswith("0") and now != before and now == before.lstrip("0"):
+            yield f"has lost the zeros of {name} ({now}): a spreadsheet took them, use .json"
+
+
+def _names(entry: dict[str, Any]) -> list[str]:
     of = table(entry["table_name"])
     assert isinstance(of, Landed)
-    received = json.loads(entry["received"])
-    names = [c.name for c in columns(of.schema)]
+    return [c.name for c in columns(of.schema)]
+
+
+def _mend(row: Row, entry: dict[str, Any]) -> Row | None:
+    """The row to land; null where a person left it as it was received."""
+    received, names = json.loads(entry["received"]), _names(entry)
     given: Row = {name: row.get(name) or None for name in names}
     if given == {name: received.get(name) or None for name in names}:
         return None
@@ -182,16 +215,15 @@ def _now(landed: Mapping[str, Manifest]) -> dt.datetime:
 def _land(
     entity: str, mode: landing.Mode, dialect: Dialect, rows: list[Row], known_at: dt.datetime
 ) -> Manifest:
-    second = f"{known_at.astimezone(dt.UTC):%Y-%m-%dT%H%M%S}"
-    there = landing.manifests(entity)
-    names = (second, *(f"{second}-{n}" for n in range(2, len(there) + 3)))
-    batch = next(name for name in names if f"{SYSTEM}/{name}" not in there)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, [*rows[0]])
             writer.writeheader()
             writer.writerows(rows)
+        # by its content too: of two people who correct in the same second nobody is overwritten
+        content = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+        batch = f"{known_at.astimezone(dt.UTC):%Y-%m-%dT%H%M%S}-{content}"
         return landing.land(
             entity,
             SYSTEM,

@@ -4,7 +4,8 @@ A correction is a batch of its own, of the system `corrections`: the row that it
 quarantine, and where the correction breaks a rule itself, it stands there in its place.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -35,6 +36,19 @@ def mended(manifests: Iterable[Manifest]) -> dict[Address, Mend]:
         if manifest.system == SYSTEM:
             found |= {address(row): Mend(manifest.batch_id, row) for row in _rows(manifest)}
     return found
+
+
+def outdated(manifests: Mapping[str, Manifest]) -> Counter[str]:
+    """Rows of corrections whose batch has been landed anew since, by the correction's batch.
+
+    They stay: whether the source now says better is a person's to judge.
+    """
+    folders = {manifest.source_folder for manifest in manifests.values()}
+    return Counter(
+        mend.by
+        for (_, file, _), mend in mended(manifests.values()).items()
+        if file.rpartition("/")[0] not in folders
+    )
 
 
 def address(row: Row) -> Address:

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import lake
+from jobs import lake, landing
 from jobs.ops import corrections, extra_columns, quarantine
+from jobs.quarantine.mends import SYSTEM, outdated
+from jobs.settings import settings
 from jobs.table import Log, columns, table
 
 MASK = "***"
@@ -90,6 +92,16 @@ def new_columns(of: str | None = None) -> list[ExtraColumn]:
 def mended_rows(of: str | None = None) -> list[dict[str, Any]]:
     """Rows of ops.corrections: they were refused, and have a correction."""
     return _read(corrections.TABLE, of)
+
+
+def outdated_corrections() -> dict[str, int]:
+    """Corrections (entity and batch) → rows that they mend of batches that have come anew since."""
+    found = {}
+    for folder in sorted(settings().landing.glob(f"*/{SYSTEM}")):
+        entity = folder.parent.name
+        for batch, rows in outdated(landing.manifests(entity)).items():
+            found[f"{entity}: {batch}"] = rows
+    return found
 
 
 def masked(entry: dict[str, Any]) -> dict[str, Any]:

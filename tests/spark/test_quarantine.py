@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 from jobs import lake as tables
 from jobs import landing
 from jobs.dialect import Dialect
+from jobs.ops import quarantine
 from jobs.quarantine import corrections, counts, refused
 from jobs.quarantine.__main__ import app
 from jobs.quarantine.corrections import NotACorrection
+from jobs.quarantine.mends import ADDRESS, Row
 from jobs.settings import settings
 from jobs.spark.build import Refused, build
 from tests.spark import toys
@@ -142,16 +144,16 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
             row |= {"order_id": "o4", "sold_at": "06.03.2017 17:00", "amount_usd": "4,00"}
 
     mend(file, by_hand)
-    assert (
-        "3 mended rows landed as corrections/2017-03-07T110001" in run("correct", str(file)).output
-    )
+    said = run("correct", str(file)).output
+    assert "3 mended rows landed as corrections/2017-03-07T110001-" in said
+    correction = said.split()[-1]
     assert build(toys.LINES).rows_written == 2
     assert kept() == {"o1": "1.50", "ö2": "2.50", "o4": "4.00"}
     # the bad correction stands in the list for the row that it should have mended
     assert listed() == [("corrections", 2), ("kiosk", 5)]
     assert {row["row_number"]: row["refused_at"] for row in refused.entries()}[5] == first[5]
     mended = {row["row_number"]: row["mended_by"] for row in refused.mended_rows()}
-    assert mended == dict.fromkeys((2, 3, 4), "corrections/2017-03-07T110001")
+    assert mended == dict.fromkeys((2, 3, 4), correction)
     extra = tables.read("bronze.toy_lines", sql="select _extra from t where order_id = 'o4'")
     assert json.loads(extra["_extra"][0].as_py())["_row_number"] == "4"
     assert not tables.exists("ops.extra_columns")  # an address is no new column
@@ -170,10 +172,11 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
     with pytest.raises(NotACorrection, match=r"row 1 .* is not refused"):
         corrections.correct(strange)
 
+    with pytest.raises(NotACorrection, match="no column work"):
+        corrections.correct([{k: v for k, v in mend_again[0].items() if k != "work"}])
+
     # --- the correction is corrected; a row whose batch has come anew cannot be ---
-    (again,) = corrections.export(
-        refused.entries(batch="corrections/2017-03-07T110001"), toys.LINES
-    )
+    (again,) = corrections.export(refused.entries(batch=correction), toys.LINES)
     corrections.correct([{**again, "sold_at": "06.03.2017 09:00"}])
     build(toys.LINES)
     assert kept()["o3"] == "2.00"
@@ -182,6 +185,7 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
     land_kiosk(tmp_path, ";p;06.03.2017 17:00;4;-")
     with pytest.raises(NotACorrection, match="landed anew since: build its table first"):
         corrections.correct([{**last, "order_id": "o5"}])
+    assert refused.outdated_corrections() == {f"toy_lines: {correction}": 3}
 
     # --- a correction that is taken away leaves the row refused again ---
     shutil.rmtree(original.folder.parent)
@@ -196,7 +200,7 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
     assert restored == original
     build(toys.LINES)
     assert listed() == [("kiosk", 5)]
-    shutil.rmtree(settings().landing / "toy_lines/corrections/2017-03-07T110001")
+    shutil.rmtree(settings().landing / "toy_lines" / correction)
     build(toys.LINES)
     assert listed() == [("kiosk", 2), ("kiosk", 3), ("kiosk", 4), ("kiosk", 5)]
     assert all(count.adds_up for count in counts.counts(toys.LINES))
@@ -243,3 +247,36 @@ def test_personal_data_is_masked_also_in_a_row_that_could_not_be_cut() -> None:
     assert refused.masked(entry) == {"account_id": "7", "email": refused.MASK}
     uncut = {"table_name": "bronze.accounts", "received": '{"row": "7,Ann,ann@example.org,"}'}
     assert refused.masked(uncut) == {"row": refused.MASK}
+
+
+def test_what_a_spreadsheet_runs_is_made_inert_and_comes_back_as_it_was(tmp_path: Path) -> None:
+    received = ["=1+1", "'=x", "-12,50", "-x", "@a", "+49 30", "plain", None]
+    place = dict(zip(ADDRESS, ("till/1", "toy_lines/till/1/x/f.csv", "1"), strict=True))
+    rows: list[Row] = [{"order_id": value, **place} for value in received]
+    path = tmp_path / "refused.csv"
+    corrections.write(rows, path, toys.LINES)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        cells = [row["order_id"] for row in csv.DictReader(file)]
+    assert cells == ["'=1+1", "''=x", "-12,50", "'-x", "'@a", "'+49 30", "plain", ""]
+    assert [row["order_id"] for row in corrections.read(path)] == received
+
+
+def test_a_row_without_the_address_of_what_it_mends_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mended.csv"
+    path.write_text("order_id,_batch_id,_source_file,_row_number\no1,till/1,,1\n")
+    with pytest.raises(NotACorrection, match=r"row 1: no address"):
+        corrections.read(path)
+
+
+def test_zeros_that_a_spreadsheet_took_are_missed(state: Path, tmp_path: Path) -> None:
+    landed = land_kiosk(tmp_path, "0815;p;06.03.2017 17:00;free;-")
+    place = {"batch_id": SHOP, "source_file": landed.source_file(landed.files[0]), "row_number": 1}
+    about = {"table_name": "bronze.toy_lines", "rules": ["type(amount_usd)"], "rows": 1}
+    received = {"order_id": "0815", "product_id": "p", "amount_usd": "free"}
+    told = {"received": json.dumps(received), "known_at": KNOWN, "run_id": "x", "refused_at": None}
+    tables.append(quarantine.TABLE, [{**place, **about, **told}])
+    (row,) = corrections.export(refused.entries(), toys.LINES)
+    with pytest.raises(NotACorrection, match=r"lost the zeros of order_id \(815\)"):
+        corrections.correct([{**row, "order_id": "815", "amount_usd": "0"}])
+    (correction,) = corrections.correct([{**row, "amount_usd": "0"}])
+    assert (correction.mode, correction.dialect) == ("events", GERMAN.of_values())
