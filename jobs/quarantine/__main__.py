@@ -14,7 +14,7 @@ from jobs.quarantine import corrections, counts, refused
 from jobs.quarantine.refused import Group
 from jobs.table import Landed, names, table
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
+app = typer.Typer(no_args_is_help=True, help="What is refused, and how it comes back.")
 
 OfTable = Annotated[str | None, typer.Option("--table", help="such as bronze.order_lines")]
 OfRule = Annotated[str | None, typer.Option("--rule", help="reason code, such as type(quantity)")]
@@ -31,6 +31,8 @@ def list_(
     json_: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """What is refused, by table and rule; new columns that files bring."""
+    if of:
+        _bronze(of)
     found = refused.entries(of, rule, batch)
     by_rule = refused.groups(found, rule)
     new, mended = refused.new_columns(of), len(refused.mended_rows(of))
