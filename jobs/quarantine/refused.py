@@ -14,7 +14,6 @@ from jobs.settings import settings
 from jobs.table import Log, columns, table
 
 MASK = "***"
-PERSONAL = "personal data"  # what the comment of such a column in SCHEMA begins with
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,8 @@ def outdated_corrections() -> dict[str, int]:
 def masked(entry: dict[str, Any]) -> dict[str, Any]:
     """The row as received, with a mask over what is personal in it."""
     received: dict[str, Any] = json.loads(entry["received"])
-    found = columns(table(entry["table_name"]).full_schema)
-    personal = {c.name for c in found if c.comment.startswith(PERSONAL)}
+    own = columns(table(entry["table_name"]).schema)
+    personal = {c.name for c in own if c.is_personal}
     if personal and "row" in received:
         return {"row": MASK}  # could not be cut into columns: any of it may be personal
     return {name: MASK if name in personal else value for name, value in received.items()}
