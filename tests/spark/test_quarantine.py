@@ -247,6 +247,8 @@ def test_personal_data_is_masked_also_in_a_row_that_could_not_be_cut() -> None:
     assert refused.masked(entry) == {"account_id": "7", "email": refused.MASK}
     uncut = {"table_name": "bronze.accounts", "received": '{"row": "7,Ann,ann@example.org,"}'}
     assert refused.masked(uncut) == {"row": refused.MASK}
+    of_nobody = {"table_name": "bronze.coupons", "received": '{"row": "1,2,3,4"}'}
+    assert refused.masked(of_nobody) == {"row": "1,2,3,4"}
 
 
 def test_what_a_spreadsheet_runs_is_made_inert_and_comes_back_as_it_was(tmp_path: Path) -> None:
