@@ -13,6 +13,8 @@ from jobs.settings import ROOT, Settings
 LOG_STORE = "saleslakehouse.ConditionalLogStore"
 CLUSTER_SECRET = "spark_cluster"  # noqa: S105 a name
 
+JOINED = {"extraClassPath": ":", "extraJavaOptions": " "}  # between what is ours and a person's
+
 
 def master(settings: Settings) -> str:
     """Spark's own word for where the tasks run."""
@@ -79,11 +81,11 @@ def credentials(settings: Settings) -> dict[str, str]:
 
 
 def with_own(settings: Settings, ours: Mapping[str, str]) -> dict[str, str]:
-    """Ours, and over them what a person wrote into SPARK_PROPERTIES; class paths are joined."""
+    """Ours, and over them what a person wrote into SPARK_PROPERTIES; lists are joined."""
     told = dict(ours)
     for name, value in _own(settings).items():
-        is_joined = name.endswith(".extraClassPath") and name in told
-        told[name] = f"{told[name]}:{value}" if is_joined else value
+        between = JOINED.get(name.rpartition(".")[2])
+        told[name] = f"{told[name]}{between}{value}" if between and name in told else value
     return told
 
 

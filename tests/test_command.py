@@ -81,6 +81,8 @@ def test_every_error_of_ours_is_told_as_it_is(kind: type[Exception]) -> None:
         "infra.tryton.web",
         "infra.tryton.serve",
         "infra.spark",
+        "infra.cluster up",
+        "infra.object_store up",
         "infra.stack up",
         "infra.demo.demo",
         "infra.demo.seed",
