@@ -60,9 +60,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "hive.server2.thrift.bind.host": "127.0.0.1",
         "hive.server2.authentication": "CUSTOM",
         "hive.server2.custom.authentication.class": "saleslakehouse.Login",
-        "hive.exec.scratchdir": str(scratch),
-        "hive.exec.local.scratchdir": str(scratch),
-        "hive.downloaded.resources.dir": str(scratch),
+        "hive.exec.scratchdir": f"{scratch}/hive",
     }
     return {
         "spark.app.name": "sales-lakehouse-bi",
