@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 RUN := .venv/bin/python -m
 
 .PHONY: help setup up down status demo test check format table plan land bench train promote \
-	predict delivery quarantine pages lock clean clean-all
+	predict delivery quarantine review pages lock clean clean-all
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ pages: .venv/made-from  ## a page per table: columns, lineage, builds, rules, fr
 land: .venv/made-from  ## take a source's drops over: make land S=till START=2017-11-27 END=2017-11-27
 	@test -n "$(S)$(START)$(END)" || { echo "make land S=till|erp|crm|erp_db|webshop START=… END=…"; exit 1; }
 	@$(RUN) jobs.sources $(S) --start $(START) --end $(END)
+
+review: .venv/made-from  ## pairs of accounts that may be one customer and wait for a person
+	@$(RUN) jobs.identity review
 
 quarantine: .venv/made-from  ## rows that are refused, by table and rule; T=bronze.… for one table
 	@$(RUN) jobs.quarantine list $(if $(T),--table $(T))

@@ -52,6 +52,8 @@ with DAG(
             "bronze.coupons",
             "bronze.accounts",
             "bronze.stock_levels",
+            # what people decided: landed by `python -m jobs.identity decide`, not by a source
+            "bronze.identity_decisions",
         ),
         silver=(
             "silver.order_lines",
@@ -60,6 +62,9 @@ with DAG(
             "silver.calendar",
             "silver.accounts",
             "silver.account_history",
+            "silver.account_blocks",
+            "silver.account_matches",
+            "silver.account_identities",
             "silver.promotions",
             "silver.campaigns",
             "silver.campaign_accounts",

@@ -60,7 +60,9 @@ def properties(settings: Settings) -> dict[str, str]:
         "hive.server2.thrift.bind.host": "127.0.0.1",
         "hive.server2.authentication": "CUSTOM",
         "hive.server2.custom.authentication.class": "saleslakehouse.Login",
-        "hive.exec.scratchdir": f"{scratch}/hive",
+        "hive.exec.scratchdir": str(scratch),
+        "hive.exec.local.scratchdir": str(scratch),
+        "hive.downloaded.resources.dir": str(scratch),
     }
     return {
         "spark.app.name": "sales-lakehouse-bi",

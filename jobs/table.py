@@ -66,7 +66,7 @@ def columns(schema: str) -> tuple[Column, ...]:
 class Touch:
     """What a changed row of an input touches in the table that is made from it."""
 
-    kind: Literal["window", "by_key", "all"]
+    kind: Literal["window", "by_key", "all", "nothing"]
     on: str | None = None  # window: SQL over the input's row giving a date; null: its slice column
     before: int = 0  # days
     after: int = 0  # days
@@ -98,6 +98,7 @@ def by_key(column: str, through: str) -> Touch:
 
 
 everything = Touch("all")
+nothing = Touch("nothing")  # read only: another input changes with it and says what is touched
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def test_every_error_of_ours_is_told_as_it_is(kind: type[Exception]) -> None:
         "jobs.spark.build silver.products",
         "jobs.sources till --start 2017-03-01 --end 2017-03-01",
         "jobs.delivery status",
+        "jobs.identity review",
     ],
 )
 def test_every_command_of_ours_says_what_stands_in_its_way(tmp_path: Path, command: str) -> None:

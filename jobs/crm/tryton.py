@@ -149,7 +149,18 @@ def connect() -> Tryton:
 
 
 def _values(row: Mapping[str, Any], names: Collection[str], known: Mapping[str, Field]) -> Values:
-    return {name: canonical(known[name], from_wire(row[name])) for name in names}
+    return {
+        name: canonical(known.get(name, Field(name, "text")), from_wire(_shown(row, name)))
+        for name in names
+    }
+
+
+def _shown(row: Mapping[str, Any], name: str) -> Any:
+    """A field of the record; of `addresses.street` and its like that of the first address."""
+    many, dot, field = name.partition(".")
+    if not dot:
+        return row[name]
+    return next((related[field] for related in row[f"{many}."]), None)
 
 
 def _field(name: str, told: Mapping[str, Any]) -> Field:

@@ -93,6 +93,8 @@ def _touched(
     touched: set[Slice] = {*_reached(spark, which, now, newest)}
     for arrow in moved:
         since = was.inputs[arrow.name].version
+        if arrow.touches.kind == "nothing":
+            continue
         if arrow.touches.kind == "all":
             if _any_change(spark, arrow, since, now):
                 return everything(spark, which, now, f"{arrow.name} changed and touches everything")
@@ -283,6 +285,8 @@ def _touched_units(
 ) -> Changes:
     found: list[DataFrame] = []
     for arrow in moved:
+        if arrow.touches.kind == "nothing":
+            continue
         since = was.inputs[arrow.name].version
         has_units = {*which.units} <= {c.name for c in columns(table(arrow.name).full_schema)}
         if arrow.touches.kind == "all" or not has_units:
