@@ -65,6 +65,7 @@ with DAG(
             "silver.account_blocks",
             "silver.account_matches",
             "silver.account_identities",
+            "silver.former_accounts",
             "silver.promotions",
             "silver.campaigns",
             "silver.campaign_accounts",

@@ -123,6 +123,7 @@ class Landed:
     # of a batch's rows: above both limits the batch is held back, what it held before stays
     max_refused_share: float = 0.05
     max_refused_rows: int = 100
+    is_snapshot_whole: bool = False  # of a snapshot no row may be refused, whatever the limits say
     # column → the day (UTC) from which on files must have it; in those known before it is null
     since: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,7 +1,9 @@
 """A real Tryton with a dozen customers for the tests of adapter, source and delivery."""
 
 import contextlib
+import datetime as dt
 import os
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +23,9 @@ from tests.conftest import free_ports, wait_for_port
 
 ACCOUNTS = [str(number) for number in range(101, 113)]
 REQUEST_SECONDS = 3.0  # this server has nothing else to do: a request has ended long before
+AGE = "45-54"  # of all customers but one
+NO_AGE = "102"
+SAID_BY_PEOPLE = {"no_marketing": None, "no_marketing_date": None, "replaced_by": None}
 SCORES = [
     *("score_next_products", "score_recency_band", "score_spend_band", "score_last_order_date"),
     *("score_name", "score_value", "score_grade", "score_trend", "score_reasons"),
@@ -35,6 +40,7 @@ class Crm:
     settings: Settings
     salesperson: Session
     adapter: Tryton
+    database: Path
 
     def ids(self) -> dict[str, int]:
         rows = self.salesperson.call(
@@ -47,12 +53,72 @@ class Crm:
         """Someone at the CRM changes a customer."""
         self.salesperson.call("model.party.party.write", [self.ids()[account]], values)
 
+    def create(self, *accounts: str) -> None:
+        """New customers, all of one name."""
+        self.salesperson.call("model.party.party.create", [party(a, "New") for a in accounts])
+
+    def delete(self, *accounts: str) -> None:
+        ids = self.ids()
+        self.salesperson.call("model.party.party.delete", [ids[account] for account in accounts])
+
+    def merge(self, account: str, into: str) -> None:
+        """As a person does it, with the wizard `Replace`; it asks back where names differ."""
+        ids, wizard = self.ids(), "wizard.party.replace"
+        session, *_ = self.salesperson.call(f"{wizard}.create")
+        asked = {"ask": {"source": ids[account], "destination": ids[into]}}
+        self.salesperson.call(f"{wizard}.execute", session, asked, "replace")
+        self.salesperson.call(f"{wizard}.delete", session)
+
+    def write_email(self, account: str, value: str) -> None:
+        """Change the contact, not the customer's own record."""
+        contact = "model.party.contact_mechanism"
+        ids = self.salesperson.call(
+            f"{contact}.search", [["party.code", "=", account]], 0, None, None
+        )
+        self.salesperson.call(f"{contact}.write", ids, {"value": value})
+
+    def as_of_one_instant(self, *accounts: str, at: dt.datetime | None = None) -> dt.datetime:
+        """Let customers have been written at the same microsecond (now), as by one import."""
+        instant = (at or dt.datetime.now(dt.UTC)).replace(tzinfo=None)
+        places = ", ".join("?" * len(accounts))
+        with contextlib.closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.execute(
+                f"update party_party set write_date = ? where code in ({places})",
+                (instant.isoformat(" "), *accounts),
+            )
+        return instant.replace(tzinfo=dt.UTC)
+
     def shows(self, account: str, field: str) -> str | None:
         return self.adapter.match([account], [field])[account][0].values[field]
 
     def revisions(self) -> dict[str, str]:
         """Moves with every write to a customer."""
         return {str(record.key): record.revision for record in self.adapter.read([])}
+
+
+def party(account: str, name: str | None = None) -> dict[str, Any]:
+    """A customer to create."""
+    mail = {"type": "email", "value": f"household-{account}@example.com"}
+    return {
+        "code": account,
+        "name": name or f"Household {account}",
+        "age_band": AGE if account != NO_AGE else None,
+        "contact_mechanisms": [["create", [mail]]],
+    }
+
+
+def undo(made: Crm) -> None:
+    """The twelve customers as they were first, without scores, whatever a test did to them."""
+    call, ids = made.salesperson.call, made.ids()
+    if others := [ids[code] for code in ids if code not in ACCOUNTS]:
+        call("model.party.party.write", list(ids.values()), {"replaced_by": None})
+        call("model.party.party.delete", others)
+    if missing := [party(account) for account in ACCOUNTS if account not in ids]:
+        call("model.party.party.create", missing)
+    ids = made.ids()
+    first = {"active": True, "age_band": AGE} | dict.fromkeys(SCORES) | SAID_BY_PEOPLE
+    bare = {"age_band": None}
+    call("model.party.party.write", list(ids.values()), first, [ids[NO_AGE]], bare)
 
 
 @pytest.fixture(scope="session")
@@ -72,19 +138,8 @@ def tryton_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings
         )
     try:
         wait_for_port(here.crm_port, process, log)
-        parties = [
-            {
-                "code": account,
-                "name": f"Household {account}",
-                "age_band": "45-54" if account != "102" else None,
-                "contact_mechanisms": [
-                    ["create", [{"type": "email", "value": f"household-{account}@example.com"}]]
-                ],
-            }
-            for account in ACCOUNTS
-        ]
         admin = Session(here.crm_url, "admin", here.secret("crm_admin"))
-        admin.call("model.party.party.create", parties)
+        admin.call("model.party.party.create", [party(account) for account in ACCOUNTS])
         yield here
     finally:
         process.terminate()
@@ -102,9 +157,9 @@ def crm(tryton_server: Settings, state: Path, monkeypatch: pytest.MonkeyPatch) -
     url = tryton_server.crm_url
     salesperson = Session(url, "admin", tryton_server.secret("crm_admin"))
     pipeline = Session(url, "pipeline", tryton_server.secret("crm_pipeline"))
-    made = Crm(settings(), salesperson, Tryton(pipeline, REQUEST_SECONDS))
-    empty = {"active": True} | dict.fromkeys(SCORES)
-    salesperson.call("model.party.party.write", list(made.ids().values()), empty)
+    database = tryton_server.state / "crm" / f"{prepare.DATABASE}.sqlite"
+    made = Crm(settings(), salesperson, Tryton(pipeline, REQUEST_SECONDS), database)
+    undo(made)
     return made
 
 

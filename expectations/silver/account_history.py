@@ -10,4 +10,17 @@ RULES = [
         severity="critical",
         meta={"reason": "ends_before_it_starts"},
     ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="superseded_date",
+        column_B="known_date",
+        severity="critical",
+        meta={"reason": "superseded_before_it_was_known"},
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="known_date",
+        column_B="valid_from",
+        or_equal=True,
+        severity="critical",
+        meta={"reason": "known_before_it_was_so"},
+    ),
 ]

@@ -53,6 +53,7 @@ class Record:
     id: str
     key: str | None
     revision: str
+    changed_at: dt.datetime  # of the last write to it, by the CRM's own clock
     values: Values
 
 
@@ -90,8 +91,16 @@ class Adapter(Protocol):
         """Fields, limits and keys."""
         ...
 
+    def newest_change(self) -> dt.datetime | None:
+        """When any record was written last, by the CRM's own clock; null: there is no record."""
+        ...
+
     def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
-        """Records changed at or after `since` (null: all), inactive ones included, by id."""
+        """Records written at or after `since` (null: all), inactive ones included.
+
+        Each comes once, however many share an instant. One that is written while we read comes
+        in its old state, its new one, or both, the new one last; none is passed over.
+        """
         ...
 
     def match(self, keys: Collection[str], fields: Collection[str]) -> dict[str, list[Record]]:

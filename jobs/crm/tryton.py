@@ -31,6 +31,16 @@ KEY = "code"
 BATCH_RECORDS = 250  # 0.3 s of one transaction; the CRM's other users wait no longer than that
 PAGE_RECORDS = 1000
 
+# Where the instant of the last write stands: a record that was only created has no `write_date`.
+# In this order, so that one written for the first time while we read is met again, not missed.
+INSTANTS = {
+    "create_date": ["write_date", "=", None],
+    "write_date": ["write_date", "!=", None],
+}
+OF_EVERY_RECORD = (KEY, "_timestamp", "create_date", "write_date")
+# Inactive ones too. Tryton's `active_test` would also show the inactive contacts of active ones.
+EVERY = ["active", "in", [True, False]]
+
 KINDS: Mapping[str, Kind] = {
     "char": "text",
     "text": "text",
@@ -48,8 +58,14 @@ KINDS: Mapping[str, Kind] = {
 class Tryton:
     """Parties of a Tryton database."""
 
-    def __init__(self, session: Session, request_seconds: float = REQUEST_SECONDS):
+    def __init__(
+        self,
+        session: Session,
+        request_seconds: float = REQUEST_SECONDS,
+        page_records: int = PAGE_RECORDS,
+    ):
         self._session, self._request_seconds = session, request_seconds
+        self._page_records = page_records
         self._fields: dict[str, Field] = {}
 
     def describe(self) -> Description:
@@ -65,12 +81,20 @@ class Tryton:
             request_seconds=self._request_seconds,
         )
 
+    def newest_change(self) -> dt.datetime | None:
+        newest = [
+            record.changed_at
+            for instant, have_it in INSTANTS.items()
+            for record in self._search([have_it, EVERY], [], [[instant, "DESC"]], 1)
+        ]
+        return max(newest, default=None)
+
     def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
-        changed = [["write_date", ">=", to_wire("timestamp", since.isoformat())]] if since else []
-        last = 0
-        while page := self._search([*changed, ["id", ">", last]], fields, {"active_test": False}):
-            yield from page
-            last = int(page[-1].id)
+        if since is None:
+            yield from self._by_id(fields)
+            return
+        for instant in INSTANTS:
+            yield from self._in_time(instant, fields, since)
 
     def match(self, keys: Collection[str], fields: Collection[str]) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {key: [] for key in keys}
@@ -119,20 +143,45 @@ class Tryton:
         stamps = {f"{MODEL},{u.id}": u.revision for u in batch}
         self._session.call(f"model.{MODEL}.write", *pairs, context={"_timestamp": stamps})
 
+    def _by_id(self, fields: Collection[str]) -> Iterator[Record]:
+        """All records: ids do not move, so none is missing, whatever the CRM's clock does."""
+        last = 0
+        while page := self._search([["id", ">", last], EVERY], fields):
+            yield from page
+            last = int(page[-1].id)
+
+    def _in_time(
+        self, instant: str, fields: Collection[str], since: dt.datetime
+    ) -> Iterator[Record]:
+        """Records by instant and id: what is written while we read moves to the end of the order,
+        where we have not been yet."""
+        order = [[instant, "ASC"], ["id", "ASC"]]
+        after: list[Any] = [instant, ">=", _instant(since)]
+        while page := self._search([INSTANTS[instant], after, EVERY], fields, order):
+            yield from page
+            at, last = _instant(page[-1].changed_at), int(page[-1].id)
+            after = ["OR", [instant, ">", at], [[instant, "=", at], ["id", ">", last]]]
+
     def _search(
         self,
         domain: Sequence[Any],
         fields: Collection[str],
-        context: Mapping[str, Any] | None = None,
+        order: Sequence[Sequence[str]] = (("id", "ASC"),),
+        limit: int | None = None,
     ) -> list[Record]:
         known = self._described()
         rows = self._session.call(
             f"model.{MODEL}.search_read",
-            *(domain, 0, PAGE_RECORDS, [["id", "ASC"]], [*fields, KEY, "_timestamp"]),
-            context=context,
+            *(domain, 0, limit or self._page_records, order, [*fields, *OF_EVERY_RECORD]),
         )
         return [
-            Record(str(row["id"]), row[KEY], row["_timestamp"], _values(row, fields, known))
+            Record(
+                id=str(row["id"]),
+                key=row[KEY],
+                revision=row["_timestamp"],
+                changed_at=from_wire(row["write_date"] or row["create_date"]),
+                values=_values(row, fields, known),
+            )
             for row in rows
         ]
 
@@ -146,6 +195,10 @@ class Tryton:
 def connect() -> Tryton:
     """The pipeline's own user in the CRM of the settings."""
     return Tryton(Session(settings().crm_url, "pipeline", settings().secret("crm_pipeline")))
+
+
+def _instant(at: dt.datetime) -> Any:
+    return to_wire("timestamp", at.isoformat())
 
 
 def _values(row: Mapping[str, Any], names: Collection[str], known: Mapping[str, Field]) -> Values:

@@ -127,9 +127,11 @@ def compared(
 
 
 def valid(row: Row | None, today: dt.date | None) -> Row | None:
-    """The outbox's row, or null where it is gone or its time is over: its values are cleared."""
-    expired = row is not None and today is not None and row["valid_until"] < today
-    return None if expired else row
+    """The outbox's row, or null where it is gone, its time is over, or the customer objects to
+    marketing: what was delivered is cleared."""
+    if row is None or (today is not None and row["valid_until"] < today):
+        return None
+    return row if row["is_contactable"] else None
 
 
 def decided(

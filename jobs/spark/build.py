@@ -218,10 +218,12 @@ def _landed(at: Building, which: Landed, what: Changes) -> None:
 
 def _told(which: Landed, held_back: dict[str, quarantine.Batch], others: str) -> str:
     some = "; ".join(f"{name}: {batch}" for name, batch in list(held_back.items())[:3])
+    of_a_snapshot = ", none of a snapshot" if which.is_snapshot_whole else ""
     return (
         f"{which.name}: {len(held_back)} batches held back, {others} ({some}; allowed: "
-        f"{which.max_refused_share:.0%} or {which.max_refused_rows} rows of a batch, and no file "
-        "that cannot be read); see ops.quarantine, land a corrected batch, or change the rule"
+        f"{which.max_refused_share:.0%} or {which.max_refused_rows} rows of a batch"
+        f"{of_a_snapshot}, and no file that cannot be read); see ops.quarantine, land a corrected "
+        "batch, or change the rule"
     )
 
 

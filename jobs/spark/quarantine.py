@@ -39,6 +39,7 @@ class Batch:
     landed: int = 0
     refused: int = 0
     mended: int = 0  # refused once, and corrected
+    is_snapshot: bool = False
     reasons: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)  # of whole files: nobody knows their rows
 
@@ -59,6 +60,8 @@ class Batch:
 
     def is_held_back(self, which: Landed) -> bool:
         """Too much of it is bad: what the table holds of the batch stays as it is."""
+        if which.is_snapshot_whole and self.is_snapshot and self.refused:
+            return True
         allowed = max(which.max_refused_rows, which.max_refused_share * self.landed)
         return bool(self.faults) or self.refused > allowed
 
@@ -136,7 +139,7 @@ def split(
     for file in files:
         _find_retyped(file, which)
     _write_down(which, told, slices, run_id)
-    batches = {m.batch_id: Batch() for m in wanted}
+    batches = {m.batch_id: Batch(is_snapshot=m.mode == "snapshot") for m in wanted}
     for file in files:
         batches[file.manifest.batch_id].add(file.batch)
     return good.join(places, on="file", how="inner").select(*kept), batches

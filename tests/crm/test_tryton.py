@@ -37,11 +37,74 @@ def test_all_customers_are_read_and_empty_is_null(crm: Crm) -> None:
     assert read["102"]["age_band"] is None
 
 
-def test_only_what_changed_since_is_read(crm: Crm) -> None:
+def test_only_what_changed_since_is_read_new_customers_and_new_addresses_among_it(
+    crm: Crm,
+) -> None:
     before = dt.datetime.now(dt.UTC)
     crm.edit("105", score_grade="A")
-    assert [r.key for r in crm.adapter.read([], since=before)] == ["105"]
+    crm.create("201")
+    crm.write_email("106", "moved@example.com")
+    read = {r.key: r for r in crm.adapter.read(["email"], since=before)}
+    assert sorted(str(key) for key in read) == ["105", "106", "201"]
+    assert read["106"].values["email"] == "moved@example.com"
+    assert crm.adapter.newest_change() == max(r.changed_at for r in read.values())
     assert list(crm.adapter.read([], since=dt.datetime.now(dt.UTC))) == []
+
+
+def test_customers_written_at_one_instant_are_read_once_each_over_all_pages(crm: Crm) -> None:
+    instant = crm.as_of_one_instant(*ACCOUNTS[:8])
+    small_pages = Tryton(crm.adapter._session, page_records=3)
+    assert [r.key for r in small_pages.read([], since=instant)] == ACCOUNTS[:8]
+    assert {r.changed_at for r in small_pages.read([], since=instant)} == {instant}
+    after = instant + dt.timedelta(microseconds=1)
+    assert list(small_pages.read([], since=after)) == []
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_is_written_while_we_read_is_not_passed_over(crm: Crm, is_whole: bool) -> None:
+    newest = crm.adapter.newest_change()
+    assert newest is not None
+    small_pages = Tryton(crm.adapter._session, page_records=3)
+    since = newest - dt.timedelta(minutes=1)
+    reading = small_pages.read(["age_band"], None if is_whole else since)
+    first_page = [next(reading) for _ in range(3)]
+    passed, to_come = str(first_page[0].key), next(a for a in reversed(ACCOUNTS))
+    for account in (passed, to_come):
+        crm.edit(account, age_band="65+")
+    crm.create("201")
+    read = [*first_page, *reading]
+    untouched = [r.key for r in read if r.key not in (passed, to_come, "201")]
+    assert sorted(str(key) for key in untouched) == [
+        a for a in ACCOUNTS if a not in (passed, to_come)
+    ]
+    later = small_pages.read(["age_band"], newest)
+    found = {r.key: r.values["age_band"] for r in [*read, *later]}
+    assert (found[passed], found[to_come], found["201"]) == ("65+", "65+", "45-54")
+
+
+def test_a_merged_customer_says_into_whom_and_stays_readable(crm: Crm) -> None:
+    crm.create("201", "202")
+    before = dt.datetime.now(dt.UTC)
+    crm.merge("201", into="202")
+    read = {r.key: r.values for r in crm.adapter.read(["active", "replaced_by_code"], before)}
+    assert read == {"201": {"active": "false", "replaced_by_code": "202"}}
+    assert crm.shows("202", "email") == "household-202@example.com"
+    [survivor] = [r for r in crm.adapter.read(["email"]) if r.key == "202"]
+    assert survivor.values["email"] == "household-202@example.com", "not the other's, now inactive"
+
+
+def test_the_pipelines_user_can_take_no_objection_back(crm: Crm) -> None:
+    crm.edit("101", no_marketing=True)
+    results = crm.adapter.write(updates(crm, no_marketing="false")[:1])
+    assert [(r.outcome, r.reason) for r in results] == [("permission", "not_allowed")]
+    assert crm.shows("101", "no_marketing") == "true"
+
+
+def test_an_objection_ticked_at_the_form_gets_its_day(crm: Crm) -> None:
+    ticked = {"id": crm.ids()["101"], "no_marketing": True, "no_marketing_date": None}
+    told = crm.salesperson.call("model.party.party.on_change", ticked, ["no_marketing"])
+    day = told[0]["no_marketing_date"] if isinstance(told, list) else told["no_marketing_date"]
+    assert {"__class__", "year", "month", "day"} == day.keys()
 
 
 def test_an_unknown_key_matches_nothing_and_an_inactive_customer_neither(crm: Crm) -> None:

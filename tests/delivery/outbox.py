@@ -15,6 +15,8 @@ REASON = pa.struct([("code", pa.string()), ("text", pa.string())])
 SCHEMA = pa.schema(
     [
         ("account_id", pa.string()),
+        ("is_contactable", pa.bool_()),
+        ("objected_date", pa.date32()),
         ("next_products", pa.list_(pa.string())),
         ("next_product_ids", pa.list_(pa.string())),
         ("last_order_date", pa.date32()),
@@ -40,6 +42,8 @@ def row(account_id: str, **given: Any) -> dict[str, Any]:
     """One account's row; what is not given has an ordinary value."""
     return {
         "account_id": account_id,
+        "is_contactable": True,
+        "objected_date": None,
         "next_products": ["Fluid Milk, National, 1 GA (1029743)", "Bananas, National (1082185)"],
         "next_product_ids": ["1029743", "1082185"],
         "last_order_date": AS_OF,

@@ -56,7 +56,10 @@ def silver() -> Rows:
             {"product_id": p, "manufacturer_id": "1", "department": d, "brand": "National"}
             for p, d in (("ham", "DELI"), ("tea", "GROCERY"))
         ],
-        "silver.accounts": [{"account_id": "a", "age_band": "45-54"}, {"account_id": "c"}],
+        "silver.accounts": [
+            {"account_id": "a", "age_band": "45-54", "is_contactable": True},
+            {"account_id": "c", "is_contactable": True},
+        ],
         "silver.campaign_accounts": [{"campaign_id": "8", "account_id": "a", "known_at": MORNING}],
         "silver.redemptions": [],
     }

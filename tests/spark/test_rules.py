@@ -14,8 +14,12 @@ MONDAY, TUESDAY = dt.date(2017, 3, 6), dt.date(2017, 3, 7)
 # table → (rows that keep every rule, [a row that breaks one, the rule that it breaks])
 CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
     "silver.account_history": (
-        {"valid_from": MONDAY, "valid_to": None},
-        [({"valid_from": TUESDAY, "valid_to": MONDAY}, "ends_before_it_starts")],
+        {"valid_from": MONDAY, "valid_to": None, "known_date": MONDAY, "superseded_date": TUESDAY},
+        [
+            ({"valid_from": TUESDAY, "valid_to": MONDAY}, "ends_before_it_starts"),
+            ({"known_date": TUESDAY}, "superseded_before_it_was_known"),
+            ({"valid_from": TUESDAY}, "known_before_it_was_so"),
+        ],
     ),
     "silver.campaigns": (
         {"campaign_type": "Type A"},

@@ -14,6 +14,8 @@ FAVOURITES = 3  # departments named, by spend
 SCHEMA = """
     account_id string not null comment 'customer, as the CRM calls it',
     is_in_crm boolean not null comment 'false: buys, but is not (or no longer) in the CRM',
+    is_contactable boolean not null comment 'false: objects to marketing, or is not in the CRM',
+    objected_date date comment 'day at the CRM on which that was said; null: not said, or not told',
     age_band string comment 'years, such as 45-54',
     income_band string comment 'thousand USD a year, such as 50-74K',
     home_ownership string comment 'as in the CRM',
@@ -110,6 +112,8 @@ def make(
         .select(
             "account_id",
             F.coalesce("is_in_crm", F.lit(False)).alias("is_in_crm"),
+            F.coalesce("is_contactable", F.lit(False)).alias("is_contactable"),
+            "objected_date",
             *WHO,
             "first_order_date",
             "last_order_date",

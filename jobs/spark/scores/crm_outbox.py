@@ -2,6 +2,8 @@
 
 Made from the account's newest list of recommendations; its purchases are taken as of that date, so
 that a row does not change until there is a new list (or a line of that time is corrected).
+Consent is that of now: who objects to marketing has a row without offers and their reasons, and the
+CRM is cleared of what was delivered before.
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -15,6 +17,8 @@ SPEND_DAYS = 84  # 12 weeks, as_of_date included
 
 SCHEMA = f"""
     account_id string not null comment 'customer, as the CRM calls it',
+    is_contactable boolean not null comment 'false: objects to marketing, or is not in the CRM',
+    objected_date date comment 'day at the CRM on which that was said; null: not said, or not told',
     next_products array<string> not null comment 'up to 5, the best first, as a person says them',
     next_product_ids array<string> not null comment 'the same articles',
     last_order_date date comment 'business date up to as_of_date; null = never bought',
@@ -84,17 +88,35 @@ def with_purchases(outbox: DataFrame, account_days: DataFrame) -> DataFrame:
     )
 
 
+def with_consent(outbox: DataFrame, accounts: DataFrame) -> DataFrame:
+    """No offer for those who do not want one, nor for those of whom nothing is known."""
+    said = accounts.select("account_id", "is_contactable", "objected_date")
+    is_contactable = F.coalesce("is_contactable", F.lit(False))
+    offers = ("next_products", "next_product_ids", "reasons")
+    return (
+        outbox.join(said, on="account_id", how="left")
+        .withColumn("is_contactable", is_contactable)
+        .withColumns({name: F.when(F.col("is_contactable"), F.col(name)) for name in offers})
+        .withColumns({name: F.coalesce(name, F.array()) for name in offers})
+    )
+
+
 def spend() -> Column:
     return F.coalesce("spend", F.lit(0)).cast("decimal(12,2)")
 
 
-def make(recommendations: DataFrame, account_days: DataFrame, products: DataFrame) -> DataFrame:
+def make(
+    recommendations: DataFrame, account_days: DataFrame, products: DataFrame, accounts: DataFrame
+) -> DataFrame:
     return (
         recommendations.transform(newest_list)
         .transform(lists, products)
         .transform(with_purchases, account_days)
+        .transform(with_consent, accounts)
         .select(
             "account_id",
+            "is_contactable",
+            "objected_date",
             "next_products",
             "next_product_ids",
             "last_order_date",
@@ -124,6 +146,7 @@ TABLE = Entities(
         Input("scores.recommendations"),
         Input("gold.account_days"),
         Input("silver.products"),
+        Input("silver.accounts"),
     ),
     make=make,
 )

@@ -83,6 +83,18 @@ def test_who_buys_but_is_not_in_the_crm_is_there_and_says_so(profiles):
     assert (row.is_in_crm, row.age_band, row.spend_usd) == (False, None, 3)
 
 
+def test_who_objects_or_is_not_in_the_crm_is_not_contactable(profiles):
+    said = {"is_contactable": False, "objected_date": MONDAY}
+    found = profiles(
+        [day(account_id="3")], accounts=[{"account_id": "1"}, {"account_id": "2", **said}]
+    )
+    assert {a: (row.is_contactable, row.objected_date) for a, row in found.items()} == {
+        "1": (True, None),
+        "2": (False, MONDAY),
+        "3": (False, None),
+    }
+
+
 def test_campaigns_received_and_answered(profiles):
     row = profiles(
         accounts=[{"account_id": "1"}],

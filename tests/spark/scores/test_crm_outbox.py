@@ -10,6 +10,8 @@ MILK = {
     "package_size": "1 GA",
 }
 
+IN_CRM = {"account_id": "900", "is_contactable": True}
+
 
 def score(rank=1, product_id="milk", as_of=DAY, code="bought_often", **told):
     return {
@@ -31,12 +33,13 @@ def day(ago, late=0, **told):
 
 @pytest.fixture
 def outbox(rows, made):
-    def build(scores, days=(), products=(MILK,)):
+    def build(scores, days=(), products=(MILK,), accounts=(IN_CRM,)):
         found = made(
             "scores.crm_outbox",
             rows("scores.recommendations", *scores),
             rows("gold.account_days", *days),
             rows("silver.products", *products),
+            rows("silver.accounts", *accounts),
         )
         return {row.account_id: row for row in found}
 
@@ -101,6 +104,15 @@ def test_who_never_bought_has_a_list_all_the_same(outbox):
     row = outbox([score()])["900"]
     assert (row.last_order_date, row.recency_days, row.recency_band) == (None, None, "never")
     assert (row.spend_12_weeks_usd, row.spend_band) == (0, "none")
+
+
+def test_who_objects_gets_no_offer_and_the_row_says_so(outbox):
+    said = {"account_id": "900", "is_contactable": False, "objected_date": DAY}
+    for accounts, objected_date in (([said], DAY), ([], None)):
+        row = outbox([score()], [day(3, sales_usd=10)], accounts=accounts)["900"]
+        assert (row.is_contactable, row.objected_date) == (False, objected_date)
+        assert (row.next_products, row.next_product_ids, row.reasons) == ([], [], [])
+        assert row.recency_days == 3
 
 
 def test_no_scores_make_an_empty_outbox(outbox):

@@ -1,25 +1,71 @@
 import datetime as dt
 
+import pytest
+
 from jobs.table import columns, table
-
-FIRST = {"_batch_id": "crm/1", "_known_at": dt.datetime(2017, 1, 1, 11, tzinfo=dt.UTC)}
-SECOND = {"_batch_id": "crm/2", "_known_at": dt.datetime(2017, 1, 2, 11, tzinfo=dt.UTC)}
+from tests.spark.silver.crm_batches import said, snapshot
 
 
-def test_an_account_that_left_the_crm_is_gone(rows, made):
-    bronze = rows(
-        "bronze.accounts",
-        {"account_id": "7", "age_band": "45-54", **FIRST},
-        {"account_id": "8", **FIRST},
-        {"account_id": "7", "age_band": "55-64", **SECOND},
+@pytest.fixture
+def accounts(rows, made):
+    def build(*told):
+        found = made("silver.accounts", rows("bronze.accounts", *told))
+        return {row.account_id: row for row in found}
+
+    return build
+
+
+def test_the_newest_snapshot_says_who_there_is_and_changes_lie_over_it(accounts):
+    told = [
+        *snapshot(1, "7", "8", "gone", age_band="45-54"),
+        said(2, "8", age_band="before the snapshot"),
+        *snapshot(3, "7", "8", "9", age_band="55-64"),
+        said(3, "9", age_band="65+", number=2),
+        said(4, "new"),
+    ]
+    found = accounts(*told)
+    assert {a: row.age_band for a, row in found.items()} == {
+        "7": "55-64",
+        "8": "55-64",
+        "9": "65+",
+        "new": None,
+    }
+    assert accounts(*reversed(told)) == found, "whatever the order in which they came"
+
+
+def test_a_snapshot_that_came_late_changes_nothing_newer(accounts):
+    late = snapshot(2, "7", "gone", age_band="old", known=9)
+    found = accounts(*snapshot(3, "7", age_band="new"), *late)
+    assert {a: row.age_band for a, row in found.items()} == {"7": "new"}
+
+
+def test_who_was_put_aside_or_merged_is_not_there_and_may_come_back(accounts):
+    found = accounts(
+        *snapshot(1, "7", "8", "9"),
+        said(2, "7", is_active=False),
+        said(2, "8", is_active=False, merged_into="9"),
+        said(2, "9", is_active=False),
+        said(3, "9"),
     )
-    found = made("silver.accounts", bronze)
-    assert [(row.account_id, row.age_band) for row in found] == [("7", "55-64")]
+    assert list(found) == ["9"]
 
 
-def test_an_account_of_which_nothing_is_known_has_no_bands(rows, made):
-    found = made("silver.accounts", rows("bronze.accounts", {"account_id": "7", **FIRST}))
-    assert found[0].income_band is None
+def test_changes_alone_make_customers_too(accounts):
+    assert list(accounts(said(1, "7"))) == ["7"]
+
+
+def test_who_objects_is_not_contactable_from_the_day_it_was_said(accounts):
+    day = dt.date(2017, 1, 2)
+    found = accounts(
+        *snapshot(1, "never asked", "objects", "took it back", has_objected=None),
+        said(2, "objects", has_objected=True, objected_date=day),
+        said(2, "took it back", has_objected=False, objected_date=day),
+    )
+    assert {a: (row.is_contactable, row.objected_date) for a, row in found.items()} == {
+        "never asked": (True, None),
+        "objects": (False, day),
+        "took it back": (True, None),
+    }
 
 
 def test_names_and_addresses_stay_in_bronze():
@@ -27,5 +73,5 @@ def test_names_and_addresses_stay_in_bronze():
     assert not names & {"display_name", "email"}
 
 
-def test_an_empty_crm_makes_no_rows(rows, made):
-    assert made("silver.accounts", rows("bronze.accounts")) == []
+def test_an_empty_crm_makes_no_rows(accounts):
+    assert accounts() == {}

@@ -1,9 +1,10 @@
-"""party.party gets scores (written by the pipeline's user) and demographic bands."""
+"""party.party gets scores (written by the pipeline's user), demographic bands and consent."""
 
 from trytond.model import fields
 from trytond.model.modelstorage import AccessError
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
+from trytond.transaction import Transaction
 
 BAND = 40  # characters
 
@@ -18,6 +19,15 @@ class Party(metaclass=PoolMeta):
     household_size = fields.Char("Household Size", size=BAND)
     household_composition = fields.Char("Household", size=BAND)
     kids_count = fields.Char("Kids", size=BAND)
+
+    no_marketing = fields.Boolean(
+        "Objects to Marketing",
+        help="No offers are made to the party, and none are computed for it.",
+    )
+    no_marketing_date = fields.Date("Objected On")
+    replaced_by_code = fields.Function(
+        fields.Char("Code of the Party Replacing It"), "get_replaced_by_code"
+    )
 
     score_next_products = fields.Text("Next Best Products", help="One a line, the best first.")
     score_recency_band = fields.Char("Recency", size=BAND)
@@ -49,6 +59,15 @@ class Party(metaclass=PoolMeta):
     )
     score_model_version = fields.Char("Model", size=80)
 
+    @fields.depends("no_marketing", "no_marketing_date")
+    def on_change_no_marketing(self):
+        """The day is filled in for a person at the form; an objection without one holds as well."""
+        today = Pool().get("ir.date").today()
+        self.no_marketing_date = (self.no_marketing_date or today) if self.no_marketing else None
+
+    def get_replaced_by_code(self, name):
+        return self.replaced_by.code if self.replaced_by else None
+
     @classmethod
     def check_modification(cls, mode, parties, values=None, external=False):
         """The pipeline's user writes scores, and nothing else."""
@@ -60,3 +79,16 @@ class Party(metaclass=PoolMeta):
         if mode in {"create", "delete"} or others:
             names = ", ".join(sorted(others)) or "parties"
             raise AccessError(f"You are not allowed to {mode} {names}: only scores.")
+
+
+class ContactMechanism(metaclass=PoolMeta):
+    __name__ = "party.contact_mechanism"
+
+    @classmethod
+    def on_modification(cls, mode, mechanisms, field_names=None):
+        """A party's e-mail is the party's: who reads what changed finds it by `write_date`."""
+        super().on_modification(mode, mechanisms, field_names=field_names)
+        Party = Pool().get("party.party")
+        deleted = Transaction().delete_records[Party.__name__]
+        if parties := {m.party for m in mechanisms if m.party.id not in deleted}:
+            Party.write(list(parties), {})
