@@ -56,9 +56,9 @@ plan: .venv/made-from  ## what would be built, and why; T=… for one table
 pages: .venv/made-from  ## a page per table: columns, lineage, builds, rules, freshness, sample
 	@$(RUN) jobs.pages.write
 
-land: .venv/made-from  ## take a source's drops over: make land S=till START=2017-11-27 END=2017-11-27
+land: .venv/made-from  ## take a source's drops over: make land S=till START=2017-11-27 END=2017-11-27 [RECONCILE=1]
 	@test -n "$(S)$(START)$(END)" || { echo "make land S=till|erp|crm|erp_db|webshop START=… END=…"; exit 1; }
-	@$(RUN) jobs.sources $(S) --start $(START) --end $(END)
+	@$(RUN) jobs.sources $(S) --start $(START) --end $(END) $(if $(RECONCILE),--reconcile)
 
 review: .venv/made-from  ## pairs of accounts that may be one customer and wait for a person
 	@$(RUN) jobs.identity review

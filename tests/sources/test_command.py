@@ -33,3 +33,9 @@ def test_nothing_to_land_is_said(land):
     found = land("till", "--start", "2017-03-01", "--end", "2017-03-01")
     assert found.exit_code == 0
     assert "nothing to land" in found.output
+
+
+def test_a_source_that_cannot_reconcile_says_so(land):
+    found = land("till", "--start", "2017-03-01", "--end", "2017-03-01", "--reconcile")
+    assert found.exit_code != 0
+    assert "till knows no reconcile" in found.output
