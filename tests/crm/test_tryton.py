@@ -44,8 +44,11 @@ def test_only_what_changed_since_is_read_new_customers_and_new_addresses_among_i
     crm.edit("105", score_grade="A")
     crm.create("201")
     crm.write_email("106", "moved@example.com")
+    crm.salesperson.call(
+        "model.party.address.create", [{"party": crm.ids()["107"], "city": "Moved"}]
+    )
     read = {r.key: r for r in crm.adapter.read(["email"], since=before)}
-    assert sorted(str(key) for key in read) == ["105", "106", "201"]
+    assert sorted(str(key) for key in read) == ["105", "106", "107", "201"]
     assert read["106"].values["email"] == "moved@example.com"
     assert crm.adapter.newest_change() == max(r.changed_at for r in read.values())
     assert list(crm.adapter.read([], since=dt.datetime.now(dt.UTC))) == []

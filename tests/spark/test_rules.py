@@ -16,7 +16,7 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
     "silver.account_history": (
         {"valid_from": MONDAY, "valid_to": None, "known_date": MONDAY, "superseded_date": TUESDAY},
         [
-            ({"valid_from": TUESDAY, "valid_to": MONDAY}, "ends_before_it_starts"),
+            ({"valid_to": MONDAY}, "ends_before_it_starts"),
             ({"known_date": TUESDAY}, "superseded_before_it_was_known"),
             ({"valid_from": TUESDAY}, "known_before_it_was_so"),
         ],

@@ -81,14 +81,27 @@ class Party(metaclass=PoolMeta):
             raise AccessError(f"You are not allowed to {mode} {names}: only scores.")
 
 
+def touch(parties):
+    """E-mail and address are the party's: who reads what changed finds them by `write_date`."""
+    Party = Pool().get("party.party")
+    deleted = Transaction().delete_records[Party.__name__]
+    if there := [party for party in parties if party.id not in deleted]:
+        Party.write(there, {})
+
+
 class ContactMechanism(metaclass=PoolMeta):
     __name__ = "party.contact_mechanism"
 
     @classmethod
     def on_modification(cls, mode, mechanisms, field_names=None):
-        """A party's e-mail is the party's: who reads what changed finds it by `write_date`."""
         super().on_modification(mode, mechanisms, field_names=field_names)
-        Party = Pool().get("party.party")
-        deleted = Transaction().delete_records[Party.__name__]
-        if parties := {m.party for m in mechanisms if m.party.id not in deleted}:
-            Party.write(list(parties), {})
+        touch({mechanism.party for mechanism in mechanisms})
+
+
+class Address(metaclass=PoolMeta):
+    __name__ = "party.address"
+
+    @classmethod
+    def on_modification(cls, mode, addresses, field_names=None):
+        super().on_modification(mode, addresses, field_names=field_names)
+        touch({address.party for address in addresses})
