@@ -29,6 +29,19 @@ def test_it_describes_what_a_mapping_must_know(crm: Crm) -> None:
     assert told.fields["score_as_of"].kind == "date"
 
 
+def test_a_customer_s_first_address_and_telephone_are_read(crm: Crm) -> None:
+    told = [
+        {"street": "5 Main Street", "postal_code": "02134"},
+        {"street": "1 Oak Road", "postal_code": "99999"},
+    ]
+    phone = {"type": "phone", "value": "+1 212 555 0123"}
+    crm.edit("103", addresses=[["create", told]], contact_mechanisms=[["create", [phone]]])
+    fields = ["phone", "addresses.street", "addresses.postal_code"]
+    read = {r.key: list(r.values.values()) for r in crm.adapter.read(fields)}
+    assert read["103"] == ["+1 212 555 0123", "5 Main Street", "02134"]
+    assert read["104"] == [None, None, None]
+
+
 def test_all_customers_are_read_and_empty_is_null(crm: Crm) -> None:
     read = {r.key: r.values for r in crm.adapter.read(["name", "email", "age_band"])}
     assert sorted(str(key) for key in read) == ACCOUNTS

@@ -16,9 +16,9 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.settings import settings
 from jobs.spark import people
 from jobs.spark.columns import PLACE
-from jobs.spark.silver.order_lines import CLOSING_HOURS, at_shop
 from jobs.table import Entities, Input, everything
 
 MAX_BLOCK = 50  # accounts; each is compared with at most 49 others of a block
@@ -57,7 +57,8 @@ def content() -> Column:
 
 def closing(instant: str) -> Column:
     """Business day by whose closing what came at an instant was known."""
-    return F.to_date(at_shop(instant) - F.expr(f"interval {CLOSING_HOURS} hours"))
+    at_shop = F.from_utc_timestamp(instant, settings().timezone)
+    return F.to_date(at_shop - F.expr("interval 12 hours"))
 
 
 def told_last(accounts: DataFrame) -> DataFrame:
