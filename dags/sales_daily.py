@@ -57,7 +57,10 @@ with DAG(
         ),
         silver=(
             "silver.order_lines",
+            "silver.order_lines_superseded",
             "silver.products",
+            "silver.product_history",
+            "silver.product_classes",
             "silver.stores",
             "silver.calendar",
             "silver.accounts",
@@ -67,6 +70,7 @@ with DAG(
             "silver.account_identities",
             "silver.former_accounts",
             "silver.promotions",
+            "silver.promotions_superseded",
             "silver.campaigns",
             "silver.campaign_accounts",
             "silver.coupons",
@@ -82,6 +86,10 @@ with DAG(
         ),
         features=(
             "features.interactions",
+            "features.account_days",
+            "features.department_days",
+            "features.departments",
+            "features.promotion_weeks",
             "features.sales_weekly",
             "features.sales_daily_series",
             "features.account_features",
@@ -113,7 +121,7 @@ with DAG(
         day[drop] >> [day[f"bronze.{entity}"] for entity in landed]
     arrows(day)
     for seen, family in {
-        ("features.interactions", "silver.products", "silver.accounts"): "recommenders",
+        ("features.interactions", "silver.product_history", "silver.accounts"): "recommenders",
         ("features.sales_weekly", "silver.calendar"): "forecasts",
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]

@@ -4,6 +4,12 @@ import great_expectations.expectations as gxe
 
 RULES = [
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="superseded_date",
+        column_B="known_date",
+        severity="critical",
+        meta={"reason": "superseded_before_it_was_known"},
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="known_date",
         column_B="business_date",
         or_equal=True,

@@ -3,6 +3,12 @@
 import great_expectations.expectations as gxe
 
 RULES = [
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="superseded_date",
+        column_B="known_date",
+        severity="critical",
+        meta={"reason": "superseded_before_it_was_known"},
+    ),
     gxe.ExpectColumnValuesToBeBetween(
         column="promotion_share",
         min_value=0,

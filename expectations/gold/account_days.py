@@ -4,11 +4,18 @@ import great_expectations.expectations as gxe
 
 RULES = [
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="known_date",
+        column_A="first_known_date",
         column_B="business_date",
         or_equal=True,
         severity="critical",
         meta={"reason": "known_before_it_happened"},
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="known_date",
+        column_B="first_known_date",
+        or_equal=True,
+        severity="critical",
+        meta={"reason": "known_before_its_first_line"},
     ),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="lines",

@@ -1,8 +1,15 @@
-"""Feature tables as pandas frames at pinned versions, with the identity of what was read."""
+"""Feature tables as pandas frames at pinned versions, with the identity of what was read.
+
+A frame of a table that keeps its history has `known_date` and `superseded_date`: it holds every
+version of a row, and is asked for those of a day as `jobs.table.as_known` asks the table.
+"""
+
+import datetime as dt
 
 import pandas as pd
 
 from jobs import lake
+from jobs.table import FOREVER
 from jobs.training.family import Dataset
 
 
@@ -14,3 +21,24 @@ def read(table: str, sql: str = "select * from t") -> tuple[pd.DataFrame, Datase
         if str(column.type) == "string":
             found = found.set_column(place, column.name, found.column(place).dictionary_encode())
     return found.to_pandas(date_as_object=False), Dataset(table, version)
+
+
+def known(rows: pd.DataFrame, date: dt.date) -> pd.DataFrame:
+    """The rows as they were known at the closing of a day."""
+    day = pd.Timestamp(date)
+    return rows[(rows["known_date"] <= day) & (rows["superseded_date"] > day)]
+
+
+def believed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are believed still."""
+    return rows[rows["superseded_date"] == pd.Timestamp(FOREVER)]
+
+
+def as_it_stood(rows: pd.DataFrame, date: dt.date) -> pd.DataFrame:
+    """Every version known by the closing of a day: what was superseded later is believed still."""
+    day = pd.Timestamp(date)
+    then = rows[rows["known_date"] <= day]
+    until_then = then["superseded_date"].where(
+        then["superseded_date"] <= day, pd.Timestamp(FOREVER)
+    )
+    return then.assign(superseded_date=until_then)

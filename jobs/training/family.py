@@ -142,9 +142,9 @@ class Family(Protocol):
         """The model's class, imported when asked for."""
 
     def data(self, as_of: dt.date | None) -> Data:
-        """Read `tables`; with as_of only rows dated up to it.
+        """Read `tables`; with as_of only rows dated up to it, as they were known by its closing.
 
-        Where a table tells when a row was known, also only rows known before the next day.
+        Without it, where a table keeps its history, every version: cuts take those known by them.
         """
 
     def cut(self, data: Data) -> dt.date:

@@ -60,6 +60,7 @@ def silver() -> Rows:
             {"account_id": "a", "age_band": "45-54", "is_contactable": True},
             {"account_id": "c", "is_contactable": True},
         ],
+        "features.account_days": [],
         "silver.campaign_accounts": [{"campaign_id": "8", "account_id": "a", "known_at": MORNING}],
         "silver.redemptions": [],
     }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row
 
-from jobs.table import Column, columns, table
+from jobs.table import FOREVER, Column, columns, table
 
 AT = dt.datetime(2017, 3, 6, 11)  # UTC
 
@@ -29,6 +29,8 @@ def value(row: dict[str, Any], column: Column) -> Any:
         return Decimal(str(row.get(column.name, 0)))
     if column.name in row or column.nullable:
         return row.get(column.name)
+    if column.name == "superseded_date":
+        return FOREVER
     return [] if column.type.startswith("array") else PLAIN[column.type]
 
 

@@ -11,6 +11,8 @@ from jobs.table import columns, table
 
 MONDAY, TUESDAY = dt.date(2017, 3, 6), dt.date(2017, 3, 7)
 
+SUPERSEDED_AT_ONCE = ({"superseded_date": MONDAY}, "superseded_before_it_was_known")
+
 # table → (rows that keep every rule, [a row that breaks one, the rule that it breaks])
 CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
     "silver.account_history": (
@@ -21,6 +23,16 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
             ({"valid_from": TUESDAY}, "known_before_it_was_so"),
         ],
     ),
+    "silver.product_history": (
+        {"valid_from": MONDAY, "valid_to": None, "known_date": MONDAY},
+        [
+            ({"valid_from": TUESDAY, "valid_to": MONDAY}, "ends_before_it_starts"),
+            SUPERSEDED_AT_ONCE,
+        ],
+    ),
+    "silver.product_classes": ({"known_date": MONDAY}, [SUPERSEDED_AT_ONCE]),
+    "silver.order_lines_superseded": ({"known_date": MONDAY}, [SUPERSEDED_AT_ONCE]),
+    "silver.promotions_superseded": ({"known_date": MONDAY}, [SUPERSEDED_AT_ONCE]),
     "silver.campaigns": (
         {"campaign_type": "Type A"},
         [({"campaign_type": "Type X"}, "new_kind_of_campaign")],
@@ -30,9 +42,13 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
         [({"is_product_known": False}, "many_unknown_products")],
     ),
     "gold.account_days": (
-        {"business_date": MONDAY, "known_date": MONDAY},
+        {"business_date": MONDAY, "first_known_date": MONDAY, "known_date": MONDAY},
         [
-            ({"business_date": TUESDAY, "known_date": MONDAY}, "known_before_it_happened"),
+            ({"business_date": TUESDAY}, "known_before_it_happened"),
+            (
+                {"first_known_date": TUESDAY, "known_date": MONDAY},
+                "known_before_its_first_line",
+            ),
             ({"orders": 2, "lines": 1}, "more_orders_than_lines"),
             ({"sales_usd": -1}, "negative_sales"),
         ],
@@ -66,6 +82,25 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
             ({"accounts": 2, "lines": 1}, "more_accounts_than_lines"),
         ],
     ),
+    "features.account_days": (
+        {"business_date": MONDAY, "known_date": MONDAY},
+        [
+            ({"business_date": TUESDAY, "known_date": MONDAY}, "known_before_it_happened"),
+            ({"orders": 0}, "no_order"),
+            SUPERSEDED_AT_ONCE,
+        ],
+    ),
+    "features.department_days": (
+        {"business_date": MONDAY, "known_date": MONDAY},
+        [
+            ({"business_date": TUESDAY, "known_date": MONDAY}, "known_before_it_happened"),
+            SUPERSEDED_AT_ONCE,
+        ],
+    ),
+    "features.promotion_weeks": (
+        {},
+        [({"promotion_share": 1.5}, "share_out_of_range")],
+    ),
     "features.account_features": (
         {"recency_days": 1, "tenure_days": 1},
         [
@@ -81,18 +116,21 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
             ({"business_date": TUESDAY, "known_date": MONDAY}, "known_before_it_happened"),
             ({"sales_usd": 0}, "nothing_paid"),
             ({"orders": 0}, "no_order"),
+            SUPERSEDED_AT_ONCE,
         ],
     ),
     "features.sales_daily_series": (
-        {},
+        {"known_date": MONDAY},
         [
+            SUPERSEDED_AT_ONCE,
             ({"promotion_share": 1.5}, "share_out_of_range"),
             ({"sales_usd": -1.0}, "negative_sales"),
         ],
     ),
     "features.sales_weekly": (
-        {},
+        {"known_date": MONDAY},
         [
+            SUPERSEDED_AT_ONCE,
             ({"promotion_share": 1.5}, "share_out_of_range"),
             ({"holiday_days": 8}, "holidays_out_of_range"),
         ],

@@ -15,12 +15,15 @@ from typing import get_args
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
 from jobs import lake, landing
+from jobs.table import FOREVER, as_known, table
 from jobs.training import bench, metrics, predict, promote, tracking, train
+from jobs.training.data import as_it_stood, believed, known, read
 from jobs.training.family import FAMILIES, FamilyName
 from jobs.training.recommenders import protocol
 
@@ -38,7 +41,35 @@ def interactions(seed: int = 0) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=["account_id", "product_id", "business_date"])
     frame = frame.drop_duplicates().assign(orders=1, units=1, sales_usd=1.0)
-    return frame.assign(known_date=frame["business_date"], product_type="x", department="GROCERY")
+    return frame.assign(
+        known_date=frame["business_date"],
+        superseded_date=FOREVER,
+        product_type="x",
+        department="GROCERY",
+    )
+
+
+def listed(
+    product_id: str, known: dt.date = dt.date(2017, 1, 1), **told: object
+) -> dict[str, object]:
+    """A row of silver.product_history: what a list says of a product, without end."""
+    names = ("manufacturer_id", "department", "brand", "product_category", "product_type")
+    return {
+        "product_id": product_id,
+        "valid_to": None,
+        "known_date": known,
+        "superseded_date": FOREVER,
+        "is_in_first_list": True,
+        **dict.fromkeys((*names, "package_size"), "x"),
+        **told,
+    }
+
+
+def write_products(*rows: dict[str, object]) -> None:
+    schema = lake.arrow_schema(table("silver.product_history").full_schema)
+    told = [{"valid_from": row["known_date"], **row} for row in rows]
+    found = pa.Table.from_pylist(told, schema=schema)
+    write_deltalake(lake.location("silver.product_history"), found, mode="overwrite")
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +85,11 @@ def store(state, empty_store, monkeypatch):
     """A lake with the three tables, an empty MLflow store, and quick configurations only."""
     tables = {
         "features.interactions": interactions(),
-        "silver.products": pd.DataFrame({"product_id": [f"product {n:02}" for n in range(6)]}),
         "silver.accounts": pd.DataFrame({"account_id": [f"account {n:02}" for n in range(31)]}),
     }
     for name, frame in tables.items():
         write_deltalake(lake.location(name), frame)
+    write_products(*[listed(f"product {n:02}") for n in range(6)])
     shutil.copy(empty_store, state / "mlflow.db")
     mlflow.set_tracking_uri(f"sqlite:///{state}/mlflow.db")
     tracking.client.cache_clear()
@@ -437,3 +468,67 @@ def test_other_answers_from_a_newer_feature_table_are_landed(champion):
 def test_a_family_names_the_tables_that_it_reads(store):
     found = protocol.FAMILY.data(None).datasets
     assert tuple(dataset.table for dataset in found) == protocol.FAMILY.tables
+
+
+EARLIER, KNOWN = dt.date(2017, 10, 31), dt.date(2017, 11, 3)
+
+
+def corrected() -> pd.DataFrame:
+    """The interactions, of which KNOWN brings another version for half the accounts."""
+    before = interactions()
+    is_hit = (before["account_id"] < "account 15") & (before["business_date"] < EARLIER)
+    after = before[is_hit].assign(product_id="product 05", orders=9, known_date=KNOWN)
+    ended = before.assign(superseded_date=before["superseded_date"].where(~is_hit, KNOWN))
+    return pd.concat([ended, after.drop_duplicates(["account_id", "business_date"])])
+
+
+def test_a_correction_changes_nothing_that_a_model_of_a_day_before_it_sees(store):
+    bench.bench("recommenders")
+    seen, answers = {}, {}
+    for name, frame in {"before": interactions(), "after": corrected()}.items():
+        write_deltalake(lake.location("features.interactions"), frame, mode="overwrite")
+        moved = [] if name == "before" else [listed("product 00", KNOWN, is_in_first_list=False)]
+        end = KNOWN if moved else FOREVER
+        others = [listed(f"product {n:02}") for n in range(1, 6)]
+        write_products(listed("product 00", department="OLD", superseded_date=end), *moved, *others)
+        for date in (EARLIER, KNOWN):
+            read = protocol.FAMILY.data(date)
+            configuration = protocol.FAMILY.configurations()[1]
+            model = protocol.FAMILY.fit(read, configuration, date)
+            told = protocol.known_by(read.frames["interactions"], date)
+            seen[name, date] = told.drop(columns="superseded_date").reset_index(drop=True)
+            answers[name, date] = protocol.FAMILY.predict(model, read, date, 3)
+    pd.testing.assert_frame_equal(seen["before", EARLIER], seen["after", EARLIER])
+    pd.testing.assert_frame_equal(answers["before", EARLIER], answers["after", EARLIER])
+    assert not answers["before", KNOWN].equals(answers["after", KNOWN])
+    products = protocol.FAMILY.data(EARLIER).frames["products"]
+    departments = {
+        d: known(products, d).set_index("product_id")["department"] for d in (EARLIER, KNOWN)
+    }
+    assert (departments[EARLIER]["product 00"], departments[KNOWN]["product 00"]) == ("OLD", "x")
+
+
+def test_a_model_of_a_day_before_a_correction_is_trained_again_as_it_was(store, tmp_path):
+    bench.bench("recommenders")
+    train.train("recommenders", EARLIER)
+    write_deltalake(lake.location("features.interactions"), corrected(), mode="overwrite")
+    train.train("recommenders", EARLIER)
+    orders = []
+    for version in "12":
+        folder = tmp_path / version
+        folder.mkdir()
+        saved = tracking.download(store.get_model_version("recommenders", version), folder)
+        orders.append(protocol.FAMILY.model("repeat").load(saved).purchases.orders.toarray())
+    np.testing.assert_array_equal(*orders)
+
+
+def test_frames_and_tables_are_asked_the_same(state):
+    frame = corrected()
+    write_deltalake(lake.location("features.interactions"), frame)
+    everything, _ = read("features.interactions")
+    for date in (EARLIER, KNOWN - dt.timedelta(days=1), KNOWN, KNOWN + dt.timedelta(days=1)):
+        asked = f"select * from t where {as_known('features.interactions', date)}"
+        in_lake = lake.read("features.interactions", sql=asked)
+        assert len(known(everything, date)) == in_lake.num_rows
+        stood = as_it_stood(everything, date)
+        assert len(believed(stood)) == in_lake.num_rows

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.table import FOREVER
 from jobs.training.family import Data
 from jobs.training.forecasts.protocol import WEEKLY, Forecasts
 from jobs.training.recommenders import protocol
@@ -52,7 +53,9 @@ def window(lines: pd.DataFrame) -> protocol.Window:
     of = ["business_date", "account_id", "product_id"]
     bought = kept.groupby(of, as_index=False).agg(orders=("basket_id", "size"))
     bought["known_date"] = bought["business_date"]
-    frames = dict.fromkeys(("accounts", "products"), pd.DataFrame())
+    bought["superseded_date"] = pd.Timestamp(FOREVER)
+    nothing = pd.DataFrame(columns=["known_date", "superseded_date"], dtype="datetime64[s]")
+    frames = dict.fromkeys(("accounts", "products"), nothing)
     return protocol.window(
         Data({"interactions": bought, **frames}, (), bought["business_date"].max().date()),
         LAST_OF_TRAINING,
@@ -92,7 +95,8 @@ def weeks(lines: pd.DataFrame) -> Data:
     rows = sums.unstack(fill_value=0.0).stack().rename("y").rename_axis(["series_id", "ds"])
     rows = rows.reset_index()
     rows = rows[rows["ds"].between("2017-01-02", "2017-12-18")]
-    rows = rows.assign(is_complete=True, holiday_days=0.0)
+    rows = rows.assign(is_complete=True, holiday_days=0.0, superseded_date=pd.Timestamp(FOREVER))
+    rows["known_date"] = rows["ds"] + pd.Timedelta(days=6)
     return Data({"series": rows}, (), dt.date(2017, 12, 24))
 
 

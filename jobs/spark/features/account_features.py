@@ -1,17 +1,17 @@
 """features.account_features: one row per account and Sunday, as the account was known that evening.
 
-Only days up to the Sunday that were known by then count, over the 52 weeks before it: a late line
-changes the snapshots from its known date on, never an earlier one.
+Only days up to the Sunday count, over the 52 weeks before it, as they were believed by then: a late
+or a corrected line changes the snapshots from its known date on, never an earlier one.
 """
 
 import datetime as dt
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.spark.grading import spend_band
-from jobs.table import Events, Input, window
+from jobs.table import Events, Input, as_known, window
 
 HISTORY_DAYS = 364  # 52 weeks, the Sunday included
 WEEKS = (4, 12, 52)
@@ -36,37 +36,20 @@ SCHEMA = """
 """
 
 
-def firsts(account_days: DataFrame) -> DataFrame:
-    """Mark the row by which a day, a coupon day and a week become known first.
-
-    Whoever sees any row of them sees that one, so marks can be summed: distinct counts over 52
-    overlapping snapshots would cost many times as much.
-    """
-    known_first = [F.asc("known_date"), F.asc("business_date")]
-    has_coupon = F.col("coupon_discount_usd") > 0
-    week = F.date_trunc("week", "business_date")
-
-    def is_first(*group: Column | str) -> Column:
-        within = Window.partitionBy("account_id", *group).orderBy(*known_first)
-        return (F.row_number().over(within) == 1).cast("int")
-
-    return account_days.withColumns(
-        {
-            "order_days": is_first("business_date"),
-            "coupon_days": F.when(has_coupon, is_first("business_date", has_coupon)).otherwise(0),
-            "order_weeks": is_first(week),
-        }
-    )
-
-
 def days_known(account_days: DataFrame, as_of_dates: Sequence[dt.date]) -> DataFrame:
-    """Each day of an account once for every snapshot that may see it, with its age in days."""
+    """Each day of an account once for every snapshot that sees it, as believed then, with its age.
+
+    Its age in days, that is; and the place of its week before the Sunday, as a bit, so that weeks
+    can be counted while everything else is summed.
+    """
     dates = F.array(*[F.lit(date) for date in as_of_dates]).cast("array<date>")
     return (
         account_days.withColumn("as_of_date", F.explode(dates))
-        .where("business_date <= as_of_date and known_date <= as_of_date")
+        .where("business_date <= as_of_date")
+        .where(as_known("features.account_days", "as_of_date"))
         .withColumn("age", F.datediff("as_of_date", "business_date"))
         .where(F.col("age") < HISTORY_DAYS)
+        .withColumn("week", F.expr("if(age < 84, shiftleft(1, int(age / 7)), 0)"))
     )
 
 
@@ -78,7 +61,8 @@ def sums(days: DataFrame) -> DataFrame:
 
     off = "loyalty_discount_usd + coupon_discount_usd + coupon_match_discount_usd"
     shelf = "sales_usd + loyalty_discount_usd + coupon_match_discount_usd"
-    order_days = F.sum("order_days")
+    order_days = F.count("*")
+    coupon_days = F.count_if(F.col("coupon_discount_usd") > 0)
     gap = (F.max("age") - F.min("age")) / F.nullif(order_days - 1, F.lit(0))
 
     def share(part: str, whole: str) -> Column:
@@ -92,18 +76,17 @@ def sums(days: DataFrame) -> DataFrame:
             recent("sales_usd", n).cast("decimal(12,2)").alias(f"spend_{n}_weeks_usd")
             for n in WEEKS
         ],
-        recent("order_weeks", 12).cast("int").alias("order_weeks_12_weeks"),
+        F.bit_count(F.bit_or("week")).alias("order_weeks_12_weeks"),
         F.round(gap, 2).alias("days_between_orders"),
         share("fuel_sales_usd", "sales_usd").alias("fuel_share"),
         share(off, shelf).alias("discount_share"),
-        share("coupon_days", "order_days").alias("coupon_share"),
+        F.round(coupon_days / order_days, 4).alias("coupon_share"),
     )
 
 
 def make(account_days: DataFrame, as_of_dates: Sequence[dt.date]) -> DataFrame:
     return (
-        account_days.transform(firsts)
-        .transform(days_known, as_of_dates)
+        account_days.transform(days_known, as_of_dates)
         .transform(sums)
         .select(
             "account_id",
@@ -131,7 +114,7 @@ TABLE = Events(
     as_of=True,
     inputs=(
         Input(
-            "gold.account_days",
+            "features.account_days",
             # known_date is never before business_date: a day feeds the Sundays from then on
             touches=window(before=0, after=HISTORY_DAYS - 1, on="known_date"),
         ),

@@ -1,66 +1,76 @@
-"""features.sales_daily_series: one row per department and business date, zeros included.
+"""features.sales_daily_series: one row per department, business date and period of belief.
 
-A series begins on the day of its first sale. A day on which every shop was closed is a zero too, if
-sales go on within a week.
+A series begins on the day of its first sale, and has zeros. A day on which every shop was closed is
+a zero too, once sales go on within a week; so is, until its drop has come, a day that is late.
 """
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.spark.history import believed, moves
 from jobs.table import Events, Input, everything, window
 
 LONGEST_CLOSURE_DAYS = 7  # days without any sale after this many are not zeros, they do not exist
 
 SCHEMA = """
-    series_id string not null comment 'department, as in gold.daily_sales',
+    series_id string not null comment 'department, as in features.department_days',
     business_date date not null comment 'day at the shop',
+    known_date date not null comment 'business day by whose closing this was known of the day',
+    superseded_date date not null comment 'no longer believed by its closing; 9999-12-31: still is',
     sales_usd double not null comment 'USD that the shops receive, all lines',
     is_holiday boolean not null comment 'public holiday, known in advance',
-    promotion_share double not null comment 'of the week, as in features.sales_weekly, 0 to 1',
-    is_complete_week boolean not null comment 'each day of its week has sales'
+    promotion_share double not null comment '0 to 1, of its week, as known when the week began'
 """
 
+DAY = ("series_id", "business_date")
 
-def business_days(calendar: DataFrame) -> DataFrame:
-    """Days with sales, and closed days that are followed by a day with sales."""
-    closed_before = F.sequence(
-        F.date_sub("calendar_date", LONGEST_CLOSURE_DAYS), F.col("calendar_date")
+
+def business_days(department_days: DataFrame) -> DataFrame:
+    """Days with sales, and closed days before one: known with the first sales on or after them."""
+    closed_before = F.sequence(F.date_sub("business_date", LONGEST_CLOSURE_DAYS), "business_date")
+    return (
+        department_days.groupBy("business_date")
+        .agg(F.min("known_date").alias("day_known_date"))
+        .select(F.explode(closed_before).alias("business_date"), "day_known_date")
+        .groupBy("business_date")
+        .agg(F.min("day_known_date").alias("day_known_date"))
     )
-    going_on = (
-        calendar.where("has_sales")
-        .select(F.explode(closed_before).alias("calendar_date"))
-        .distinct()
-    )
-    return calendar.join(going_on, on="calendar_date", how="semi").select(
-        F.col("calendar_date").alias("business_date"),
-        "week_start_date",
-        "is_holiday",
-        "is_complete_week",
+
+
+def steps(days: DataFrame, departments: DataFrame) -> DataFrame:
+    """Every department on every business day, from its first sale on."""
+    started = F.expr("first_sale_date <= business_date")
+    return (
+        days.join(F.broadcast(departments), on=started, how="inner")
+        .groupBy(F.col("department").alias("series_id"), *days.columns)
+        .agg(F.greatest("day_known_date", F.min("known_date")).alias("moved_date"))
+        .select(*DAY, "moved_date", F.lit(0).cast("decimal(12,2)").alias("sales_usd"))
     )
 
 
 def make(
-    daily_sales: DataFrame, departments: DataFrame, weekly: DataFrame, calendar: DataFrame
+    department_days: DataFrame,
+    departments: DataFrame,
+    promotion_weeks: DataFrame,
+    calendar: DataFrame,
 ) -> DataFrame:
-    sales = daily_sales.groupBy("department", "business_date").agg(
-        F.sum("sales_usd").cast("double").alias("sales_usd")
-    )
-    plan = weekly.select(
-        F.col("series_id").alias("department"), "week_start_date", "promotion_share"
-    )
-    started = F.expr("first_sale_date <= business_date")
+    begun = steps(business_days(department_days), departments)
+    sold = moves(department_days.withColumnRenamed("department", "series_id"), DAY, "sales_usd")
+    plan = promotion_weeks.withColumnRenamed("department", "series_id")
+    holidays = calendar.select(F.col("calendar_date").alias("business_date"), "is_holiday")
     return (
-        business_days(calendar)
-        .join(F.broadcast(departments), on=started, how="inner")
-        .join(sales, on=["department", "business_date"], how="left")
-        .join(plan, on=["department", "week_start_date"], how="left")
+        begun.union(sold)
+        .transform(believed, DAY, "sales_usd")
+        .withColumn("week_start_date", F.to_date(F.date_trunc("week", "business_date")))
+        .join(plan, on=["series_id", "week_start_date"], how="left")
+        .join(F.broadcast(holidays), on="business_date", how="left")
         .select(
-            F.col("department").alias("series_id"),
-            "business_date",
-            F.coalesce("sales_usd", F.lit(0.0)).alias("sales_usd"),
-            "is_holiday",
+            *DAY,
+            "known_date",
+            "superseded_date",
+            F.col("sales_usd").cast("double").alias("sales_usd"),
+            F.coalesce("is_holiday", F.lit(False)).alias("is_holiday"),
             F.coalesce("promotion_share", F.lit(0.0)).alias("promotion_share"),
-            "is_complete_week",
         )
     )
 
@@ -68,17 +78,14 @@ def make(
 TABLE = Events(
     "features.sales_daily_series",
     SCHEMA,
-    key=("series_id", "business_date"),
+    key=(*DAY, "known_date"),
     slice="business_date",
     inputs=(
-        Input("gold.daily_sales"),
-        Input("gold.departments", touches=everything),
-        Input("features.sales_weekly", touches=window(before=0, after=6)),
-        Input(
-            "silver.calendar",
-            # a sale makes zeros of the closed days before it
-            touches=window(before=LONGEST_CLOSURE_DAYS, after=0, on="calendar_date"),
-        ),
+        # a sale makes zeros of the closed days before it
+        Input("features.department_days", touches=window(before=LONGEST_CLOSURE_DAYS, after=0)),
+        Input("features.departments", touches=everything),
+        Input("features.promotion_weeks", touches=window(before=0, after=6)),
+        Input("silver.calendar", touches=window(before=0, after=0, on="calendar_date")),
     ),
     make=make,
 )

@@ -1,7 +1,7 @@
-"""gold.account_days: one row per account, business date and date on which its lines were known.
+"""gold.account_days: one row per account and business date: what it bought, as believed today.
 
-The base of profile and features: what they know of a customer comes from here, not from lines.
-A late line makes a second row of its day, so that a table as of a date can leave it out.
+The base of the profile: what it knows of a customer comes from here, not from lines. What was
+believed of a day before is in features.account_days.
 """
 
 from pyspark.sql import DataFrame
@@ -12,8 +12,9 @@ from jobs.table import Events, Input
 SCHEMA = """
     account_id string not null comment 'customer, as the CRM calls it',
     business_date date not null comment 'day at the shop',
-    known_date date not null comment 'business day by whose closing the lines were known',
-    orders int not null comment 'orders; one whose lines came late counts in both rows',
+    first_known_date date not null comment 'business day by whose closing a line of it was known',
+    known_date date not null comment 'business day by whose closing all of it was known as it is',
+    orders int not null comment 'orders',
     lines int not null comment 'order lines, zero lines included',
     sales_usd decimal(12,2) not null comment 'USD that the shop receives, all departments',
     merchandise_sales_usd decimal(12,2) not null comment 'USD, of it departments that sell goods',
@@ -33,7 +34,8 @@ AMOUNTS = (
     "coupon_discount_usd",
     "coupon_match_discount_usd",
 )
-DAY = ("account_id", "business_date", "known_date")
+KNOWN = ("first_known_date", "known_date")
+DAY = ("account_id", "business_date")
 
 
 def by_department(lines: DataFrame) -> DataFrame:
@@ -46,6 +48,8 @@ def by_department(lines: DataFrame) -> DataFrame:
         .withColumn("fuel_sales_usd", F.when(F.col("fuel_gallons").isNotNull(), F.col("sales_usd")))
         .groupBy(*DAY, "department")
         .agg(
+            F.min("known_date").alias("first_known_date"),
+            F.max("known_date").alias("known_date"),
             F.count("*").alias("lines"),
             F.collect_set("order_id").alias("order_ids"),
             *[F.coalesce(F.sum(name), nothing).alias(name) for name in AMOUNTS],
@@ -59,12 +63,14 @@ def make(order_lines: DataFrame) -> DataFrame:
         order_lines.transform(by_department)
         .groupBy(*DAY)
         .agg(
+            F.min("first_known_date").alias("first_known_date"),
+            F.max("known_date").alias("known_date"),
             F.size(F.array_distinct(F.flatten(F.collect_list("order_ids")))).alias("orders"),
             F.sum("lines").cast("int").alias("lines"),
             *[F.sum(name).cast("decimal(12,2)").alias(name) for name in AMOUNTS],
             F.sort_array(F.collect_list(department)).alias("departments"),
         )
-        .select(*DAY, "orders", "lines", *AMOUNTS, "departments")
+        .select(*DAY, *KNOWN, "orders", "lines", *AMOUNTS, "departments")
     )
 
 

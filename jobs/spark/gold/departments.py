@@ -1,7 +1,8 @@
 """gold.departments: one row per department that ever sold, from its first sale on.
 
-The list of series that features fill with zeros; it changes only when a department is new or its
-first sale is corrected, so it makes nothing be built on an ordinary day.
+The list that people choose from; features.departments is the one that models see, as known. It
+changes only when a department is new or its first sale is corrected, so it makes nothing be built
+on an ordinary day.
 """
 
 from pyspark.sql import DataFrame

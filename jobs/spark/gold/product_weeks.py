@@ -21,6 +21,7 @@ SCHEMA = """
     accounts int not null comment 'customers who bought it',
     stores int not null comment 'shops that sold it',
     units bigint not null comment 'pieces; fuel and unknown products count 0',
+    plan_known_date date comment 'business day by whose closing the plan was known; null: no plan',
     planned_stores int not null comment 'shops with any promotion planned in this week',
     display_store_share double not null comment 'shops that display it / planned_stores',
     mailer_store_share double not null comment 'shops with it in the mailer / planned_stores',
@@ -57,17 +58,21 @@ def plan_by_week(promotions: DataFrame) -> DataFrame:
         stores(f"mailer_location <> '{NOT_PLACED}'").alias("mailer_stores"),
         stores("true").alias("promoted_stores"),
     )
-    planned = promotions.groupBy("week_start_date").agg(stores("true").alias("planned_stores"))
+    planned = promotions.groupBy("week_start_date").agg(
+        stores("true").alias("planned_stores"), F.max("known_date").alias("plan_known_date")
+    )
     return plan.join(F.broadcast(planned), on="week_start_date", how="inner")
+
+
+def share(place: str) -> Column:
+    """Of the shops with a plan, those that place a product so; 0 where there is no plan."""
+    shops = F.col(f"{place}_stores") / F.col("planned_stores")
+    return F.coalesce(F.round(shops, 6), F.lit(0.0)).alias(f"{place}_store_share")
 
 
 def make(order_lines: DataFrame, promotions: DataFrame) -> DataFrame:
     def count(name: str, kind: str = "int") -> Column:
         return F.coalesce(name, F.lit(0)).cast(kind).alias(name)
-
-    def share(place: str) -> Column:
-        shops = F.col(f"{place}_stores") / F.col("planned_stores")
-        return F.coalesce(F.round(shops, 6), F.lit(0.0)).alias(f"{place}_store_share")
 
     return (
         sales_by_week(order_lines)
@@ -80,6 +85,7 @@ def make(order_lines: DataFrame, promotions: DataFrame) -> DataFrame:
             count("accounts"),
             count("stores"),
             count("units", "bigint"),
+            "plan_known_date",
             count("planned_stores"),
             *[share(place) for place in PLACES],
         )

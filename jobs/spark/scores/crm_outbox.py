@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.spark.grading import SCORE_COLUMNS, reasons, recency_band, spend_band
-from jobs.table import Entities, Input
+from jobs.table import Entities, Input, as_known
 
 NEXT_PRODUCTS = 5  # that a salesperson sees
 SPEND_DAYS = 84  # 12 weeks, as_of_date included
@@ -79,7 +79,8 @@ def with_purchases(outbox: DataFrame, account_days: DataFrame) -> DataFrame:
     bought = (
         outbox.select("account_id", "as_of_date")
         .join(account_days, on="account_id", how="inner")
-        .where("business_date <= as_of_date and known_date <= as_of_date")
+        .where("business_date <= as_of_date")
+        .where(as_known("features.account_days", "as_of_date"))
         .groupBy("account_id")
         .agg(F.max("business_date").alias("last_order_date"), F.sum(recent).alias("spend"))
     )
@@ -144,7 +145,7 @@ TABLE = Entities(
     key=("account_id",),
     inputs=(
         Input("scores.recommendations"),
-        Input("gold.account_days"),
+        Input("features.account_days"),
         Input("silver.products"),
         Input("silver.accounts"),
     ),

@@ -12,8 +12,8 @@ merged, missing in a snapshot). Of what is told of one day the last counts.
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.spark.columns import closing_date
 from jobs.spark.silver.accounts import consent, is_there
-from jobs.spark.silver.order_lines import CLOSING_HOURS, at_shop
 from jobs.table import FOREVER, Entities, Input, everything
 
 ATTRIBUTES = (
@@ -53,8 +53,7 @@ def told(accounts: DataFrame) -> DataFrame:
     Shapes: account_id, day (of which it tells), known_date, arrived (place in the order of coming
     to be known), said (struct of ATTRIBUTES; null: the CRM has them not).
     """
-    closing = F.expr(f"interval {CLOSING_HOURS} hours")
-    known_date = F.greatest("as_of_date", F.to_date(at_shop("_known_at") - closing))
+    known_date = F.greatest("as_of_date", closing_date("_known_at"))
     batch = ("_batch_id", "as_of_date", "_known_at")
     place = F.struct("_source_file", "_row_number")
     said = F.when(is_there(), F.struct(*ATTRIBUTES))

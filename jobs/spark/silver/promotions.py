@@ -6,9 +6,10 @@ repeated within a list stops the build (KEY): the ERP has sent none, and to look
 20 million rows here took twenty times as long as to read them.
 """
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.spark.columns import closing_date
 from jobs.table import Events, Input, same_date
 
 KEY = ("product_id", "store_id", "week_start_date", "display_location", "mailer_location")
@@ -20,29 +21,47 @@ SCHEMA = """
     week_start_date date not null comment 'Monday of the business week',
     display_location string not null comment 'code of the place in the shop, 0 = not on display',
     mailer_location string not null comment 'code of the place in the mailer, 0 = not in it',
-    known_at timestamp not null comment 'UTC; when the drop with the plan was complete'
+    known_at timestamp not null comment 'UTC; when the drop with the plan was complete',
+    known_date date not null comment 'business day by whose closing the plan was known'
 """
+
+
+def plans(rows: DataFrame, *sums: Column) -> DataFrame:
+    """One row per week and drop of its plan: how many are newer, when it was known and replaced.
+
+    Twenty million rows must not be sorted for that: a count per week and batch is small, and is
+    joined back to the rows by broadcast.
+
+    Args:
+        sums: what else is to be told of a plan's rows.
+    """
+    of_week = Window.partitionBy("source_week")
+    newest_first = of_week.orderBy(F.desc("_known_at"), F.desc("_batch_id"))
+    replaced_at = F.lag("_known_at").over(newest_first)
+    return (
+        rows.groupBy("source_week", "_known_at", "_batch_id")
+        .agg(F.count("*").alias("rows"), *sums)
+        .withColumns(
+            {
+                "newer": F.row_number().over(newest_first) - 1,
+                "older_rows": F.sum("rows").over(of_week) - F.col("rows"),
+                "known_date": closing_date("_known_at"),
+                "superseded_date": closing_date(replaced_at),
+            }
+        )
+        .drop("rows", "_known_at")
+    )
 
 
 def newest_plan(rows: DataFrame) -> DataFrame:
     """Rows of the newest batch of their week; its first row tells how many it replaces.
 
-    Twenty million rows must not be sorted for that: a count per week and batch is small, and is
-    joined back to the rows by broadcast. The first row is the one with the smallest hash of its
-    place, because the smallest place itself (a text) would be found by sorting.
+    The first row is the one with the smallest hash of its place, because the smallest place itself
+    (a text) would be found by sorting.
     """
-    plan = Window.partitionBy("source_week")
-    newest_first = plan.orderBy(F.desc("_known_at"), F.desc("_batch_id"))
     place = F.xxhash64("_source_file", "_row_number")
-    plans = (
-        rows.groupBy("source_week", "_known_at", "_batch_id")
-        .agg(F.count("*").alias("rows"), F.min(place).alias("first"))
-        .withColumn("newer", F.row_number().over(newest_first) - 1)
-        .withColumn("older_rows", F.sum("rows").over(plan) - F.col("rows"))
-        .where("newer = 0")
-        .select("source_week", "_batch_id", "first", "older_rows")
-    )
-    return rows.join(F.broadcast(plans), on=["source_week", "_batch_id"], how="inner").withColumn(
+    newest = plans(rows, F.min(place).alias("first")).where("newer = 0")
+    return rows.join(F.broadcast(newest), on=["source_week", "_batch_id"], how="inner").withColumn(
         "_superseded", F.when(place == F.col("first"), F.col("older_rows")).otherwise(0)
     )
 
@@ -55,6 +74,7 @@ def make(promotions: DataFrame) -> DataFrame:
         "display_location",
         "mailer_location",
         F.col("_known_at").alias("known_at"),
+        "known_date",
         F.lit(0).cast("bigint").alias("_duplicates"),
         "_superseded",
     )

@@ -8,8 +8,9 @@ the values there, in scales of the series. They never move in: under a year of d
 calmer than the season ahead, and too narrow an interval costs more than too wide a one.
 
 Which departments are large enough to be forecast is chosen anew at every origin, from the steps
-that had ended there. Series carry no date at which a sale was known: a line that came late is in
-the step of its own day, also at origins before it came.
+that had ended there. A series is read as it was known at the origin's closing: a line that came
+late or was corrected changes the step of its own day at later origins only. Answers are judged by
+what is believed today.
 """
 
 import datetime as dt
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.training import metrics
-from jobs.training.data import read
+from jobs.training.data import as_it_stood, believed, known, read
 from jobs.training.family import Configuration, Data, Judged, Split
 from jobs.training.forecasts.forecaster import QUANTILES, P, ahead, scales
 
@@ -54,7 +55,9 @@ class Grain:
     horizon: int  # steps ahead
     test_weeks: tuple[int, ...]  # origins of the test split, in weeks from the cut
     table: str
-    series: str  # SQL: series_id, ds, y, known_ahead, is_complete
+    series: (
+        str  # SQL: series_id, ds, y, known_ahead, known_date, superseded_date; weeks: is_complete
+    )
     calendar: str  # SQL: ds, known_ahead
     known_ahead: str  # covariate known in advance
 
@@ -66,8 +69,8 @@ WEEKLY = Grain(
     horizon=4,
     test_weeks=(0, 3),
     table="features.sales_weekly",
-    series="select series_id, week_start_date as ds, sales_usd as y, is_complete,"
-    " cast(holiday_days as double) as holiday_days from t",
+    series="select series_id, week_start_date as ds, known_date, superseded_date, sales_usd as y,"
+    " cast(holiday_days as double) as holiday_days, is_complete from t",
     calendar="select week_start_date as ds, cast(sum(cast(is_holiday as int)) as double)"
     " as holiday_days from t group by week_start_date",
     known_ahead="holiday_days",
@@ -79,7 +82,7 @@ DAILY = Grain(
     horizon=28,
     test_weeks=(0, 4),
     table="features.sales_daily_series",
-    series="select series_id, business_date as ds, sales_usd as y, is_complete_week as is_complete,"
+    series="select series_id, business_date as ds, known_date, superseded_date, sales_usd as y,"
     " cast(is_holiday as double) as is_holiday from t",
     calendar="select calendar_date as ds, cast(is_holiday as double) as is_holiday from t",
     known_ahead="is_holiday",
@@ -88,9 +91,9 @@ DAILY = Grain(
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model fitted at an origin says of the weeks after it, beside what was sold."""
+    """What a model fitted at an origin says of the weeks after it."""
 
-    rows: pd.DataFrame  # series_id, ds, p10, p50, p90, y, scale
+    rows: pd.DataFrame  # series_id, ds, p10, p50, p90, scale
     device: str
     curves: Mapping[str, Sequence[float]]
 
@@ -105,9 +108,21 @@ class Window:
 
 
 def until(series: pd.DataFrame, grain: Grain, origin: dt.date) -> pd.DataFrame:
-    """Steps that have ended by the origin's evening."""
+    """Steps that have ended by the origin's evening, as they were known by its closing."""
     ended = series["ds"] + pd.Timedelta(days=grain.days - 1)
-    return series[ended <= pd.Timestamp(origin)]
+    return known(series[ended <= pd.Timestamp(origin)], origin)
+
+
+def in_whole_weeks(days: pd.DataFrame) -> pd.Series:
+    """True for days of weeks of which each day has sales, as far as is believed."""
+    sales = believed(days).groupby("ds")["y"].sum()
+    sold = sales.index[sales > 0].to_series()
+    count = sold.groupby(_monday(sold)).size()
+    return _monday(days["ds"]).isin(count.index[count == WEEK.days])
+
+
+def _monday(days: pd.Series) -> pd.Series:
+    return days - pd.to_timedelta(days.dt.weekday, unit="D")
 
 
 def of_some_size(series: pd.DataFrame) -> pd.DataFrame:
@@ -119,6 +134,11 @@ def of_some_size(series: pd.DataFrame) -> pd.DataFrame:
 def history(series: pd.DataFrame, grain: Grain, origin: dt.date) -> pd.DataFrame:
     """What a model may learn from at an origin; what came after does not choose its series."""
     return of_some_size(until(series, grain, origin))
+
+
+def beside(answers: pd.DataFrame, sold: pd.DataFrame) -> pd.DataFrame:
+    """Answers with `y`, what was sold; those of steps that have not been are left out."""
+    return answers.merge(sold[["series_id", "ds", "y"]], on=["series_id", "ds"])
 
 
 def widening(answers: pd.DataFrame) -> float:
@@ -212,7 +232,9 @@ class Forecasts:
         series, features = read(self.grain.table, self.grain.series)
         calendar, of_calendar = read("silver.calendar", self.grain.calendar)
         if as_of:
-            series = until(series, self.grain, as_of)
+            series = as_it_stood(series[series["ds"] <= pd.Timestamp(as_of)], as_of)
+        if self.grain.name == "day":
+            series = series.assign(is_complete=in_whole_weeks(series))
         if series.empty or not series["is_complete"].any():
             raise ValueError(
                 f"{self.grain.table} version {features.version} has no complete week up to {as_of};"
@@ -223,7 +245,7 @@ class Forecasts:
         whole = complete if self.grain.name == "week" else series["ds"] >= series.ds[complete].min()
         series = series[whole]
         series = series.assign(series_id=series["series_id"].astype(str))
-        newest = series["ds"].max() + pd.Timedelta(days=self.grain.days - 1)
+        newest = believed(series)["ds"].max() + pd.Timedelta(days=self.grain.days - 1)
         frames = {"series": series, "calendar": calendar}
         return Data(frames, (features, of_calendar), newest.date())
 
@@ -259,7 +281,7 @@ class Forecasts:
         raw, calibrated = [], []
         for origin in window.origins:
             answers = self._answers(window, configuration, origin)
-            raw.append(answers.rows)
+            raw.append(beside(answers.rows, believed(window.series)))
             calibrated.append(widened(raw[-1], self._widening(window, configuration, origin)))
         rows = pd.concat(calibrated, ignore_index=True)
         values = per_series(rows, pd.concat(raw, ignore_index=True))
@@ -269,23 +291,22 @@ class Forecasts:
         """From the origins before this one whose weeks had ended by then; 0 where there is none."""
         first = window.series["ds"].min().date() + FEWEST_WEEKS * WEEK
         past = [origin - (i + 1) * WEEKS_JUDGED * WEEK for i in range(PAST_ORIGINS)]
-        found = [self._answers(window, configuration, o).rows for o in past if o >= first]
-        if not found:
+        answers = [self._answers(window, configuration, o).rows for o in past if o >= first]
+        if not answers:
             logger.warning("%s at %s: no past origin, intervals as they come", self.name, origin)
             return 0.0
-        return widening(pd.concat(found, ignore_index=True))
+        sold = until(window.series, self.grain, origin)
+        return widening(beside(pd.concat(answers, ignore_index=True), sold))
 
     def _answers(self, window: Window, configuration: Configuration, origin: dt.date) -> Answers:
         place = (configuration.id, origin)
         if place not in window.seen:
-            known = history(window.series, self.grain, origin)
-            model = self.model(configuration.model)(configuration.params).fit(known)
+            seen = history(window.series, self.grain, origin)
+            model = self.model(configuration.model)(configuration.params).fit(seen)
             known_ahead = window.series[["ds", self.grain.known_ahead]].drop_duplicates("ds")
             asked = future(model, self.grain.horizon, known_ahead)
             found = model.predict(self.grain.horizon, asked)
-            truth = window.series[["series_id", "ds", "y"]]
-            rows = found.merge(truth, on=["series_id", "ds"])
-            rows["scale"] = rows["series_id"].map(scales(known, self.grain.season))
+            rows = found.assign(scale=found["series_id"].map(scales(seen, self.grain.season)))
             window.seen[place] = Answers(rows, model.device, getattr(model, "curves", {}))
         return window.seen[place]
 
@@ -293,7 +314,8 @@ class Forecasts:
         ended = until(data.frames["series"], self.grain, as_of)
         model = self.model(configuration.model)(configuration.params).fit(of_some_size(ended))
         end = (ended["ds"].max() + pd.Timedelta(days=self.grain.days - 1)).date()
-        model.widening = self._widening(Window(ended, (), {}), configuration, end)
+        stood = as_it_stood(data.frames["series"], as_of)
+        model.widening = self._widening(Window(stood, (), {}), configuration, end)
         return model
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jobs.table import as_known
 from jobs.training import metrics
-from jobs.training.data import read
+from jobs.training.data import as_it_stood, believed, known, read
 from jobs.training.family import Configuration, Data, Judged, Split
 
 WEEKS_JUDGED = 4  # weeks of truth after a cut
@@ -30,11 +31,22 @@ MODELS = {
 }
 
 INTERACTIONS = """
-    select account_id, product_id, business_date, known_date, orders, units,
+    select account_id, product_id, business_date, known_date, superseded_date, orders, units,
            cast(sales_usd as double) as sales_usd, product_type, department
     from t
+    where {condition}
     order by business_date, account_id, product_id, known_date
 """  # in order: sums of weights in another order differ in their last digits
+
+# what the newest list known on a day said; the first of all lists counts for the time before it too
+PRODUCTS = """
+    select product_id, manufacturer_id, department, brand, product_category, product_type,
+           package_size, superseded_date,
+           case when is_in_first_list then date '1900-01-01' else known_date end as known_date
+    from t
+    where valid_to is null
+    order by product_id, known_date
+"""
 
 
 @dataclass(frozen=True)
@@ -57,11 +69,9 @@ def catalogue(interactions: pd.DataFrame) -> np.ndarray:
 
 
 def known_by(interactions: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    """Rows dated up to as_of and known by its end."""
-    day = pd.Timestamp(as_of)
-    return interactions[
-        (interactions["business_date"] <= day) & (interactions["known_date"] <= day)
-    ]
+    """Rows dated up to as_of, as known by its end."""
+    dated = interactions[interactions["business_date"] <= pd.Timestamp(as_of)]
+    return known(dated, as_of)
 
 
 def window(data: Data, cut: dt.date) -> Window:
@@ -76,7 +86,7 @@ def window(data: Data, cut: dt.date) -> Window:
     train = before[before["product_id"].isin(products)]
     date = interactions["business_date"]
     end = pd.Timestamp(cut + dt.timedelta(weeks=WEEKS_JUDGED))
-    after = interactions[(date > pd.Timestamp(cut)) & (date <= end)]
+    after = believed(interactions[(date > pd.Timestamp(cut)) & (date <= end)])
     account_ids = np.sort(train["account_id"].unique().astype(str))
     bought = after.loc[
         after["product_id"].isin(products) & after["account_id"].isin(account_ids),
@@ -112,7 +122,7 @@ class Recommenders:
     name = "recommenders"
     entity = "recommendations"
     valid_days = 7
-    tables = ("features.interactions", "silver.products", "silver.accounts")
+    tables = ("features.interactions", "silver.product_history", "silver.accounts")
 
     def model(self, name: str) -> type[Any]:
         if name not in MODELS:
@@ -138,12 +148,19 @@ class Recommenders:
         ]
 
     def data(self, as_of: dt.date | None) -> Data:
-        interactions, features = read("features.interactions", INTERACTIONS)
-        products, of_products = read("silver.products")
+        condition = "true"
+        if as_of:
+            seen = as_known("features.interactions", as_of)
+            condition = f"business_date <= date '{as_of}' and {seen}"
+        interactions, features = read(
+            "features.interactions", INTERACTIONS.format(condition=condition)
+        )
+        products, of_products = read("silver.product_history", PRODUCTS)
         accounts, of_accounts = read("silver.accounts")
         if as_of:
-            interactions = known_by(interactions, as_of)
-        if interactions.empty:
+            interactions = as_it_stood(interactions, as_of)
+        days = believed(interactions)["business_date"]
+        if days.empty:
             raise ValueError(
                 f"features.interactions version {features.version} has no row up to {as_of};"
                 " build it first, or take a later date"
@@ -151,7 +168,7 @@ class Recommenders:
         return Data(
             {"interactions": interactions, "products": products, "accounts": accounts},
             (features, of_products, of_accounts),
-            interactions["business_date"].max().date(),
+            days.max().date(),
         )
 
     def cut(self, data: Data) -> dt.date:
@@ -182,9 +199,9 @@ class Recommenders:
     def _fitted(
         self, data: Data, train: pd.DataFrame, configuration: Configuration, as_of: dt.date
     ) -> Any:
-        frames = data.frames
+        products = known(data.frames["products"], as_of)
         model = self.model(configuration.model)(configuration.params)
-        return model.fit(train, frames["accounts"], frames["products"], None, as_of)
+        return model.fit(train, data.frames["accounts"], products, None, as_of)
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
         before = known_by(data.frames["interactions"], as_of)

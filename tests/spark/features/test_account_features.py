@@ -20,7 +20,7 @@ def day(ago, late=0, **told):
 @pytest.fixture
 def features(rows, made):
     def build(*days, dates=(SUNDAY,)):
-        found = made("features.account_features", rows("gold.account_days", *days), list(dates))
+        found = made("features.account_features", rows("features.account_days", *days), list(dates))
         return {(row.account_id, row.as_of_date): row for row in found}
 
     return build
@@ -46,17 +46,31 @@ def test_a_future_row_changes_nothing(features):
     assert features(day(3, sales_usd=5), day(-1, sales_usd=500)) == seen
 
 
-def test_a_late_row_changes_snapshots_from_its_known_date_on_and_no_earlier_one(features):
-    days = [day(8, sales_usd=5), day(8, late=3, sales_usd=500)]  # known on the 2nd of March
+def test_a_correction_changes_snapshots_from_its_known_date_on_and_no_earlier_one(features):
+    known = SUNDAY - dt.timedelta(days=3)
+    days = [
+        day(8, sales_usd=5, superseded_date=known),
+        day(8, late=5, sales_usd=505),  # known on the 2nd of March
+    ]
     found = features(*days, dates=(BEFORE, SUNDAY))
     assert found["900", BEFORE].spend_4_weeks_usd == 5
     assert found["900", SUNDAY].spend_4_weeks_usd == 505
+    assert (found["900", SUNDAY].orders_4_weeks, found["900", BEFORE].orders_4_weeks) == (1, 1)
 
 
-def test_a_day_with_a_late_line_is_one_day(features):
-    row = features(
-        day(0, coupon_discount_usd=1), day(4, coupon_discount_usd=1), day(4, late=2), day(10)
-    )["900", SUNDAY]
+def test_what_is_known_on_the_sunday_counts_and_what_is_known_on_monday_does_not(features):
+    sunday, monday = SUNDAY, SUNDAY + dt.timedelta(days=1)
+    days = [
+        day(4, sales_usd=1, superseded_date=sunday),
+        {**day(4, sales_usd=10), "known_date": sunday, "superseded_date": monday},
+        {**day(4, sales_usd=100), "known_date": monday},
+    ]
+    assert features(*days)["900", SUNDAY].spend_4_weeks_usd == 10
+
+
+def test_days_and_weeks_are_counted(features):
+    days = [day(0, coupon_discount_usd=1), day(4, coupon_discount_usd=1), day(10)]
+    row = features(*days)["900", SUNDAY]
     assert (row.days_between_orders, row.coupon_share) == (5.0, 0.6667)
     assert row.order_weeks_12_weeks == 2
 

@@ -37,7 +37,7 @@ def outbox(rows, made):
         found = made(
             "scores.crm_outbox",
             rows("scores.recommendations", *scores),
-            rows("gold.account_days", *days),
+            rows("features.account_days", *days),
             rows("silver.products", *products),
             rows("silver.accounts", *accounts),
         )
@@ -93,6 +93,7 @@ def test_purchases_are_as_of_the_list(outbox):
             day(84, sales_usd=100),  # older than 12 weeks
             day(-1, sales_usd=1000),  # after the list
             day(1, late=5, sales_usd=2000),  # not known by then
+            day(2, sales_usd=4000, superseded_date=DAY),  # believed no more by then
         ],
     )["900"]
     assert (row.last_order_date, row.recency_days) == (DAY - dt.timedelta(days=3), 3)

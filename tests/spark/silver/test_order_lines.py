@@ -28,21 +28,19 @@ def line(**told):
     }
 
 
+LISTED = [
+    {"product_id": "milk", "department": "GROCERY", "product_type": "FLUID MILK"},
+    {"product_id": "petrol", "department": "FUEL", "product_type": "GASOLINE-REG UNLEADED"},
+    {"product_id": "stamps", "department": "POSTAL CENTER"},  # without a type
+]
+
+
 @pytest.fixture
 def silver(rows, made):
     """silver.order_lines of the lines given, by (order, product)."""
 
-    def build(*lines):
-        products = rows(
-            "silver.products",
-            {"product_id": "milk", "department": "GROCERY", "product_type": "FLUID MILK"},
-            {
-                "product_id": "petrol",
-                "department": "MISCELLANEOUS",
-                "product_type": "GASOLINE-REG UNLEADED",
-            },
-            {"product_id": "stamps", "department": "POSTAL CENTER"},  # without a type
-        )
+    def build(*lines, listed=LISTED):
+        products = rows("silver.product_classes", *listed)
         found = made("silver.order_lines", rows("bronze.order_lines", *lines), products)
         return {(row.order_id, row.product_id): row for row in found}
 
@@ -132,6 +130,29 @@ def test_a_line_sent_again_word_by_word_stays_known_as_long_as_it_was(silver):
     assert (corrected.sales_usd, corrected.known_date) == (3, dt.date(2017, 3, 20))
 
 
+def test_a_line_corrected_and_corrected_back_is_known_from_its_last_correction(silver):
+    third, fifth = (MORNING_AFTER + dt.timedelta(days=n) for n in (2, 4))
+    row = silver(line(), line(sales_usd=9, _known_at=third), line(_known_at=fifth))["1", "milk"]
+    assert (row.sales_usd, row.known_date) == (2, dt.date(2017, 3, 9))
+
+
+def test_the_newest_list_classes_all_lines_and_they_are_known_as_that_from_then_on(silver):
+    moved = dt.date(2017, 6, 10)
+    listed = [
+        {"product_id": "milk", "department": "GROCERY", "superseded_date": moved},
+        {"product_id": "milk", "department": "DAIRY", "known_date": moved},
+    ]
+    row = silver(line(), listed=listed)["1", "milk"]
+    assert (row.department, row.known_date) == ("DAIRY", moved)
+
+
+def test_a_product_that_the_newest_list_leaves_out_is_unknown_from_then_on(silver):
+    left = dt.date(2017, 6, 10)
+    gone = {"product_id": "milk", "is_listed": False, "known_date": left}
+    row = silver(line(), listed=[{**LISTED[0], "superseded_date": left}, gone])["1", "milk"]
+    assert (row.department, row.is_product_known, row.known_date) == (None, False, left)
+
+
 def test_a_line_that_came_before_noon_is_known_on_the_day_it_was_sold(silver):
     same_day = dt.datetime(2017, 3, 5, 15, 30, tzinfo=UTC)  # 10:30 in New York
     assert silver(line(_known_at=same_day))["1", "milk"].known_date == dt.date(2017, 3, 5)
@@ -177,7 +198,14 @@ def test_a_real_year_reconciles_line_by_line_and_cent_by_cent(lake, monkeypatch)
     rewrite(WEEK[3], lambda rows: [*rows, raised(third)])
     landed = till.land(drops.FIRST_DAY, drops.LAST_DAY)
     erp.land(drops.FIRST_DAY, drops.FIRST_DAY)
-    names = ("bronze.products", "silver.products", "bronze.order_lines", "silver.order_lines")
+    names = (
+        "bronze.products",
+        "silver.product_history",
+        "silver.product_classes",
+        "bronze.order_lines",
+        "silver.order_lines",
+        "silver.order_lines_superseded",
+    )
     built = {name: build(table(name)) for name in names}
     bronze, silver = built["bronze.order_lines"], built["silver.order_lines"]
 
@@ -188,6 +216,8 @@ def test_a_real_year_reconciles_line_by_line_and_cent_by_cent(lake, monkeypatch)
     assert (bronze.rows_refused, silver.rows_duplicate, silver.rows_superseded) == (1, 1, 1)
     kept = tables.read("silver.order_lines", sql="select sales_usd, business_date from t")
     assert in_files == kept.num_rows + 3
+    [corrected] = tables.read("silver.order_lines_superseded").to_pylist()
+    assert (corrected["known_date"], corrected["superseded_date"]) == (WEEK[2], WEEK[3])
 
     (refused,) = tables.read("ops.quarantine").to_pylist()
     assert refused["rules"] == ["negative(sales_usd)"]

@@ -10,12 +10,14 @@ import pytest
 from deltalake import write_deltalake
 
 from jobs.lake import location
+from jobs.table import FOREVER
 from jobs.training import metrics
 from jobs.training.family import Data, family
 from jobs.training.forecasts.protocol import (
     DAILY,
     WEEKLY,
     Forecasts,
+    in_whole_weeks,
     of_some_size,
     until,
     widened,
@@ -34,6 +36,8 @@ def series(weeks: int = 51) -> pd.DataFrame:
                 {
                     "series_id": name,
                     "ds": MONDAYS[:weeks],
+                    "known_date": MONDAYS[:weeks] + pd.Timedelta(days=6),
+                    "superseded_date": pd.Timestamp(FOREVER),
                     "y": size * (10 + rng.normal(0, 1, weeks)),
                     "is_complete": True,
                     "holiday_days": 0.0,
@@ -63,6 +67,7 @@ def test_a_full_year_gives_the_public_origins() -> None:
 def test_a_full_year_of_days_gives_the_public_origins() -> None:
     days = pd.date_range("2017-01-02", "2017-12-24")
     rows = pd.DataFrame({"series_id": "DELI", "ds": days, "y": 1.0, "is_complete": True})
+    rows = rows.assign(known_date=days, superseded_date=pd.Timestamp(FOREVER))
     found = Forecasts("forecasts_daily", DAILY)
     told = Data({"series": rows}, (), days[-1].date())
     windows = found.windows(told, found.cut(told))
@@ -123,6 +128,57 @@ def test_the_future_changes_no_answer_before_it() -> None:
             found.append(window.seen[(WEEKS.baseline.id, window.origins[0])].rows)
         same = ["series_id", "ds", "p10", "p50", "p90", "scale"]
         pd.testing.assert_frame_equal(found[0][same], found[1][same])
+
+
+def with_correction(rows: pd.DataFrame, at: dt.date, times: float = 9.0) -> pd.DataFrame:
+    """Each week that had ended a week before `at` has another version by its closing."""
+    hit = rows["ds"] < pd.Timestamp(at) - pd.Timedelta(days=14)
+    after = rows[hit].assign(known_date=pd.Timestamp(at), y=rows["y"] * times)
+    end = pd.Timestamp(at).as_unit("s")
+    return pd.concat([rows.assign(superseded_date=rows["superseded_date"].where(~hit, end)), after])
+
+
+def test_a_correction_known_after_an_origin_changes_no_answer_of_it() -> None:
+    rows = series()
+    cut = WEEKS.cut(data(rows))
+    found = {}
+    for name, told in {
+        "as it was": rows,
+        "corrected the day after": with_correction(rows, cut + dt.timedelta(days=1)),
+        "corrected on the day": with_correction(rows, cut),
+    }.items():
+        window = WEEKS.windows(data(told), cut)["test"]
+        WEEKS.judge(window, WEEKS.baseline)
+        model = WEEKS.fit(data(told), WEEKS.baseline, cut)
+        answer = window.seen[(WEEKS.baseline.id, cut)].rows
+        found[name] = (answer[["p50", "scale"]].to_numpy(), model.widening)
+    was, after, on_it = found.values()
+    np.testing.assert_array_equal(was[0], after[0])
+    assert was[1] == after[1]
+    assert not np.array_equal(was[0], on_it[0])
+    assert on_it[1] != was[1]
+
+
+def test_a_version_that_is_believed_no_more_is_not_judged_by() -> None:
+    rows = series()
+    cut = WEEKS.cut(data(rows))
+    last_origin = pd.Timestamp(cut) + pd.Timedelta(weeks=3)
+    after = (rows["ds"] > last_origin) & (rows["series_id"] == "MEAT")
+    end = pd.Timestamp("2018-01-31")
+    wrong = rows[after].assign(y=1e6, superseded_date=end.as_unit("s"))
+    right = rows.assign(known_date=rows["known_date"].where(~after, end))
+    found = []
+    for told in (rows, pd.concat([right, wrong])):
+        window = WEEKS.windows(data(told), cut)["test"]
+        found.append(pd.DataFrame(dict(WEEKS.judge(window, WEEKS.baseline)[0].per_subject)))
+    pd.testing.assert_series_equal(found[0]["mase"], found[1]["mase"])
+
+
+def test_days_of_whole_weeks_are_those_of_which_each_has_sales() -> None:
+    days = pd.date_range("2017-01-02", "2017-01-22")
+    rows = pd.DataFrame({"ds": days, "y": 1.0, "superseded_date": pd.Timestamp(FOREVER)})
+    rows.loc[8, "y"] = 0.0  # closed
+    assert list(days[in_whole_weeks(rows)]) == [*days[:7], *days[14:]]
 
 
 def test_intervals_are_calibrated_on_weeks_that_had_ended() -> None:
@@ -194,6 +250,8 @@ def test_the_next_weeks_are_forecast_from_tables(state: Path) -> None:
         {
             "series_id": pa.array(rows["series_id"].astype(str)),
             "week_start_date": pa.array(rows["ds"].dt.date),
+            "known_date": pa.array(rows["known_date"].dt.date),
+            "superseded_date": pa.array([FOREVER] * len(rows)),
             "sales_usd": rows["y"],
             "holiday_days": pa.array(rows["holiday_days"].astype("int32")),
             # the last week is still running
@@ -227,6 +285,8 @@ def test_a_table_without_a_complete_week_is_named(state: Path) -> None:
         {
             "series_id": pa.array([], pa.string()),
             "week_start_date": pa.array([], pa.date32()),
+            "known_date": pa.array([], pa.date32()),
+            "superseded_date": pa.array([], pa.date32()),
             "sales_usd": pa.array([], pa.float64()),
             "holiday_days": pa.array([], pa.int32()),
             "is_complete": pa.array([], pa.bool_()),

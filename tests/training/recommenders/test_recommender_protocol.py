@@ -6,23 +6,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jobs.table import FOREVER
 from jobs.training import metrics
 from jobs.training.family import Data, Dataset
 from jobs.training.recommenders import protocol
 
 CUT = dt.date(2017, 10, 29)
+NO_PRODUCTS = pd.DataFrame(columns=["known_date", "superseded_date"], dtype="datetime64[s]")
 
 
-def interactions(rows: list[tuple[str, str, str]], known: str | None = None) -> pd.DataFrame:
+def interactions(
+    rows: list[tuple[str, str, str]], known: str | None = None, until: str | None = None
+) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["account_id", "product_id", "business_date"])
     frame["business_date"] = pd.to_datetime(frame["business_date"])
     frame["known_date"] = pd.Timestamp(known) if known else frame["business_date"]
+    frame["superseded_date"] = pd.Timestamp(until or FOREVER).as_unit("s")
     return frame.assign(orders=1)
 
 
 def data(frame: pd.DataFrame) -> Data:
     accounts = pd.DataFrame({"account_id": frame["account_id"].unique()})
-    frames = {"interactions": frame, "products": pd.DataFrame({"product_id": []})}
+    frames = {"interactions": frame, "products": NO_PRODUCTS}
     newest = frame["business_date"].max().date()
     return Data(frames | {"accounts": accounts}, (Dataset("features.interactions", 3),), newest)
 
@@ -63,6 +68,26 @@ def test_a_line_known_after_the_cut_is_not_learnt_from():
     frame = pd.concat([interactions(crowd("milk", 20) + crowd("tea", 19)), late, later])
     window = protocol.window(data(frame), CUT)
     assert window.catalogue.tolist() == ["milk"]
+
+
+def test_what_was_corrected_after_the_cut_is_learnt_from_as_it_was():
+    later = [("account 00", "milk", "2017-11-01")]
+    as_it_was = interactions([("account 00", "tea", "2017-05-01")], until="2017-11-20")
+    as_it_is = interactions([("account 00", "rye", "2017-05-01")], known="2017-11-20")
+    others = interactions(crowd("milk", 20) + crowd("tea", 20)[1:] + crowd("rye", 20)[1:] + later)
+    window = protocol.window(data(pd.concat([others, as_it_was, as_it_is])), CUT)
+    assert window.catalogue.tolist() == ["milk", "tea"]
+    # by the 20th of November the correction is known
+    frame = protocol.known_by(pd.concat([others, as_it_was, as_it_is]), dt.date(2017, 11, 20))
+    assert protocol.catalogue(frame).tolist() == ["milk", "rye"]
+
+
+def test_what_is_believed_no_more_is_no_truth():
+    bought = interactions(crowd("milk", 20))
+    corrected = interactions([("account 00", "milk", "2017-11-01")], until="2017-11-20")
+    kept = interactions([("account 01", "milk", "2017-11-01")])
+    window = protocol.window(data(pd.concat([bought, corrected, kept])), CUT)
+    assert window.truth["any"]["account_id"].tolist() == ["account 01"]
 
 
 def test_an_empty_window_says_what_is_missing():
