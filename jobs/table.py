@@ -242,7 +242,7 @@ def as_known(name: str, date: dt.date | str) -> str:
         KeepsNoHistory: the table lacks `known_date` or `superseded_date`.
     """
     kept = {column.name for column in columns(table(name).full_schema)}
-    if missing := {"known_date", "superseded_date"} - kept:
+    if missing := [c for c in ("known_date", "superseded_date") if c not in kept]:
         raise KeepsNoHistory(
             f"{name} cannot be read as it was known on a day: it has no {' and no '.join(missing)};"
             f" {_nearest(name)}"

@@ -31,7 +31,10 @@ from jobs.table import Log, table
 
 console = Console(highlight=False)
 
-BEFORE = ("bronze.products", "bronze.promotions", "silver.products", "silver.promotions")
+BEFORE = (
+    *("bronze.products", "silver.product_history", "silver.product_classes"),
+    *("bronze.promotions", "silver.promotions"),
+)
 TABLES = ("bronze.order_lines", "silver.order_lines", "gold.daily_sales", "gold.product_weeks")
 
 

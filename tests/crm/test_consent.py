@@ -58,7 +58,7 @@ def test_who_objects_gets_no_offer_and_loses_the_one_delivered(
     monkeypatch.setattr(source, "connect", lambda name: crm.adapter)
     source.land(DAY, DAY)
     write("scores.recommendations", *({**ANSWER, "account_id": a} for a in ("101", "102")))
-    write("gold.account_days")
+    write("features.account_days")
     write("silver.products")
     assert {a: row["is_contactable"] for a, row in build_outbox().items()} == {
         "101": True,

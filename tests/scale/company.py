@@ -18,7 +18,8 @@ TUESDAY = MONDAY + dt.timedelta(days=1)
 TABLES = (
     "bronze.products",
     "bronze.order_lines",
-    "silver.products",
+    "silver.product_history",
+    "silver.product_classes",
     "silver.order_lines",
     "gold.daily_sales",
 )
