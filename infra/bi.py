@@ -18,7 +18,14 @@ from jobs.settings import ROOT, Settings, settings
 from jobs.table import names
 
 USER, SECRET = "bi", "thrift_bi"
-SOURCES = ("Allowed.java", "Guard.java", "Login.java", "Published.java", "Server.java")
+SOURCES = (
+    "Allowed.java",
+    "Guard.java",
+    "Login.java",
+    "Published.java",
+    "Server.java",
+    "Unasked.java",
+)
 
 # What people and their tools read: documented columns, plain Delta, nobody's name or address.
 PUBLISHED = (*names(("gold", "scores")), "ops.freshness", "ops.quality")
@@ -60,9 +67,8 @@ def properties(settings: Settings) -> dict[str, str]:
         "hive.server2.thrift.bind.host": "127.0.0.1",
         "hive.server2.authentication": "CUSTOM",
         "hive.server2.custom.authentication.class": "saleslakehouse.Login",
-        "hive.exec.scratchdir": str(scratch),
-        "hive.exec.local.scratchdir": str(scratch),
-        "hive.downloaded.resources.dir": str(scratch),
+        "hive.security.authorization.manager": "saleslakehouse.Unasked",
+        "hive.exec.scratchdir": f"{scratch}/hive",
     }
     return {
         "spark.app.name": "sales-lakehouse-bi",

@@ -43,7 +43,7 @@ ALLOWED = """
     select a.account_id from gold.account_profile a left join scores.crm_outbox o using (account_id) where a.orders > (select avg(orders) from gold.account_profile)
     select account_id, department from gold.account_profile lateral view explode(favourite_departments) f as department
     select account_id, d.department from gold.account_days, lateral inline(departments) d
-    select * from gold.daily_sales version as of 0
+    select * from gold.daily_sales version as of 1
     select * from (select department, sales_usd from gold.daily_sales) pivot (sum(sales_usd) for department in ('DELI', 'GROCERY'))
     select department from gold.departments union all select 'x' except select 'y' intersect select 'z'
     select /*+ broadcast(d) */ distinct d.department from gold.departments d join gold.daily_sales using (department)
@@ -188,6 +188,14 @@ def asked(login: Login, statement: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def answer(login: Login, statement: str) -> str:
+    """What is answered, or why not."""
+    try:
+        return str(asked(login, statement))
+    except OperationalError as refused:
+        return str(refused)
+
+
 def files(folder: Path) -> dict[str, int]:
     found = (path for path in folder.rglob("*") if path.is_file())
     return {str(path): path.stat().st_mtime_ns for path in found}
@@ -250,9 +258,7 @@ def test_no_secret_and_no_variable_of_the_process_is_told(login: Login) -> None:
     ):
         assert asked(login, f"select '{asked_for}'") == [(asked_for,)]
     entity = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'
-    with pytest.raises(OperationalError) as refused:
-        asked(login, f"select xpath_string('{entity}', 'a')")
-    assert "root:" not in str(refused.value)
+    assert "root:" not in answer(login, f"select xpath_string('{entity}', 'a')")
     inside = (settings().state / "bi/spark.properties").read_text()
     assert secret not in inside
 

@@ -42,7 +42,13 @@ def over_thrift(login: Login, name: str) -> Rows:
     with login() as connection, connection.cursor() as cursor:
         cursor.execute(f"select * from {name}")
         heads = [column[0].rpartition(".")[2] for column in cursor.description]
-        return [dict(zip(heads, row, strict=True)) for row in cursor.fetchall()]
+        # the protocol sends a date as text, and PyHive leaves it so
+        dates = {h for h, c in zip(heads, cursor.description, strict=True) if c[1] == "DATE_TYPE"}
+        rows = [dict(zip(heads, row, strict=True)) for row in cursor.fetchall()]
+        return [
+            {n: dt.date.fromisoformat(v) if v and n in dates else v for n, v in row.items()}
+            for row in rows
+        ]
 
 
 def over_sqlalchemy(login: Login, name: str) -> Rows:
