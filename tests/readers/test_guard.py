@@ -27,10 +27,10 @@ ALLOWED = """
     show databases
     show schemas like 'g*'
     show tables in gold
-    show tables
     show columns in gold.daily_sales
     show views in gold
     use gold
+    show tables
     describe gold.account_profile
     describe extended gold.daily_sales
     describe table gold.daily_sales department

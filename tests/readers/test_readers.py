@@ -153,7 +153,9 @@ def by_protocol(connection: Any, name: str) -> dict[str, str]:
     """Columns and their comments as JDBC and ODBC drivers ask for them."""
     layer, _, short = name.partition(".")
     asked = ttypes.TGetColumnsReq(connection.sessionHandle, None, layer, short, "%")
-    operation = connection.client.GetColumns(asked).operationHandle
-    fetch = ttypes.TFetchResultsReq(operation, ttypes.TFetchOrientation.FETCH_NEXT, 1_000)
+    answer = connection.client.GetColumns(asked)
+    assert answer.operationHandle, answer.status
+    forward = ttypes.TFetchOrientation.FETCH_NEXT
+    fetch = ttypes.TFetchResultsReq(answer.operationHandle, forward, 1_000)
     found = connection.client.FetchResults(fetch).results.columns
     return dict(zip(found[3].stringVal.values, found[11].stringVal.values, strict=True))
