@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from jobs import command
-from jobs.quarantine import corrections, counts, refused
+from jobs.quarantine import corrections, counts, refused, sheet
 from jobs.quarantine.refused import Group
 from jobs.table import Landed, names, table
 
@@ -111,8 +111,8 @@ def export(
     which = _bronze(of)
     if file.exists():
         raise typer.BadParameter(f"{file} is there already: name a new file")
-    rows = corrections.export(refused.entries(of, rule, batch), which)
-    corrections.write(rows, file, which)
+    rows = sheet.export(refused.entries(of, rule, batch), which)
+    sheet.write(rows, file, which)
     typer.echo(
         f"{file}: {len(rows):,} rows of {of} as received; mend them, then `correct` the file"
     )
@@ -121,9 +121,10 @@ def export(
 @app.command()
 def correct(
     file: Annotated[Path, typer.Argument(help="what `export` wrote, mended", exists=True)],
+    encoding: Annotated[str, typer.Option(help="as the spreadsheet saved it")] = "utf-8-sig",
 ) -> None:
     """Land the rows that were mended; the next build takes them."""
-    landed = corrections.correct(corrections.read(file))
+    landed = corrections.correct(sheet.read(file, encoding))
     for manifest in landed:
         rows = sum(each.rows or 0 for each in manifest.files)
         typer.echo(f"{manifest.entity}: {rows:,} mended rows landed as {manifest.batch_id}")

@@ -16,10 +16,10 @@ from jobs import lake as tables
 from jobs import landing
 from jobs.dialect import Dialect
 from jobs.ops import quarantine
-from jobs.quarantine import corrections, counts, refused
+from jobs.quarantine import corrections, counts, refused, sheet
 from jobs.quarantine.__main__ import app
-from jobs.quarantine.corrections import NotACorrection
 from jobs.quarantine.mends import ADDRESS, Row
+from jobs.quarantine.sheet import NotACorrection
 from jobs.settings import settings
 from jobs.spark.build import Refused, build
 from tests.spark import toys
@@ -144,7 +144,7 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
             row |= {"order_id": "o4", "sold_at": "06.03.2017 17:00", "amount_usd": "4,00"}
 
     mend(file, by_hand)
-    said = run("correct", str(file)).output
+    said = run("correct", str(file), "--encoding", "cp1252").output
     assert "3 mended rows landed as corrections/2017-03-07T110001-" in said
     correction = said.split()[-1]
     assert build(toys.LINES).rows_written == 2
@@ -163,8 +163,10 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
     assert (of_kiosk.landed, of_kiosk.written, of_kiosk.refused, of_kiosk.mended) == (5, 1, 1, 3)
 
     # --- the same again lands nothing, another mend of a mended row is refused ---
-    assert "nothing to land" in run("correct", str(file)).output
-    mend_again = corrections.read(file)
+    assert "nothing to land" in run("correct", str(file), "--encoding", "cp1252").output
+    with pytest.raises(NotACorrection, match="say its --encoding"):
+        sheet.read(file)
+    mend_again = sheet.read(file, "cp1252")
     mend_again[0]["amount_usd"] = "9,99"
     with pytest.raises(NotACorrection, match=r"row 2 .* has a correction, corrections/2017"):
         corrections.correct(mend_again)
@@ -176,12 +178,12 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
         corrections.correct([{k: v for k, v in mend_again[0].items() if k != "work"}])
 
     # --- the correction is corrected; a row whose batch has come anew cannot be ---
-    (again,) = corrections.export(refused.entries(batch=correction), toys.LINES)
+    (again,) = sheet.export(refused.entries(batch=correction), toys.LINES)
     corrections.correct([{**again, "sold_at": "06.03.2017 09:00"}])
     build(toys.LINES)
     assert kept()["o3"] == "2.00"
     assert listed() == [("kiosk", 5)]
-    (last,) = corrections.export(refused.entries(), toys.LINES)
+    (last,) = sheet.export(refused.entries(), toys.LINES)
     land_kiosk(tmp_path, ";p;06.03.2017 17:00;4;-")
     with pytest.raises(NotACorrection, match="landed anew since: build its table first"):
         corrections.correct([{**last, "order_id": "o5"}])
@@ -205,6 +207,11 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
     assert listed() == [("kiosk", 2), ("kiosk", 3), ("kiosk", 4), ("kiosk", 5)]
     assert all(count.adds_up for count in counts.counts(toys.LINES))
 
+    # --- a rule that is changed is a rebuild, and what it refused has left the list ---
+    schema = toys.LINES.schema.replace("order_id string not null", "order_id string")
+    build(toys.Landed(**{**vars(toys.LINES), "schema": schema}))
+    assert listed() == [("kiosk", 2), ("kiosk", 3), ("kiosk", 4)]
+
 
 def test_a_held_back_batch_comes_once_enough_of_it_is_mended(lake: Path, tmp_path: Path) -> None:
     strict = toys.Landed(**{**vars(toys.LINES), "max_refused_rows": 0, "max_refused_share": 0.0})
@@ -213,7 +220,7 @@ def test_a_held_back_batch_comes_once_enough_of_it_is_mended(lake: Path, tmp_pat
         build(strict)
     (count,) = counts.counts(strict)
     assert (count.written, count.refused, count.waiting, count.adds_up) == (0, 1, 1, True)
-    (row,) = corrections.export(refused.entries(), strict)
+    (row,) = sheet.export(refused.entries(), strict)
     corrections.correct([{**row, "amount_usd": "0"}])
     assert build(strict).rows_written == 2
     assert kept() == {"o1": "1.50", "o2": "0.00"}
@@ -236,7 +243,7 @@ def test_a_row_of_a_snapshot_is_not_mended_by_itself(lake: Path, tmp_path: Path)
         format="csv",
     )
     build(toys.PRODUCTS)
-    (row,) = corrections.export(refused.entries(), toys.PRODUCTS)
+    (row,) = sheet.export(refused.entries(), toys.PRODUCTS)
     with pytest.raises(NotACorrection, match="of a snapshot, which counts as a whole"):
         corrections.correct([{**row, "product_id": "p2", "department": "DELI"}])
 
@@ -256,18 +263,21 @@ def test_what_a_spreadsheet_runs_is_made_inert_and_comes_back_as_it_was(tmp_path
     place = dict(zip(ADDRESS, ("till/1", "toy_lines/till/1/x/f.csv", "1"), strict=True))
     rows: list[Row] = [{"order_id": value, **place} for value in received]
     path = tmp_path / "refused.csv"
-    corrections.write(rows, path, toys.LINES)
+    sheet.write(rows, path, toys.LINES)
     with path.open(encoding="utf-8-sig", newline="") as file:
         cells = [row["order_id"] for row in csv.DictReader(file)]
     assert cells == ["'=1+1", "''=x", "-12,50", "'-x", "'@a", "'+49 30", "plain", ""]
-    assert [row["order_id"] for row in corrections.read(path)] == received
+    assert [row["order_id"] for row in sheet.read(path)] == received
 
 
 def test_a_row_without_the_address_of_what_it_mends_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mended.csv"
+    path.write_text("order_id,_batch_id,_source_file,_row_number\no1,till/1,f,1,more\n")
+    with pytest.raises(NotACorrection, match="row 1 has more fields than the header"):
+        sheet.read(path)
     path.write_text("order_id,_batch_id,_source_file,_row_number\no1,till/1,,1\n")
     with pytest.raises(NotACorrection, match=r"row 1: no address"):
-        corrections.read(path)
+        sheet.read(path)
 
 
 def test_zeros_that_a_spreadsheet_took_are_missed(state: Path, tmp_path: Path) -> None:
@@ -277,7 +287,7 @@ def test_zeros_that_a_spreadsheet_took_are_missed(state: Path, tmp_path: Path) -
     received = {"order_id": "0815", "product_id": "p", "amount_usd": "free"}
     told = {"received": json.dumps(received), "known_at": KNOWN, "run_id": "x", "refused_at": None}
     tables.append(quarantine.TABLE, [{**place, **about, **told}])
-    (row,) = corrections.export(refused.entries(), toys.LINES)
+    (row,) = sheet.export(refused.entries(), toys.LINES)
     with pytest.raises(NotACorrection, match=r"lost the zeros of order_id \(815\)"):
         corrections.correct([{**row, "order_id": "815", "amount_usd": "0"}])
     (correction,) = corrections.correct([{**row, "amount_usd": "0"}])

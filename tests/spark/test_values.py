@@ -60,6 +60,7 @@ CASES: list[tuple[str, Dialect, str, Any]] = [
     ("timestamp", PLAIN, "2017-03-04", None),
     ("timestamp", GERMAN, "04.03.2017 17:00", dt.datetime(2017, 3, 4, 16)),
     ("timestamp", GERMAN, "04.07.2017 17:00", dt.datetime(2017, 7, 4, 15)),  # summer time
+    ("timestamp", GERMAN, "29.10.2017 02:30", dt.datetime(2017, 10, 29, 0, 30)),  # came twice
     ("timestamp", GERMAN, "04.03.2017", None),
     ("timestamp", NEW_YORK, "2017-03-04 17:00:00", dt.datetime(2017, 3, 4, 22)),
     ("timestamp", NEW_YORK, "2017-03-04 17:00:00Z", dt.datetime(2017, 3, 4, 17)),
