@@ -188,7 +188,7 @@ def _rounded(table: pa.Table, wanted: Sequence[Column]) -> Any:
     """Why an id cannot be the one that was meant."""
     faults = pa.nulls(table.num_rows, pa.string())
     for column in wanted:
-        if column.type == "string" and column.name.endswith(IDS):
+        if column.name.endswith(IDS):
             is_rounded: Any = pc.match_substring_regex(table[column.name], SPREADSHEET)
             reason = pa.scalar(f"spreadsheet({column.name})")
             faults = pc.if_else(pc.fill_null(is_rounded, False), reason, faults)

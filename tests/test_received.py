@@ -41,7 +41,13 @@ def test_a_file_by_the_book_is_read_as_it_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["\ufeffOrder,pieces,usd", " ORDER , Pieces,U S D", '"order","pieces","usd"']
+    "header",
+    [
+        "\ufeffOrder,pieces,usd",
+        '\ufeff"order",pieces,usd',
+        " ORDER , Pieces,U S D",
+        '"order","pieces","usd"',
+    ],
 )
 def test_a_header_is_known_whoever_typed_it(header: str) -> None:
     assert rows(from_csv(f"{header}\na,1,2\n")) == [("a", "1", "2")]
@@ -66,12 +72,16 @@ def test_lines_that_are_no_rows_are_left_out_and_the_others_keep_their_numbers()
         "c,1\n"  # a cell too few
         "Total of c,1,2\n"  # begins like a sum, and is a row
         "d,1,2\n"
-        "Total,,6\nTotal: 4 rows\n"
+        'Total,,6\n"Total: 4 rows"\n'
     )
     found = from_csv(data, skip_lines=2, footer="Total")
     assert [row[0] for row in rows(found)] == ["a", "b\nb", "Total of c", "d"]
     assert found.numbers == [1, 2, 5, 6]
     assert found.uncut == [(4, "c,1")]
+
+
+def test_lines_may_end_as_on_an_old_mac() -> None:
+    assert rows(from_csv("order,pieces,usd\ra,1,2\rb,3,4")) == [("a", "1", "2"), ("b", "3", "4")]
 
 
 @pytest.mark.parametrize("header", ["order;pieces;usd", "order;pieces;usd;"])
