@@ -63,12 +63,13 @@ def read(
         NotRead, ValueError, pa.ArrowException: it cannot be read at all.
     """
     uncut: list[tuple[int, str]] = []
+    numbers: Sequence[int]
     if format == "csv":
         told = delimited.read(data, dialect)
         table, numbers, uncut = told.table, told.numbers, told.uncut
     else:
         table = pq.read_table(pa.BufferReader(data))
-        numbers = [*range(1, table.num_rows + 1)]
+        numbers = range(1, table.num_rows + 1)
     places, extra = _matched(table.column_names, ours, wanted)
     fixed: dict[str, str | None] = dict.fromkeys(may_lack) | dict(constants or {})
     _check(table, places, wanted, [*fixed], dialect if format == "csv" else None)

@@ -34,6 +34,7 @@ def create(spark: SparkSession, which: Table) -> None:
         lake.create(which)
         return
     if lake.exists(which.name):
+        _loosen(spark, which)
         return
     store.clear_unborn(which.name)
     is_wide = which.name.split(".")[0] in ("bronze", "silver", "features")
@@ -49,6 +50,15 @@ def create(spark: SparkSession, which: Table) -> None:
         comment {_quoted(_grain(which))}
         tblproperties ({_properties(which, is_clustered=layout.startswith("cluster"))})"""
     )
+
+
+def _loosen(spark: SparkSession, which: Built) -> None:
+    """Take NOT NULL from stored columns that SCHEMA lets be null by now: a row would be refused."""
+    may_be_null = {c.name for c in columns(which.full_schema) if c.nullable}
+    for stored in lake.opened(which.name).schema().fields:
+        if not stored.nullable and stored.name in may_be_null:
+            table = f"delta.`{lake.location(which.name)}`"
+            spark.sql(f"alter table {table} alter column {stored.name} drop not null").collect()
 
 
 def _properties(which: Built, is_clustered: bool) -> str:
