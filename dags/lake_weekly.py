@@ -1,12 +1,14 @@
 """The week's housekeeping: small files are joined, old versions removed, every table looked over.
 
 **optimize** joins the small files that daily builds leave; **vacuum** removes the files of versions
-older than the layer's retention (features and scores are kept long enough to refit a model of last
-year); **check** fails where a table's log names files that are gone, and counts those that no
-version needs.
+older than the layer's retention, but none that a champion, or the one before it, learnt from;
+**check** reads every table's log and compares it with the folder: it fails where files are missing
+or cut, a commit or a checkpoint is broken, or versions are gone. What was done and found stands in
+`ops.upkeep`.
 
-**Impact:** none on what tables say: no row changes. Where a build writes the same table, the build
-goes first and the upkeep is tried again. Failed? Next week's run does the same work.
+**Impact:** none on what tables say: no row changes. A build goes first: a table that is being built
+is left for a later attempt, and an upkeep that a build waits for is interrupted. Failed? Next
+week's run does the same work; where check found something, `docs/operate.md` says what to do.
 """
 
 from airflow.sdk import DAG, chain

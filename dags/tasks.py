@@ -283,25 +283,18 @@ def deliver(
 
 
 @task
-def keep_up(layer: str, *, ti: Any = None) -> dict[str, Any]:
-    """One upkeep of every table of a layer; those being built just then are left for a retry."""
+def keep_up(layer: str, *, ti: Any = None) -> dict[str, str]:
+    """One upkeep of every table of a layer; those that builds want are left for a retry."""
     from jobs import lake
     from jobs.spark import store, upkeep
 
     verb = ti.task_id.partition(".")[0]
-    found, busy = {}, []
-    for name in filter(lake.exists, names([layer])):
-        try:
-            found[name] = getattr(upkeep, verb)(name)
-        except store.Busy:
-            busy.append(name)
-    if broken := [name for name, health in found.items() if health and health.missing]:
-        raise AirflowFailException(
-            f"files are missing from {', '.join(broken)}; see `python -m jobs.spark.upkeep check`"
-        )
-    if busy:
+    told = upkeep.care(verb, filter(lake.exists, names([layer])))
+    if broken := [f"{done.table_name}: {done.faults}" for done in told if done.faults]:
+        raise AirflowFailException(f"{'; '.join(broken)}; see `python -m jobs.spark.upkeep check`")
+    if busy := [done.table_name for done in told if done.outcome == "gave way"]:
         raise store.Busy(f"{verb}: {', '.join(busy)} being built; the others are done")
-    return {name: vars(health) if health else "done" for name, health in found.items()}
+    return {done.table_name: done.outcome for done in told}
 
 
 TOLD = {"freshness": "jobs.ops.freshness", "pages": "jobs.pages.write"}

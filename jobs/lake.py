@@ -77,9 +77,14 @@ def remove(path: str) -> None:
 
 def file_names(path: str) -> set[str]:
     """All files below a folder of the lake, by their paths within it."""
+    return set(file_sizes(path))
+
+
+def file_sizes(path: str) -> dict[str, int]:
+    """All files below a folder of the lake, by their paths within it, in bytes."""
     system, root = files(path)
     found = system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
-    return {each.path[len(root) :].lstrip("/") for each in found if each.is_file}
+    return {each.path[len(root) :].lstrip("/"): each.size for each in found if each.is_file}
 
 
 def opened(name: str, version: int | None = None) -> DeltaTable:

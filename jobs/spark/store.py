@@ -30,23 +30,43 @@ class Busy(Exception):
 
 
 @contextlib.contextmanager
-def only_writer(name: str) -> Iterator[None]:
+def only_writer(name: str, *, at_once: bool = False) -> Iterator[None]:
     """One writer of a table at a time on this machine; the lock dies with its process.
+
+    Args:
+        at_once: do not wait for the table. Who waits is seen by who holds it (`is_wanted`).
 
     Raises:
         Busy: another process holds it, and did not let go within 5 s.
     """
-    path = settings().locks / f"build-{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path)
+    lock = _lock("build", name)
     try:
-        lock.acquire(timeout=5)
+        if at_once:
+            lock.acquire(timeout=0)
+        else:
+            with _lock("wanted", name).acquire(timeout=5):
+                lock.acquire(timeout=5)
     except filelock.Timeout:
         raise Busy(f"{name} is being built by another process; wait for it, or stop it") from None
     try:
         yield
     finally:
         lock.release()
+
+
+def is_wanted(name: str) -> bool:
+    """Whether another process waits to write a table that this one holds."""
+    try:
+        with _lock("wanted", name).acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
+def _lock(what: str, name: str) -> filelock.FileLock:
+    path = settings().locks / f"{what}-{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(path)
 
 
 @dataclass(frozen=True)
