@@ -27,8 +27,8 @@ up: setup  ## start every service, make the tables
 down: .venv/made-from  ## stop every service, after a crash too
 	@$(RUN) infra.stack down
 
-status: .venv/made-from  ## addresses, health, where the passwords lie
-	@$(RUN) infra.stack status
+status: .venv/made-from  ## one screen: services, what is late, refused, broken, what comes next; JSON=1
+	@$(RUN) infra.stack status $(if $(JSON),--json)
 
 demo: setup  ## a company's year from the till to the CRM; run again, it goes on where it stood
 	@$(RUN) infra.demo.demo

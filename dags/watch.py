@@ -2,7 +2,8 @@
 
 **lateness** compares each source's newest drop and each table's last good build with what is due
 when (`jobs/due.py`), and tells people once of what is late, once when it is there. A fault whose
-table was built by hand meanwhile is closed. A message that no server took is sent again.
+table was built by hand meanwhile is closed. A message that no server took is sent again. Then
+**tell** brings `ops.freshness` up to date: without a run it would not know that it is late.
 
 Failures and refusals are told of by the task that meets them, at once; who is told stands in the
 secret `alerts`.
@@ -23,4 +24,5 @@ with DAG(
     default_args=DEFAULTS,
     tags=["hourly", "alerts"],
 ):
-    boxes(watch=("watch.lateness",))
+    hour = boxes(watch=("watch.lateness",), tell=("tell.freshness",))
+    hour["watch.lateness"] >> hour["tell.freshness"]

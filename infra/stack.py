@@ -1,20 +1,23 @@
 """The services as a whole: `python -m infra.stack up`, `down`, `status`."""
 
 import contextlib
+import json
 import logging
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
 from threading import Event
+from typing import Annotated
 
 import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from infra import airflow_home, state, supervision
+from infra import airflow_home, overview, state, supervision
 from infra.jars import jars
 from infra.services import Door, Service, services, write_endpoints
 from infra.supervision import CannotStart
@@ -121,26 +124,45 @@ def wipe() -> None:
 
 
 @app.command()
-def status() -> None:
-    """Addresses, health and where the passwords lie; fails if something is down."""
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="for programs, all lines")] = False,
+) -> None:
+    """One screen: services, what is late, refused or broken, and what the next run will do.
+
+    Fails if a service is down.
+    """
     listed = services(settings())
     states = supervision.states(settings())
     with ThreadPoolExecutor(max_workers=len(listed)) as pool:
         faults = list(pool.map(lambda each: each.fault() if each.name in states else "", listed))
+    words = [states.get(each.name, "STOPPED") for each in listed]
+    bad = [
+        fault or (word.lower() if word != "RUNNING" else "")
+        for fault, word in zip(faults, words, strict=True)
+    ]
+    lines = overview.overview(settings())
+    if as_json:
+        health = {each.name: told or "well" for each, told in zip(listed, bad, strict=True)}
+        typer.echo(json.dumps({"services": health, "lines": [asdict(each) for each in lines]}))
+    else:
+        console.print(_services(listed, bad))
+        console.print(f"memory {_memory():.1f} GiB, logs in {settings().state / 'logs'}\n")
+        console.print(overview.show(lines) if lines else "nothing was built or run yet")
+    if any(bad):
+        sys.exit(1)
+
+
+def _services(listed: Sequence[Service], bad: Sequence[str]) -> Table:
+    """Each service, what is wrong with it, and its doors."""
     table = Table("service", "health", "address", "login", box=None)
-    for service, fault in zip(listed, faults, strict=True):
-        word = states.get(service.name, "STOPPED")
-        bad = fault or (word.lower() if word != "RUNNING" else "")
+    for service, fault in zip(listed, bad, strict=True):
         table.add_row(
             service.name,
-            f"[red]{bad}[/red]" if bad else "[green]well[/green]",
+            f"[red]{fault}[/red]" if fault else "[green]well[/green]",
             "\n".join(door.address for door in service.doors),
             "\n".join(_login(door) for door in service.doors),
         )
-    console.print(table)
-    console.print(f"memory {_memory():.1f} GiB, logs in {settings().state / 'logs'}")
-    if any(faults) or any(states.get(each.name) != "RUNNING" for each in listed):
-        sys.exit(1)
+    return table
 
 
 def _login(door: Door) -> str:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import email
+import os
+import shutil
 from collections.abc import Iterator
 from email import policy
 from pathlib import Path
@@ -14,10 +16,11 @@ from aiosmtpd.smtp import Envelope
 from airflow.dag_processing.dagbag import DagBag
 
 from dags.alerting import told
+from infra.overview import overview
 from jobs import alerts, lake
 from jobs.crm.adapter import CrmError
 from jobs.ops import builds
-from jobs.settings import SettingsError
+from jobs.settings import SettingsError, settings
 from jobs.spark.build import Refused
 from tests.conftest import free_ports
 from tests.dags.runs import DAY, drop, run
@@ -95,6 +98,11 @@ def test_a_dead_mail_server_hides_no_error_and_gets_the_message_later(
     task = next(ti for ti in done.get_task_instances() if ti.task_id == "land.till")
     assert (task.state, task.try_number) == ("failed", 1)
     assert "the earlier first" in alerts.open_faults()["land.till"].what
+    (state / "airflow").mkdir()
+    shutil.copy(f"{os.environ['AIRFLOW_HOME']}/airflow.db", state / "airflow")
+    seen = {(line.section, line.what): line.told for line in overview(settings())}
+    assert seen["runs", "sales_daily"].startswith("failed: land.till in run manual__")
+    assert seen["alerts", "land.till"].startswith("failed: start=2017-03-05")
     handler = Inbox()
     server = Controller(handler, hostname="127.0.0.1", port=port)
     server.start()

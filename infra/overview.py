@@ -1,0 +1,195 @@
+"""What an operator needs to know of the lake and its runs, read from files: no service is asked.
+
+Nothing is made by looking: a state that does not exist has nothing to tell.
+"""
+
+import datetime as dt
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from deltalake.exceptions import DeltaError
+from rich.markup import escape
+from rich.table import Table as Shown
+
+from infra import airflow_home
+from jobs import alerts, due, lake, landing
+from jobs.settings import Settings
+from jobs.table import Landed, Log, in_build_order, table
+
+FOLLOWS = "what changes in the tables before"
+AT_MOST = 6  # lines of a section on the screen
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that a person should see."""
+
+    section: str  # late, refused, held back, quarantined, broken, alerts, runs, next
+    what: str
+    told: str
+    since: str = ""  # UTC
+
+
+def overview(settings: Settings) -> list[Line]:
+    """All lines, section by section."""
+    if not settings.state.exists():
+        return []
+    now = dt.datetime.now(dt.UTC)
+    return [
+        *_read(lambda: _late(now)),
+        *_read(_refused),
+        *_read(_held_back),
+        *_read(_quarantined),
+        *_read(_broken),
+        *_read(_alerts),
+        *_runs(settings),
+        *_read(_next),
+    ]
+
+
+def show(lines: Iterable[Line]) -> Shown:
+    """The lines, for a person."""
+    shown = Shown("", "what", "", "since (UTC)", box=None)
+    for _, told in groupby(lines, key=lambda line: line.section):
+        listed = list(told)
+        for place, line in enumerate(listed[:AT_MOST]):
+            shown.add_row(*_cells(line, is_first=place == 0))
+        if len(listed) > AT_MOST:
+            shown.add_row("", f"and {len(listed) - AT_MOST} more", "`make status JSON=1` has all")
+    return shown
+
+
+def _cells(line: Line, is_first: bool) -> tuple[str, str, str, str]:
+    is_bad = line.section not in ("runs", "next") or line.told.startswith("failed")
+    color = "red" if is_bad else "default"
+    head = line.section if is_first else ""
+    return head, f"[{color}]{escape(line.what)}[/{color}]", escape(line.told), line.since
+
+
+def _read(section: Callable[[], Iterable[Line]]) -> list[Line]:
+    """A section's lines; a table that cannot be read is told of, and hides no other section."""
+    try:
+        return list(section())
+    except (DeltaError, OSError, ValueError) as error:
+        first = str(error).partition("\n")[0][:200]
+        return [Line("broken", section.__name__.strip("_"), f"cannot be read: {first}")]
+
+
+def _late(now: dt.datetime) -> Iterable[Line]:
+    late = [*due.late_drops(now), *due.late_tables(now)]
+    return [Line("late", each.name, f"due {each.due}", _at(each.newest_at)) for each in late]
+
+
+def _refused() -> Iterable[Line]:
+    """Tables whose newest build was refused or failed, since the first one in a row."""
+    asked = """select table_name, outcome, error, started_at,
+        max(case when outcome in ('written', 'unchanged') then started_at end)
+            over (partition by table_name) as good_at from t"""
+    rows = _rows("ops.builds", asked)
+    bad = [row for row in rows if row["good_at"] is None or row["started_at"] > row["good_at"]]
+    bad.sort(key=lambda row: row["started_at"])
+    # the first of each table says since when, the last one why
+    since = {row["table_name"]: row["started_at"] for row in reversed(bad)}
+    for name, row in {row["table_name"]: row for row in bad}.items():
+        told = f"{row['outcome']}: {str(row['error']).partition(chr(10))[0]}"
+        yield Line("refused", name, told, _at(since[name]))
+
+
+def _held_back() -> Iterable[Line]:
+    """Batches that were too bad to be taken: the tables have of them what they had before."""
+    from jobs.spark import watermark
+
+    for name in _built():
+        which = table(name)
+        if not isinstance(which, Landed):
+            continue
+        was = watermark.last(which)
+        taken = (landing.taken(which.entity, was.batches) if was and was.batches else None) or {}
+        if held := [batch for batch, sha256 in taken.items() if not sha256]:
+            some = ", ".join(held[:3]) + (", …" if len(held) > 3 else "")
+            yield Line("held back", name, f"{len(held)} batches: {some}")
+
+
+def _quarantined() -> Iterable[Line]:
+    asked = """select table_name, sum(rows) as rows, count(distinct batch_id) as batches,
+        min(known_at) as known_at from t group by table_name order by table_name"""
+    for row in _rows("ops.quarantine", asked):
+        if row["rows"]:
+            told = f"{row['rows']:,} rows of {row['batches']} batches: `make quarantine`"
+            yield Line("quarantined", row["table_name"], told, _at(row["known_at"]))
+
+
+def _broken() -> Iterable[Line]:
+    """Tables whose newest check found something."""
+    asked = "select * from t where verb = 'check' order by started_at"
+    for name, row in {row["table_name"]: row for row in _rows("ops.upkeep", asked)}.items():
+        if row["faults"]:
+            yield Line("broken", name, row["faults"], _at(row["started_at"]))
+
+
+def _alerts() -> Iterable[Line]:
+    for unit, fault in alerts.open_faults().items():
+        yield Line("alerts", unit, f"{fault.kind}: {fault.what}", _at(fault.since_at))
+
+
+def _runs(settings: Settings) -> Iterable[Line]:
+    """The newest run of each DAG, from Airflow's database: it need not be up."""
+    database = airflow_home.home(settings) / "airflow.db"
+    if not database.exists():
+        return
+    newest = """select dag_id, run_id, state, start_date from dag_run
+        where id in (select max(id) from dag_run group by dag_id) order by dag_id"""
+    failed = """select task_id from task_instance
+        where dag_id = ? and run_id = ? and state = 'failed' order by end_date"""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=2)) as airflow:
+        for dag, run, state, started in airflow.execute(newest).fetchall():
+            tasks = [task for (task,) in airflow.execute(failed, (dag, run))]
+            told = f"{state}: {', '.join(tasks)} in run {run}" if tasks else str(state)
+            yield Line("runs", dag, told, (started or "")[:16])
+
+
+def _next() -> Iterable[Line]:
+    """What a build of all tables would touch by what is there now, without its slices."""
+    from jobs.spark import watermark
+
+    moving: dict[str, str] = {}
+    for name in in_build_order():
+        which = table(name)
+        assert not isinstance(which, Log)
+        upstream = sorted({arrow.name for arrow in which.inputs} & moving.keys())
+        if not lake.exists(name) or not all(lake.exists(arrow.name) for arrow in which.inputs):
+            moving[name] = "first build"
+            continue
+        was, now = watermark.last(which), watermark.current(which)
+        if was != now:
+            why = watermark.reason_for_everything(was, now) or "what came since the last build"
+            moving[name] = why.partition(" (")[0]  # without the fingerprints
+        elif upstream:
+            moving[name] = FOLLOWS
+    still = len(in_build_order()) - len(moving)
+    if not _built():
+        yield Line("next", "all tables", "first build: land drops, then run sales_daily")
+        return
+    for why in dict.fromkeys(moving.values()):
+        names = [name for name, told in moving.items() if told == why]
+        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield Line("next", some, f"{why}: `make plan` names the slices")
+    yield Line("next", f"{still} tables", "stand still")
+
+
+def _built() -> list[str]:
+    """Tables that were built at least once."""
+    return [name for name in due.last_good_builds() if lake.exists(name)]
+
+
+def _rows(name: str, sql: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = lake.read(name, sql=sql).to_pylist() if lake.exists(name) else []
+    return found
+
+
+def _at(moment: dt.datetime) -> str:
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M}"
