@@ -12,7 +12,7 @@ from jobs.table import Log
 SCHEMA = """
     table_name      string    not null comment 'layer and name, such as silver.order_lines',
     run_id          string    not null comment 'one build; also in the commit it wrote',
-    kind            string    not null comment 'changed, everything, named or nothing',
+    kind            string    not null comment 'changed, everything, named, nothing, restored',
     why             string    not null comment 'what made the build necessary, in words',
     outcome         string    not null comment 'written, unchanged, refused or failed',
     slices          bigint             comment 'slices or units that were built',
