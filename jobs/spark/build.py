@@ -1,6 +1,8 @@
 """The story of every build: what changed, make, stage once, judge, write only what differs, record.
 
 python -m jobs.spark.build silver.order_lines            what changed since its last build
+python -m jobs.spark.build +gold.daily_sales             with all that it is made from
+python -m jobs.spark.build silver.order_lines+           with all that is made from it
 python -m jobs.spark.build --all [--plan]                every table in order [only say what, why]
 python -m jobs.spark.build T --start D --end D           these slices, by hand
 """
@@ -23,9 +25,10 @@ from jobs.ops import builds
 from jobs.ops.builds import Record
 from jobs.spark import catalog, changes, plan, quarantine, rules, session, store, watermark
 from jobs.spark.changes import CannotName, Changes
+from jobs.spark.selection import selected
 from jobs.spark.store import Slice
 from jobs.spark.watermark import Watermark
-from jobs.table import LAYERS, Built, Entities, Events, Landed, Log, columns, in_build_order, table
+from jobs.table import Built, Entities, Events, Landed, Log, columns, in_build_order, table
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +81,13 @@ def build(
     where there was nothing more to write.
 
     Args:
-        accept_code: say that changed code leaves the output as it is: the watermark moves alone.
+        accept_code: say that changed code leaves the output as it is, outside of `days` where they
+            are given: the code counts as built, what has landed meanwhile does not.
 
     Raises:
         Refused: a critical rule failed or too many rows were refused; of that nothing was written.
         WrongColumns: `make` does not give what SCHEMA says.
-        changes.CannotName: there are no such slices.
+        changes.CannotName: there are no such slices, or more than code is other than before.
         store.Busy: another process is building this table.
     """
     with store.only_writer(which.name):
@@ -93,11 +97,14 @@ def build(
             if lake.exists(which.name):
                 before, since = _recovered(which), lake.version(which.name)
                 was, now = watermark.last(which), watermark.current(which)
-            if accept_code and was and now:
-                record.why, record.watermark = "code accepted as it is", _accepted(which, was, now)
-            elif days or not was or was != now:
+            if accept_code or days or not was or was != now:
                 with session.opened(which.name) as spark:
-                    _build(spark, which, was, record, days)
+                    if accept_code and was and now:
+                        record.watermark = _accepted(spark, which, was, now)
+                    if accept_code and was and not days:
+                        record.why = "code accepted as it is"
+                    else:
+                        _build(spark, which, was, record, days)
             else:
                 record.why = "no input changed"
             wrote = record.rows_written or record.slices_written
@@ -111,18 +118,17 @@ def build(
     return before if before and record.outcome == "unchanged" else record
 
 
-def _accepted(which: Built, was: Watermark, now: Watermark) -> str:
+def _accepted(spark: SparkSession, which: Built, was: Watermark, now: Watermark) -> str:
     """The watermark of accepted code.
 
     Raises:
         CannotName: more than code is other than before.
     """
-    with session.opened(which.name) as spark:
-        if set(was.inputs) != set(now.inputs) or catalog.schema_differs(spark, which):
-            raise CannotName(
-                f"{which.name}: its SCHEMA or inputs changed, and so does its output: build it "
-                "without --accept-code"
-            )
+    if set(was.inputs) != set(now.inputs) or catalog.schema_differs(spark, which):
+        raise CannotName(
+            f"{which.name}: its SCHEMA or inputs changed, and so does its output: build it "
+            "without --accept-code"
+        )
     return watermark.accepted(was, now).to_json()
 
 
@@ -208,7 +214,8 @@ def _landed(at: Building, which: Landed, what: Changes) -> None:
             raise Refused(_told(which, held_back, "nothing was written: the columns are new"))
         good = good.where(f"not ({store.in_slices(which.slice, held_back)})")
         if record.watermark:
-            record.watermark = watermark.without(what.now, which, set(held_back)).to_json()
+            taken = Watermark.from_json(record.watermark)
+            record.watermark = watermark.without(taken, which, set(held_back)).to_json()
     _gate(at, which, good, None, record.rows_made)
     if slices:
         _write(at, which, good, record.rows_made, slices, is_last=True)
@@ -356,7 +363,7 @@ def _check_columns(name: str, wanted: set[str], made: set[str]) -> None:
 
 def _recovered(which: Built) -> Record | None:
     """The record of a build that was killed after its commit, and so is not in ops.builds."""
-    commit = store.commit_metadata(which.name)
+    commit, _ = store.last_told(which.name)
     return builds.recovered(commit, store.pin(which.name).table_id) if commit else None
 
 
@@ -375,7 +382,8 @@ def _note(which: Built, record: Record, since: int) -> None:
 
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(help="tables, such as silver.products")
+        list[str] | None,
+        typer.Argument(help="tables; +T: with all that T is made from; T+: with all made from it"),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="every table, inputs first")] = False,
     plan_: Annotated[bool, typer.Option("--plan", help="say what would be built, and why")] = False,
@@ -385,18 +393,13 @@ def main(
 ) -> None:
     """Build tables: what changed since the last build, or the named slices."""
     command.tell_facts()
-    wanted = in_build_order() if all_ else [n for n in in_build_order() if n in (names or [])]
-    if unknown := set(names or []) - set(in_build_order()):
-        raise typer.BadParameter(f"no table {', '.join(sorted(unknown))}; see {', '.join(LAYERS)}")
+    wanted = in_build_order() if all_ else selected(names or [])
     if not wanted:
         raise typer.BadParameter("which tables? name some, or say --all")
     if bool(start) != bool(end) or (start and end and start > end):
         raise typer.BadParameter("--start and --end: give both, the earlier day first")
-    if start and accept_code:
-        raise typer.BadParameter("--accept-code is for a whole table: leave the days out")
     if plan_:
-        for name, what in plan.plan(wanted):
-            typer.echo(f"{name}: {what}")
+        plan.show(plan.plan(wanted))
         return
     for name in wanted:
         target = table(name)

@@ -89,8 +89,8 @@ def _touched(
         if units is not None and units.isEmpty():
             return Changes("nothing", f"{why}: no row differs", now)
         return replace(what, units=units)
-    newest = _newest(spark, which, now)
-    touched: set[Slice] = {*_reached(spark, which, now, newest)}
+    newest = newest_date(spark, which, now)
+    touched: set[Slice] = {*passed(spark, which, now, newest)}
     for arrow in moved:
         since = was.inputs[arrow.name].version
         if arrow.touches.kind == "nothing":
@@ -107,7 +107,7 @@ def _touched(
     return Changes("changed", why, now, tuple(sorted(touched, key=str)), newest=newest)
 
 
-def _reached(
+def passed(
     spark: SparkSession, which: Events, now: Watermark, newest: dt.date | None
 ) -> set[dt.date]:
     """As-of slices between the last one stored and the newest date, whichever lies ahead.
@@ -135,11 +135,11 @@ def everything(spark: SparkSession, which: Built, now: Watermark, why: str) -> C
     if isinstance(which, Entities):
         return Changes("everything", why, now)
     found = store.slices(store.read(spark, which.name, store.pin(which.name)), which.slice)
-    newest = _newest(spark, which, now)
+    newest = newest_date(spark, which, now)
     for arrow in which.inputs:
         if arrow.touches.kind == "window":
             rows = store.read(spark, arrow.name, now.inputs[arrow.name])
-            dates = _dates(rows.selectExpr(f"to_date({on(arrow)}) as d"))
+            dates = days_in(rows.selectExpr(f"to_date({on(arrow)}) as d"))
             found |= set(expand(which, arrow, dates, newest))
     return Changes("everything", why, now, tuple(sorted(found, key=str)), newest=newest)
 
@@ -162,7 +162,7 @@ def named(
             if (dated := DATED.search(batch)) and start.isoformat() <= dated[0] <= end.isoformat()
         }
     else:
-        newest = _newest(spark, which, now)
+        newest = newest_date(spark, which, now)
         days = {start + dt.timedelta(n) for n in range((end - start).days + 1)}
         found = {*_up_to(which, {_slice_of(which, day) for day in days}, newest)}
     if not found:
@@ -183,7 +183,7 @@ def narrowed(
         return rows
     within = _within(which, arrow, what.slices)
     if arrow.touches.versions_of and not what.is_whole:
-        others = _dates_of_versions(rows.where(f"not ({within})"), rows.where(within), arrow)
+        others = dates_of_versions(rows.where(f"not ({within})"), rows.where(within), arrow)
         within = f"({within}) or {_dated(arrow, [(day, day) for day in sorted(others)])}"
     return rows.where(within)
 
@@ -256,23 +256,33 @@ def _dated(arrow: Input, runs: list[tuple[dt.date, dt.date]]) -> str:
     return " or ".join(f"({date} between date'{low}' and date'{high}')" for low, high in runs)
 
 
-def _dates_of_versions(rows: DataFrame, of: DataFrame, arrow: Input) -> set[dt.date]:
+def dates_of_versions(rows: DataFrame, of: DataFrame, arrow: Input) -> set[dt.date]:
     """Dates of the rows that are versions of things in `of`; three columns are read for that."""
     key = list(arrow.touches.versions_of)
     hit = rows.join(of.select(*key), on=key, how="left_semi")
-    return _dates(hit.selectExpr(f"to_date({on(arrow)}) as d"))
+    return days_in(hit.selectExpr(f"to_date({on(arrow)}) as d"))
+
+
+def touched_batches(which: Landed, was: Watermark, now: Watermark) -> set[str] | None:
+    """Batches that were landed, again, or taken back since; null: nobody knows what was taken."""
+    landed = landing.taken(which.entity, now.batches or "") or {}
+    before = landing.taken(which.entity, was.batches or "")
+    if before is None:
+        return None
+    return {b for b in {*before, *landed} if before.get(b) != landed.get(b)}
 
 
 def _landed(spark: SparkSession, which: Landed, was: Watermark, now: Watermark) -> Changes:
-    landed = batches(which)
-    before = landing.taken(which.entity, was.batches or "")
-    if before is None:
+    touched = touched_batches(which, was, now)
+    if touched is None:
         return everything(spark, which, now, "the list of taken batches is gone")
-    touched = {b for b in {*before, *landed} if before.get(b) != landed.get(b)}
     if not touched:
         return Changes("nothing", "no batch landed", now)
-    why = f"{len(touched)} {'batch' if len(touched) == 1 else 'batches'} landed"
-    return Changes("changed", why, now, tuple(sorted(touched)))
+    return Changes("changed", told_batches(touched), now, tuple(sorted(touched)))
+
+
+def told_batches(touched: set[str]) -> str:
+    return f"{len(touched)} {'batch' if len(touched) == 1 else 'batches'} landed"
 
 
 def _touched_units(
@@ -288,8 +298,7 @@ def _touched_units(
         if arrow.touches.kind == "nothing":
             continue
         since = was.inputs[arrow.name].version
-        has_units = {*which.units} <= {c.name for c in columns(table(arrow.name).full_schema)}
-        if arrow.touches.kind == "all" or not has_units:
+        if not has_units(which, arrow):
             if _any_change(spark, arrow, since, now):
                 return everything(spark, which, now, f"{arrow.name} changed and touches everything")
             continue
@@ -301,6 +310,12 @@ def _touched_units(
     return Changes("changed", why, now, units=touched)
 
 
+def has_units(which: Entities, arrow: Input) -> bool:
+    """Whether a changed row of the input names the units that it touches."""
+    named = {c.name for c in columns(table(arrow.name).full_schema)}
+    return arrow.touches.kind != "all" and {*which.units} <= named
+
+
 def _any_change(spark: SparkSession, arrow: Input, since: int, now: Watermark) -> bool:
     return not store.net_changes(spark, arrow.name, since, now.inputs[arrow.name], ["1"]).isEmpty()
 
@@ -309,9 +324,9 @@ def _changed_dates(spark: SparkSession, arrow: Input, since: int, now: Watermark
     until, key = now.inputs[arrow.name], list(arrow.touches.versions_of)
     net = store.net_changes(spark, arrow.name, since, until, [f"to_date({on(arrow)})", *key])
     changed = net.toDF("d", *key)
-    found = _dates(changed.select("d"))
+    found = days_in(changed.select("d"))
     if key and found:
-        found |= _dates_of_versions(store.read(spark, arrow.name, until), changed, arrow)
+        found |= dates_of_versions(store.read(spark, arrow.name, until), changed, arrow)
     return found
 
 
@@ -326,11 +341,11 @@ def _slices_by_key(
     driving = next(i for i in which.inputs if i.name == arrow.touches.through)
     rows = store.read(spark, driving.name, now.inputs[driving.name])
     hit = rows.join(F.broadcast(keys), on=column, how="left_semi")
-    dates = _dates(hit.selectExpr(f"to_date({on(driving)}) as d"))
-    return expand(which, driving, dates, _newest(spark, which, now))
+    days = days_in(hit.selectExpr(f"to_date({on(driving)}) as d"))
+    return expand(which, driving, days, newest_date(spark, which, now))
 
 
-def _newest(spark: SparkSession, which: Events, now: Watermark) -> dt.date | None:
+def newest_date(spark: SparkSession, which: Events, now: Watermark) -> dt.date | None:
     """For as-of tables: the newest date in the first input; no slice lies after it."""
     return _edge_of_input(spark, which, now, F.max) if which.as_of else None
 
@@ -350,5 +365,5 @@ def _edge(rows: DataFrame, column: str, edge: Callable[[str], Column]) -> dt.dat
     return found
 
 
-def _dates(rows: DataFrame) -> set[dt.date]:
+def days_in(rows: DataFrame) -> set[dt.date]:
     return {row[0] for row in rows.distinct().collect() if row[0] is not None}

@@ -35,8 +35,33 @@ def connect(name: str) -> RemoteSession:
     Raises:
         SparkUnreachable: nothing listens there.
     """
+    # of this lake: a trial build must not stop the real one's
+    owner = f"sales-lakehouse/{settings().lake_uri}/{name}"
+    session = _remote(uuid.uuid5(uuid.NAMESPACE_URL, owner))
+    # the id must stay usable for the next process: close the channel, keep the server's session
+    session.release_session_on_close = False
+    session.interruptAll()
+    # a MERGE that was killed left its watermark: the next OPTIMIZE would commit it as its own
+    session.conf.unset(store.USER_METADATA)
+    return session
+
+
+@contextlib.contextmanager
+def opened(name: str) -> Iterator[RemoteSession]:
+    """`connect` for a block; closed at its end."""
+    with _closing(connect(name)) as session:
+        yield session
+
+
+@contextlib.contextmanager
+def passing() -> Iterator[RemoteSession]:
+    """A session that stops nobody's work and is gone at the block's end: to look, not to build."""
+    with _closing(_remote(uuid.uuid4())) as session:
+        yield session
+
+
+def _remote(session_id: uuid.UUID) -> RemoteSession:
     here = settings()
-    session_id = uuid.uuid5(uuid.NAMESPACE_URL, f"sales-lakehouse/{name}")
     # the host must be the word localhost: with 127.0.0.1 and a token the client insists on TLS
     address = f"sc://localhost:{here.spark_port}/;token={here.secret('spark_token')}"
     _fail_fast(here.spark_port)
@@ -44,23 +69,16 @@ def connect(name: str) -> RemoteSession:
         f"{address};session_id={session_id};user_id=lakehouse"
     ).create()
     assert isinstance(session, RemoteSession)
-    # the id must stay usable for the next process: close the channel, keep the server's session
-    session.release_session_on_close = False
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
     # a channel that is still open when Python shuts down is waited for without end
     atexit.register(session.stop)
-    session.interruptAll()
-    # a MERGE that was killed left its watermark: the next OPTIMIZE would commit it as its own
-    session.conf.unset(store.USER_METADATA)
     # Delta 4.4.0 answers max(date) from the log alone, as a class that Connect cannot cast
     session.conf.set("spark.databricks.delta.optimizeMetadataQuery.enabled", "false")
     return session
 
 
 @contextlib.contextmanager
-def opened(name: str) -> Iterator[RemoteSession]:
-    """`connect` for a block; closed at its end."""
-    session = connect(name)
+def _closing(session: RemoteSession) -> Iterator[RemoteSession]:
     try:
         yield session
     finally:

@@ -2,10 +2,12 @@
 
 import contextlib
 import datetime as dt
+import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import filelock
 from pyspark.sql import Column, DataFrame
@@ -32,6 +34,8 @@ class Busy(Exception):
 @contextlib.contextmanager
 def only_writer(name: str, *, at_once: bool = False) -> Iterator[None]:
     """One writer of a table at a time on this machine; the lock dies with its process.
+
+    The table of another lake, a trial, is another one.
 
     Args:
         at_once: do not wait for the table. Who waits is seen by who holds it (`is_wanted`).
@@ -64,7 +68,8 @@ def is_wanted(name: str) -> bool:
 
 
 def _lock(what: str, name: str) -> filelock.FileLock:
-    path = settings().locks / f"{what}-{name}.lock"
+    lake_id = hashlib.sha256(settings().lake_uri.encode()).hexdigest()[:8]
+    path = settings().locks / f"{what}-{name}-{lake_id}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(path)
 
@@ -96,13 +101,25 @@ def is_empty(name: str) -> bool:
     return not lake.opened(name).file_uris()
 
 
-def commit_metadata(name: str) -> Mapping[str, object] | None:
-    """What the newest commit that carries a watermark says (see `build`)."""
+def last_told(name: str) -> tuple[Mapping[str, Any] | None, list[tuple[int, int]]]:
+    """What the newest commit that holds and carries a watermark says (see `build`), if any does.
+
+    RESTORE takes back what was committed after the version that it names: second come the versions,
+    first and last of each time, that do not hold any more.
+    """
+    taken_back: list[tuple[int, int]] = []
     for commit in lake.opened(name).history(COMMITS_BACK):
+        version = int(commit["version"])
+        if any(first <= version <= last for first, last in taken_back):
+            continue
+        if commit["operation"] == "RESTORE":
+            # by a time of day, no version is named: nobody knows what holds
+            named = str(commit["operationParameters"].get("version"))
+            taken_back.append((int(named) + 1 if named.isdigit() else 0, version - 1))
         text = commit.get("userMetadata")
         if text and "watermark" in (told := json.loads(text)):
-            return {**told, "version": commit["version"]}
-    return None
+            return {**told, "version": version}, taken_back
+    return None, taken_back
 
 
 def read(spark: SparkSession, name: str, at: Pin) -> DataFrame:

@@ -1,15 +1,13 @@
 """What a table was last built from, and what it would be built from now."""
 
-import hashlib
-import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from jobs import lake, landing
 from jobs.ops import builds
-from jobs.settings import ROOT
 from jobs.spark import store
+from jobs.spark.fingerprint import fingerprint
 from jobs.spark.store import Pin
 from jobs.table import Built, Landed
 
@@ -18,14 +16,14 @@ from jobs.table import Built, Landed
 class Watermark:
     """What a table was last built from: the code, and each input at a version (or batches)."""
 
-    code: str
+    code: Mapping[str, str]  # see fingerprint
     inputs: dict[str, Pin]
     batches: str | None = None  # landed tables: sha256 of the list of batches (landing.take)
 
     def to_json(self) -> str:
         return json.dumps(
             {
-                "code": self.code,
+                "code": dict(self.code),
                 "inputs": {n: [p.table_id, p.version] for n, p in sorted(self.inputs.items())},
                 "batches": self.batches,
             }
@@ -35,18 +33,9 @@ class Watermark:
     def from_json(text: str) -> "Watermark":
         told = json.loads(text)
         pins = {name: Pin(*pair) for name, pair in told["inputs"].items()}
-        return Watermark(told["code"], pins, told["batches"])
-
-
-def fingerprint(which: Built) -> str:
-    """Changes when the table's file, its rules or its schema change."""
-    parts = [which.full_schema, repr((which.key, which.inputs))]
-    if not isinstance(which, Landed):
-        source = inspect.getsourcefile(which.make)
-        parts.append(Path(source).read_text() if source else repr(which.make))
-    rules = ROOT / "expectations" / Path(*which.name.split(".")).with_suffix(".py")
-    parts.append(rules.read_text() if rules.exists() else "")
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+        # one hash of everything, as it once was, says nothing of the parts: all are other
+        code = told["code"] if isinstance(told["code"], dict) else {}
+        return Watermark(code, pins, told["batches"])
 
 
 def last(which: Built) -> Watermark | None:
@@ -54,17 +43,17 @@ def last(which: Built) -> Watermark | None:
 
     (A build that found its output unchanged, or the last chunk of it.)
     """
-    commit = store.commit_metadata(which.name)
+    commit, taken_back = store.last_told(which.name)
     told = str(commit["watermark"]) if commit else None
     at = store.pin(which.name)
-    since = int(str(commit["version"])) if commit else 0
+    held = [f"table_version >= {commit['version'] if commit else 0}"]
+    held += [f"table_version not between {first} and {until}" for first, until in taken_back]
     if lake.exists(builds.TABLE.name):
         later = lake.read(
             builds.TABLE.name,
             sql=f"""select watermark from t
                 where table_name = '{which.name}' and outcome in ('unchanged', 'written')
-                and watermark is not null and table_id = '{at.table_id}'
-                and table_version >= {since}
+                and watermark is not null and table_id = '{at.table_id}' and {" and ".join(held)}
                 order by finished_at desc limit 1""",  # noqa: S608 - our own names and numbers
         )
         if later.num_rows:
@@ -99,7 +88,7 @@ def reason_for_everything(was: Watermark | None, now: Watermark) -> str | None:
     if was is None:
         return "first build"
     if was.code != now.code:
-        return f"code changed ({was.code} -> {now.code})"
+        return f"code changed: {', '.join(changed_parts(was, now))}"
     if set(was.inputs) != set(now.inputs):
         return "other inputs than before"
     for name, before in was.inputs.items():
@@ -108,6 +97,12 @@ def reason_for_everything(was: Watermark | None, now: Watermark) -> str | None:
         if before.version > now.inputs[name].version:
             return f"{name} was restored to version {now.inputs[name].version}"
     return None
+
+
+def changed_parts(was: Watermark, now: Watermark) -> list[str]:
+    """Parts of the code that are other than before: files, SCHEMA, settings."""
+    names = {*was.code, *now.code}
+    return sorted(name for name in names if was.code.get(name) != now.code.get(name))
 
 
 def batches(which: Landed) -> dict[str, str]:
