@@ -1,14 +1,18 @@
 """Small rows for the tests of tables: what a test does not name has a plain default."""
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, Row
 
+from jobs.settings import settings
 from jobs.table import FOREVER, Column, columns, table
+from tests.conftest import Server
 
 AT = dt.datetime(2017, 3, 6, 11)  # UTC
 
@@ -61,3 +65,29 @@ def made() -> Callable[..., list[Row]]:
         return result.collect()
 
     return build
+
+
+@pytest.fixture(scope="session")
+def one_order(one_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state in which every toy is built from one order of one day: to be copied."""
+    # here: other tests of tables need no toys
+    from tests.spark import toys
+
+    home = tmp_path_factory.mktemp("one-order")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, said in {**one_server.environment, "SALES_STATE": str(home)}.items():
+            patch.setenv(name, said)
+        patch.delenv("LAKE_URI", raising=False)
+        settings.cache_clear()
+        toys.land_products(home, toys.MONDAY, toys.DEPARTMENTS)
+        toys.land_lines(home, toys.MONDAY, [("o1", "p1", toys.noon(0), "1")])
+        toys.build_all()
+    settings.cache_clear()
+    return home
+
+
+@pytest.fixture
+def shop(lake: Path, state: Path, one_order: Path) -> Path:
+    """`lake` with the toys of `one_order` built."""
+    shutil.copytree(one_order, state, dirs_exist_ok=True)
+    return lake

@@ -1,10 +1,12 @@
 """A small shop: two landed entities, and tables of every kind made from them.
 
-`python -m tests.spark.toys` builds them all, in a process that a test can kill.
+`python -m tests.spark.toys [TABLE …]` builds them, in a process that a test can kill.
 """
 
 import csv
 import datetime as dt
+import os
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -15,6 +17,7 @@ from pyspark.sql import functions as F
 
 from jobs import lake, landing
 from jobs.dialect import Dialect
+from jobs.settings import ROOT
 from jobs.spark.build import Record, build
 from jobs.spark.columns import newest, newest_first
 from jobs.table import Entities, Events, Input, Landed, by_key, everything, table, window
@@ -135,6 +138,23 @@ for _toy in ALL:
     sys.modules[_home.__name__] = _home
 table.cache_clear()
 
+MONDAY = dt.date(2017, 3, 6)
+DEPARTMENTS = {"p1": "GROCERY", "p2": "DELI"}
+
+
+def day(number: int) -> dt.date:
+    return MONDAY + dt.timedelta(number)
+
+
+def noon(number: int) -> dt.datetime:
+    return dt.datetime.combine(day(number), dt.time(17))
+
+
+def late_evening(number: int) -> dt.datetime:
+    """A day's sale when it is the next day already in UTC."""
+    return noon(number) + dt.timedelta(hours=11)
+
+
 Line = tuple[str, str, dt.datetime, str]  # order, product, sold at (UTC), amount
 
 
@@ -204,9 +224,22 @@ def rows(name: str) -> list[tuple[object, ...]]:
     )
 
 
-def at(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text)
+Builder = subprocess.Popen[str]
+
+
+def start(*names: str) -> Builder:
+    """A process of its own that builds toys: these, or all."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.spark.toys", *names],
+        cwd=ROOT,
+        env={**os.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 if __name__ == "__main__":
-    build_all()
+    for toy in ALL:
+        if toy.name in sys.argv[1:] or not sys.argv[1:]:
+            build(toy)
