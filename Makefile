@@ -46,11 +46,11 @@ format: .venv/made-from  ## format and mend what can be mended by itself
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-table: .venv/made-from  ## build a table: make table T=silver.order_lines [START=2017-03-01 END=2017-03-31]
+table: .venv/made-from  ## build tables: make table T=silver.order_lines+ [START=2017-03-01 END=2017-03-31]
 	@test -n "$(T)" || { echo "which table? make table T=silver.order_lines"; exit 1; }
 	@$(RUN) jobs.spark.build $(T) $(if $(START),--start $(START)) $(if $(END),--end $(END))
 
-plan: .venv/made-from  ## what would be built, and why; T=… for one table
+plan: .venv/made-from  ## what would be built, and why; T=… for some, +T with its inputs, T+ with what follows
 	@$(RUN) jobs.spark.build $(or $(T),--all) --plan
 
 pages: .venv/made-from  ## a page per table: columns, lineage, builds, rules, freshness, sample

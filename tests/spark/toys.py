@@ -224,6 +224,10 @@ def rows(name: str) -> list[tuple[object, ...]]:
     )
 
 
+def at(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
 Builder = subprocess.Popen[str]
 
 
