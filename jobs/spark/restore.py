@@ -76,13 +76,12 @@ def _at(commit: dict[str, int]) -> dt.datetime:
 
 def _built_from(name: str, version: int) -> str:
     """The watermark of the last build that was finished by then."""
-    handle = lake.opened(name)
-    if not 0 <= version < handle.version():
-        raise CannotRestore(f"{name}: give a version from 0 to {handle.version() - 1}")
-    for commit in handle.history():
-        told = json.loads(commit.get("userMetadata") or "{}")
-        if commit["version"] <= version and told.get("watermark"):
-            return str(told["watermark"])
+    newest = lake.version(name)
+    if not 0 <= version < newest:
+        raise CannotRestore(f"{name}: give a version from 0 to {newest - 1}")
+    told, _ = store.last_told(name, version)
+    if told:
+        return str(told["watermark"])
     raise CannotRestore(
         f"{name}: no build was finished by version {version}; to make the table anew remove its "
         f"folder {lake.location(name)} and build it"

@@ -101,15 +101,22 @@ def is_empty(name: str) -> bool:
     return not lake.opened(name).file_uris()
 
 
-def last_told(name: str) -> tuple[Mapping[str, Any] | None, list[tuple[int, int]]]:
+def last_told(
+    name: str, at: int | None = None
+) -> tuple[Mapping[str, Any] | None, list[tuple[int, int]]]:
     """What the newest commit that holds and carries a watermark says (see `build`), if any does.
+
+    `at` is a version to look from (null: the newest). Not of a handle at that version: deltalake
+    1.6 numbers the history of an older version wrongly.
 
     RESTORE takes back what was committed after the version that it names: second come the versions,
     first and last of each time, that do not hold any more.
     """
     taken_back: list[tuple[int, int]] = []
-    for commit in lake.opened(name).history(COMMITS_BACK):
+    for commit in lake.opened(name).history(COMMITS_BACK if at is None else None):
         version = int(commit["version"])
+        if at is not None and version > at:
+            continue
         if any(first <= version <= last for first, last in taken_back):
             continue
         if commit["operation"] == "RESTORE":
