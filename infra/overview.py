@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
+from textwrap import shorten
 from typing import Any
 
 from deltalake.exceptions import DeltaError
@@ -167,7 +168,7 @@ def _next() -> Iterable[Line]:
         was, now = watermark.last(which), watermark.current(which)
         if was != now:
             why = watermark.reason_for_everything(was, now) or "what came since the last build"
-            moving[name] = why.partition(" (")[0]  # without the fingerprints
+            moving[name] = shorten(why, 90, placeholder=" …")  # changed code names all its modules
         elif upstream:
             moving[name] = FOLLOWS
     still = len(in_build_order()) - len(moving)
