@@ -1,8 +1,9 @@
 """The day: what the shops sold yesterday becomes tables, answers and scores.
 
-**land** takes over the files that the till, the ERP and the CRM dropped for the business dates of
-the run, and asks the ERP's database and the web shop where they are connected; without params that
-is the day before the run in the company's time zone. Everything after it builds *what changed*,
+**land** takes over the files that the till and the ERP dropped for the business dates of the run,
+asks the CRM what changed since it was asked last (and once a week for all it has, to see who is
+gone), and the ERP's database and the web shop where they are connected; without params the dates
+are the day before the run in the company's time zone. Everything after it builds *what changed*,
 whatever the dates: a late order from three weeks ago repairs its own day. So a first load is one
 run with `start` and `end` far apart, and a rerun writes nothing anew.
 

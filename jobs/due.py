@@ -47,7 +47,7 @@ class Due:
 # An entity that is not named here comes when its source has something: it is never late.
 DROPS: Mapping[str, Due] = {
     "order_lines": Due(dt.time(8)),  # complete at 06:00
-    "accounts": Due(dt.time(8)),
+    "accounts": Due(dt.time(8), days=7),  # nothing changed, nothing comes, until all is read again
     "promotions": Due(dt.time(8), days=7),  # a week's plan comes on the Friday before
 }
 
