@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
-from textwrap import shorten
 from typing import Any
 
 from deltalake.exceptions import DeltaError
@@ -168,7 +167,7 @@ def _next() -> Iterable[Line]:
         was, now = watermark.last(which), watermark.current(which)
         if was != now:
             why = watermark.reason_for_everything(was, now) or "what came since the last build"
-            moving[name] = shorten(why, 90, placeholder=" …")  # changed code names all its modules
+            moving[name] = why.partition(":")[0]  # which code has changed tells the plan
         elif upstream:
             moving[name] = FOLLOWS
     still = len(in_build_order()) - len(moving)
@@ -178,7 +177,7 @@ def _next() -> Iterable[Line]:
     for why in dict.fromkeys(moving.values()):
         names = [name for name, told in moving.items() if told == why]
         some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        yield Line("next", some, f"{why}: `make plan` names the slices")
+        yield Line("next", some, f"{why}; see `make plan`")
     yield Line("next", f"{still} tables", "stand still")
 
 
