@@ -57,6 +57,9 @@ DEFAULTS: dict[str, Any] = {
 
 OUTBOX = "scores.crm_outbox"
 
+# Built from what stands when an input failed: what was sold does not wait for the CRM.
+FROM_WHAT_STANDS = ("silver.account_identities",)
+
 # one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
 POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
 
@@ -336,11 +339,9 @@ def unit(name: str) -> Any:
         return VERBS[verb].override(task_id=name, pool=POOLS.get(verb, "default_pool"))(rest)
     told = importlib.import_module(f"jobs.spark.{name}").__doc__
     # a family without a champion skips its prediction, and the tables go on with what there is
+    waits = TriggerRule.ALL_DONE if name in FROM_WHAT_STANDS else TriggerRule.NONE_FAILED
     return build.override(
-        task_id=name,
-        doc_md=told,
-        outlets=[AssetAlias(name)],
-        trigger_rule=TriggerRule.NONE_FAILED,
+        task_id=name, doc_md=told, outlets=[AssetAlias(name)], trigger_rule=waits
     )(name)
 
 

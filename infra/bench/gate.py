@@ -27,6 +27,7 @@ from infra.demo.drops import FIRST_DAY, LAST_DAY
 from jobs import command, lake
 from jobs.spark import rules
 from jobs.spark.build import build
+from jobs.spark.catalog import prepare
 from jobs.table import Log, table
 
 console = Console(highlight=False)
@@ -68,6 +69,7 @@ def main(
     with tempfile.TemporaryDirectory(dir=folder) as home, place.opened(Path(home, "state")):
         last = min(LAST_DAY, FIRST_DAY + dt.timedelta(days - 1))
         Company(promotions_percent=1).land(FIRST_DAY, last)
+        prepare(["silver.account_identities"])
         for name in BEFORE:
             seconds(name)
         for number in range(rounds):

@@ -1,6 +1,7 @@
 """Which accounts are one customer: pairs joined into groups, and the survivor of each.
 
-Pairs are taken from the surest to the least sure: a person's word, a key, then the score downwards.
+Pairs are taken from the surest to the least sure: a person's word here or
+in the CRM, a key, then the score downwards.
 Two groups are joined only if no pair across them contradicts: a chain A~B~C does not make A and C
 one where they were compared and found apart, or have nothing in common that would have brought
 them together. Only what a person says joins nevertheless; what people hold apart stays apart.
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
 
-Rule = Literal["person", "key", "score", "review", "apart"]
-JOINING: tuple[Rule, ...] = ("person", "key", "score")  # the surest first
+Rule = Literal["person", "crm", "key", "score", "review", "apart"]
+JOINING: tuple[Rule, ...] = ("person", "crm", "key", "score")  # the surest first
+BY_PEOPLE: tuple[Rule, ...] = ("person", "crm")  # crm: merged there, by people too
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def joined(pairs: Iterable[Pair]) -> list[Member]:
         one, other = group_of[link.a.account_id], group_of[link.b.account_id]
         if one is other or any(frozenset(p) in apart for p in product(one.ids, other.ids)):
             continue
-        if link.rule == "person":
+        if link.rule in BY_PEOPLE:
             one.parts = [one.ids | other.ids]
         elif _agree(one, other, alike):
             one.parts += other.parts

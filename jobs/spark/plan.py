@@ -157,7 +157,11 @@ class _Planning:
 
     def _after_upstream(self, which: Built, planned: Planned) -> Planned:
         """And what the tables that move before it may touch."""
-        arrows = [arrow for arrow in which.inputs if arrow.name in self.moving]
+        arrows = [
+            arrow
+            for arrow in which.inputs
+            if arrow.name in self.moving and arrow.touches.kind != "nothing"
+        ]
         if not arrows:
             return planned
         names = tuple(arrow.name for arrow in arrows)

@@ -11,6 +11,7 @@ from jobs import lake
 from jobs.landing import Manifest, land
 from jobs.ops.builds import Record
 from jobs.spark.bronze.accounts import SCHEMA
+from jobs.spark.bronze.order_lines import SCHEMA as LINES
 from jobs.spark.build import build
 from jobs.table import Log, columns, in_build_order, table
 
@@ -25,13 +26,13 @@ def land_accounts(folder: Path, day: int, *accounts: dict[str, Any]) -> Manifest
     """The CRM's snapshot of a day: all customers that it has."""
     contract = columns(SCHEMA)
     plain = {c.name: None if c.nullable else PLAIN[c.type] for c in contract}
-    rows = [{**plain, **account} for account in accounts]
+    date = MONDAY + dt.timedelta(day)
+    rows = [{**plain, "as_of_date": date.isoformat(), **account} for account in accounts]
     path = folder / "accounts.parquet"
     pq.write_table(
         pa.Table.from_pylist(rows, schema=pa.schema([(c.name, pa.string()) for c in contract])),
         path,
     )
-    date = MONDAY + dt.timedelta(day)
     return land(
         "accounts",
         "crm",
@@ -40,6 +41,32 @@ def land_accounts(folder: Path, day: int, *accounts: dict[str, Any]) -> Manifest
         mode="snapshot",
         known_at=dt.datetime.combine(date, dt.time(11), dt.UTC) + dt.timedelta(1),
         watermark=date.isoformat(),
+        columns={},
+        format="parquet",
+    )
+
+
+def land_lines(folder: Path, *lines: tuple[str, str, str]) -> Manifest:
+    """Monday's lines of the till: order, account, USD."""
+    contract = columns(LINES)
+    plain = {c.name: None if c.nullable else PLAIN.get(c.type, "1") for c in contract}
+    rows = [
+        {**plain, "order_id": o, "account_id": a, "sales_usd": usd, "sold_at": f"{MONDAY} 17:00:00"}
+        for o, a, usd in lines
+    ]
+    path = folder / "lines.parquet"
+    pq.write_table(
+        pa.Table.from_pylist(rows, schema=pa.schema([(c.name, pa.string()) for c in contract])),
+        path,
+    )
+    return land(
+        "order_lines",
+        "till",
+        MONDAY.isoformat(),
+        [path],
+        mode="events",
+        known_at=dt.datetime.combine(MONDAY, dt.time(11), dt.UTC) + dt.timedelta(1),
+        watermark=MONDAY.isoformat(),
         columns={},
         format="parquet",
     )

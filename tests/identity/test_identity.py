@@ -1,7 +1,7 @@
 """Who is one customer, through `build`: found, reviewed, decided, undone; and as from nothing."""
 
-import datetime as dt
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from jobs import lake as tables
 from jobs.identity.__main__ import app
 from jobs.identity.decisions import CannotDecide, decide
 from jobs.identity.reviews import mask, reviews
 from jobs.settings import settings
-from tests.identity.lake import LAST, build_all, customers, land_accounts, rows
+from tests.identity.lake import LAST, build_all, customers, land_accounts, land_lines, rows
 
 TABLES = ("silver.account_blocks", "silver.account_matches", LAST)
 
@@ -143,8 +144,33 @@ def test_builds_of_what_changed_equal_one_build_of_everything(
             build_all()
             for a, b, word in words:
                 if {a, b} <= {*customers()}:
-                    decide(a, b, word, f"steward, {dt.date.today()}")
-            build_all(LAST)
+                    decide(a, b, word, "steward")
+        build_all()
         step_by_step = {name: rows(name) for name in TABLES}
         assert step_by_step == as_from_nothing(home, patch)
     settings.cache_clear()
+
+
+def sales() -> dict[str, tuple[int, Decimal]]:
+    """Orders and USD by customer."""
+    found = tables.read("gold.account_days").to_pylist()
+    return {row["account_id"]: (row["orders"], row["sales_usd"]) for row in found}
+
+
+def test_what_was_bought_follows_a_merge_and_its_undoing(lake: Path, tmp_path: Path) -> None:
+    land_accounts(tmp_path, 0, ANNA, AGAIN, DOUBT)
+    land_lines(tmp_path, ("o1", "1", "5.00"), ("o2", "2", "3.00"), ("o3", "stranger", "1.00"))
+    build_all("gold.account_days")
+    assert sales() == {"1": (2, Decimal("8.00")), "stranger": (1, Decimal("1.00"))}
+    lines = tables.read("silver.order_lines").to_pylist()
+    source = {row["order_id"]: row["source_account_id"] for row in lines}
+    assert source == {"o1": "1", "o2": "2", "o3": "stranger"}
+
+    decide("1", "2", "different", "steward")
+    built = build_all("gold.account_days")
+    assert built["silver.order_lines"].slices_written == 1
+    assert sales() == {
+        "1": (1, Decimal("5.00")),
+        "2": (1, Decimal("3.00")),
+        "stranger": (1, Decimal("1.00")),
+    }

@@ -35,7 +35,8 @@ def silver() -> Rows:
         ("1", "?", "a", "0.90", {**unknown, "is_merchandise": False}),
         ("2", "tea", "b", "3.35", {"department": "GROCERY", "business_date": dt.date(2017, 3, 7)}),
     ]
-    promotion = {"store_id": "s", "week_start_date": MONDAY, "known_at": MORNING}
+    promotion = {"store_id": "s", "week_start_date": MONDAY}
+    promotion |= {"known_at": MORNING, "known_date": MONDAY}
     return {
         "silver.order_lines": [
             {
@@ -43,6 +44,7 @@ def silver() -> Rows:
                 "order_id": o,
                 "product_id": p,
                 "account_id": a,
+                "source_account_id": a,
                 "sales_usd": Decimal(usd),
                 **x,
             }
@@ -60,6 +62,7 @@ def silver() -> Rows:
             {"account_id": "a", "age_band": "45-54", "is_contactable": True},
             {"account_id": "c", "is_contactable": True},
         ],
+        "silver.account_identities": [],
         "features.account_days": [],
         "silver.campaign_accounts": [{"campaign_id": "8", "account_id": "a", "known_at": MORNING}],
         "silver.redemptions": [],

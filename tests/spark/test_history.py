@@ -17,6 +17,7 @@ from jobs import lake as tables
 from jobs import landing
 from jobs.settings import settings
 from jobs.spark.build import build
+from jobs.spark.catalog import prepare
 from jobs.table import as_known, in_build_order, table
 
 SHOP = ZoneInfo("America/New_York")
@@ -28,6 +29,7 @@ MADE = (
     *("features.sales_daily_series", "features.sales_weekly"),
 )
 BESIDES = ("silver.calendar", "silver.promotions", "gold.product_weeks")  # no history is made here
+IDENTITIES = "silver.account_identities"
 KEPT = ("account_days", "department_days", "interactions", "sales_daily_series", "sales_weekly")
 
 
@@ -38,7 +40,7 @@ def needed() -> list[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            todo += [arrow.name for arrow in table(name).inputs]
+            todo += [i.name for i in table(name).inputs if i.name != IDENTITIES]
     return [name for name in in_build_order() if name in found]
 
 
@@ -133,6 +135,7 @@ def land_june(folder: Path) -> None:
 
 
 def build_all() -> None:
+    prepare([IDENTITIES])  # nobody is known to the CRM
     for name in needed():
         build(table(name))  # type: ignore[arg-type]
 

@@ -7,6 +7,7 @@ in the as-of tables, features.account_features and scores.crm_outbox.
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.spark.customers import customers
 from jobs.table import Entities, Input
 
 FAVOURITES = 3  # departments named, by spend
@@ -91,6 +92,7 @@ def make(
     accounts: DataFrame,
     campaign_accounts: DataFrame,
     redemptions: DataFrame,
+    identities: DataFrame,
 ) -> DataFrame:
     received = campaign_accounts.groupBy("account_id").agg(
         F.countDistinct("campaign_id").alias("campaigns_received")
@@ -104,7 +106,8 @@ def make(
         return F.coalesce(name, F.lit(0)).cast(kind).alias(name)
 
     return (
-        accounts.withColumn("is_in_crm", F.lit(True))
+        customers(accounts, identities)
+        .withColumn("is_in_crm", F.lit(True))
         .join(purchases(account_days), on="account_id", how="full")
         .join(favourites(account_days), on="account_id", how="left")
         .join(received, on="account_id", how="left")
@@ -142,6 +145,7 @@ TABLE = Entities(
         Input("silver.accounts"),
         Input("silver.campaign_accounts"),
         Input("silver.redemptions"),
+        Input("silver.account_identities"),
     ),
     make=make,
 )

@@ -9,6 +9,7 @@ CRM is cleared of what was delivered before.
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.spark.customers import customers, only_customers
 from jobs.spark.grading import SCORE_COLUMNS, reasons, recency_band, spend_band
 from jobs.table import Entities, Input, as_known
 
@@ -107,13 +108,18 @@ def spend() -> Column:
 
 
 def make(
-    recommendations: DataFrame, account_days: DataFrame, products: DataFrame, accounts: DataFrame
+    recommendations: DataFrame,
+    account_days: DataFrame,
+    products: DataFrame,
+    accounts: DataFrame,
+    identities: DataFrame,
 ) -> DataFrame:
     return (
-        recommendations.transform(newest_list)
+        recommendations.transform(only_customers, identities)
+        .transform(newest_list)
         .transform(lists, products)
         .transform(with_purchases, account_days)
-        .transform(with_consent, accounts)
+        .transform(with_consent, customers(accounts, identities))
         .select(
             "account_id",
             "is_contactable",
@@ -148,6 +154,7 @@ TABLE = Entities(
         Input("features.account_days"),
         Input("silver.products"),
         Input("silver.accounts"),
+        Input("silver.account_identities"),
     ),
     make=make,
 )

@@ -16,9 +16,8 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.settings import settings
 from jobs.spark import people
-from jobs.spark.columns import PLACE
+from jobs.spark.columns import PLACE, closing_date
 from jobs.table import Entities, Input, everything
 
 MAX_BLOCK = 50  # accounts; each is compared with at most 49 others of a block
@@ -29,9 +28,9 @@ OWN = "account"  # the kind of an account's own block
 COMPARED = ("display_name", "email", "phone", "street", "postal_code", "age_band")
 
 SCHEMA = """
-    block string not null comment 'kind and hash of what its accounts share',
+    block string not null comment 'personal data, hashed: kind and what its accounts share',
     account_id string not null comment 'customer, party.code in the CRM',
-    blocks array<string> not null comment 'all blocks of the account in which it is compared',
+    blocks array<string> not null comment 'personal data, hashed: those in which it is compared',
     content bigint not null comment 'hash of the compared fields in bronze.accounts',
     word_bits array<int> not null comment 'of each word of the name: log2(accounts / with it)',
     email_bits int comment 'log2(accounts / accounts with this e-mail); null: it has none',
@@ -43,6 +42,8 @@ SCHEMA = """
     filled_fields int not null comment 'how many of the compared fields have a value',
     first_known_date date not null comment 'business day by whose closing the account was known',
     known_date date not null comment 'business day by whose closing these fields were known',
+    has_objected boolean not null comment 'to marketing',
+    objected_date date comment 'day at the CRM on which that was said; null: not said, or not told',
     skipped_blocks int not null comment 'blocks of the account left out for their size'
 """
 
@@ -55,26 +56,26 @@ def content() -> Column:
     return F.xxhash64(*COMPARED, *[F.isnull(name) for name in COMPARED])
 
 
-def closing(instant: str) -> Column:
-    """Business day by whose closing what came at an instant was known."""
-    at_shop = F.from_utc_timestamp(instant, settings().timezone)
-    return F.to_date(at_shop - F.expr("interval 12 hours"))
-
-
 def told_last(accounts: DataFrame) -> DataFrame:
     """Each account by its newest fields, with when these and the account were first told."""
+    place = F.struct("as_of_date", *PLACE)
+    said = F.struct(F.coalesce("has_objected", F.lit(False)).alias("has_objected"), "objected_date")
     told = accounts.groupBy("account_id", content().alias("content"), *COMPARED).agg(
-        F.max(F.struct(*PLACE)).alias("place"), F.min("_known_at").alias("known_at")
+        F.max(place).alias("place"),
+        F.max_by(said, place).alias("said"),
+        F.min("_known_at").alias("known_at"),
     )
-    newest = F.max_by(F.struct("content", *COMPARED, "known_at"), "place")
+    newest = F.max_by(F.struct("content", *COMPARED, "said", "known_at"), "place")
     first = F.min("known_at").alias("first_known_at")
     by_account = told.groupBy("account_id").agg(newest.alias("newest"), first)
     return by_account.select("account_id", "newest.*", "first_known_at").select(
         "account_id",
         "content",
         *COMPARED,
-        closing("known_at").alias("known_date"),
-        closing("first_known_at").alias("first_known_date"),
+        "said.has_objected",
+        F.when(F.col("said.has_objected"), F.col("said.objected_date")).alias("objected_date"),
+        closing_date("known_at").alias("known_date"),
+        closing_date("first_known_at").alias("first_known_date"),
     )
 
 
@@ -187,6 +188,8 @@ def make(accounts: DataFrame, in_crm: DataFrame) -> DataFrame:
             "filled_fields",
             "first_known_date",
             "known_date",
+            "has_objected",
+            "objected_date",
             "skipped_blocks",
         )
     )

@@ -24,7 +24,7 @@ SAME_BITS = 2.0  # from here on one customer: odds of 4 to 1 by the model
 REVIEW_BITS = -2.0  # from here on a person looks: odds of 1 to 4
 
 SCHEMA = """
-    block string not null comment 'the first block that both are in, of silver.account_blocks',
+    block string not null comment 'personal data, hashed: the first block that both are in',
     account_id_a string not null comment 'customer, the smaller id as text',
     account_id_b string not null comment 'customer, the other one',
     rule string not null comment 'key, score or review',

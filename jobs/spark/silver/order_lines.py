@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.spark.columns import at_shop, closing_date, newest, newest_first
+from jobs.spark.customers import of_customer
 from jobs.table import FOREVER, Events, Input, by_key, window
 
 FUEL_TYPES = ("GASOLINE-REG UNLEADED",)  # product types, whatever the department
@@ -40,7 +41,8 @@ KEY = ("order_id", "product_id")
 SCHEMA = """
     order_id string not null comment 'basket at the till',
     product_id string not null comment 'article',
-    account_id string not null comment 'customer',
+    account_id string not null comment 'customer; of several accounts of a person the survivor',
+    source_account_id string not null comment 'account as the till sent it',
     store_id string not null comment 'shop',
     sold_at timestamp not null comment 'UTC',
     business_date date not null comment 'day at the shop',
@@ -106,6 +108,7 @@ def described(lines: DataFrame) -> DataFrame:
         "order_id",
         "product_id",
         "account_id",
+        "source_account_id",
         "store_id",
         "sold_at",
         "business_date",
@@ -129,9 +132,10 @@ def described(lines: DataFrame) -> DataFrame:
     )
 
 
-def make(lines: DataFrame, product_classes: DataFrame) -> DataFrame:
+def make(lines: DataFrame, product_classes: DataFrame, identities: DataFrame) -> DataFrame:
     return (
         lines.transform(latest_version)
+        .transform(of_customer, identities)
         .transform(on_business_day)
         .transform(with_newest_class, product_classes)
         .transform(described)
@@ -146,6 +150,7 @@ INPUTS = (
         touches=window(before=1, after=1, on="sold_at", versions_of=KEY),
     ),
     Input("silver.product_classes", touches=by_key("product_id", through="bronze.order_lines")),
+    Input("silver.account_identities", touches=by_key("account_id", through="bronze.order_lines")),
 )
 
 TABLE = Events(

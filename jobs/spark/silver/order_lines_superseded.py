@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.spark.columns import closing_date
+from jobs.spark.customers import of_customer
 from jobs.spark.history import versions
 from jobs.spark.silver import order_lines
 from jobs.spark.silver.product_classes import BEGINNING
@@ -56,11 +57,12 @@ def with_each_class(lines: DataFrame, of_products: DataFrame) -> DataFrame:
     )
 
 
-def make(lines: DataFrame, product_classes: DataFrame) -> DataFrame:
+def make(lines: DataFrame, product_classes: DataFrame, identities: DataFrame) -> DataFrame:
     found = order_lines.classes(product_classes)
     believed_until = F.coalesce(closing_date("_replaced_at"), F.lit(FOREVER))
     return (
         versions(told_twice(lines, found), order_lines.KEY)
+        .transform(of_customer, identities)
         .transform(order_lines.on_business_day)
         .withColumn("superseded_date", believed_until)
         .transform(with_each_class, found)

@@ -19,17 +19,33 @@ def day(after=0, account_id="900", **told):
 
 @pytest.fixture
 def profiles(rows, made):
-    def build(days=(), accounts=(), addressed=(), redeemed=()):
+    def build(days=(), accounts=(), addressed=(), redeemed=(), identities=()):
         found = made(
             "gold.account_profile",
             rows("gold.account_days", *days),
             rows("silver.accounts", *accounts),
             rows("silver.campaign_accounts", *addressed),
             rows("silver.redemptions", *redeemed),
+            rows("silver.account_identities", *identities),
         )
         return {row.account_id: row for row in found}
 
     return build
+
+
+def test_an_account_that_is_another_one_s_has_no_profile(profiles):
+    accounts = [{"account_id": "7"}, {"account_id": "8"}]
+    assert {*profiles(accounts=accounts)} == {"7", "8"}
+    same = [{"account_id": "8", "customer_id": "7"}]
+    assert {*profiles(accounts=accounts, identities=same)} == {"7"}
+
+
+def test_who_objects_with_another_account_is_not_contactable(profiles):
+    objects = {"account_id": "7", "customer_id": "7", "objected_date": dt.date(2017, 3, 5)}
+    for has_objected in (True, False):
+        identities = [{**objects, "has_objected": has_objected}]
+        row = profiles(accounts=[{"account_id": "7"}], identities=identities)["7"]
+        assert row.is_contactable is not has_objected
 
 
 def test_days_become_a_history(profiles):

@@ -33,13 +33,14 @@ def day(ago, late=0, **told):
 
 @pytest.fixture
 def outbox(rows, made):
-    def build(scores, days=(), products=(MILK,), accounts=(IN_CRM,)):
+    def build(scores, days=(), products=(MILK,), identities=(), accounts=(IN_CRM,)):
         found = made(
             "scores.crm_outbox",
             rows("scores.recommendations", *scores),
             rows("features.account_days", *days),
             rows("silver.products", *products),
             rows("silver.accounts", *accounts),
+            rows("silver.account_identities", *identities),
         )
         return {row.account_id: row for row in found}
 
@@ -114,6 +115,12 @@ def test_who_objects_gets_no_offer_and_the_row_says_so(outbox):
         assert (row.is_contactable, row.objected_date) == (False, objected_date)
         assert (row.next_products, row.next_product_ids, row.reasons) == ([], [], [])
         assert row.recency_days == 3
+
+
+def test_an_account_that_is_another_one_s_is_shown_nothing(outbox):
+    lists = [score(account_id="7"), score(account_id="8")]
+    same = [{"account_id": "8", "customer_id": "7"}]
+    assert {*outbox(lists, identities=same)} == {"7"}
 
 
 def test_no_scores_make_an_empty_outbox(outbox):

@@ -74,6 +74,7 @@ def test_a_block_of_too_many_is_left_out_and_told(blocks):
 
 def test_what_was_told_last_is_compared_and_the_first_day_is_kept(blocks):
     old = {**ANNA, "email": "a@example.com", "_batch_id": "crm/1", "_known_at": day(2)}
+    old["has_objected"] = True  # and took it back
     new = {**ANNA, "_batch_id": "crm/2", "_known_at": day(5)}
     same = {**ANNA, "_batch_id": "crm/3", "_known_at": day(9)}
     other = {**AGAIN, "_batch_id": "crm/3", "_known_at": day(9)}
@@ -81,6 +82,7 @@ def test_what_was_told_last_is_compared_and_the_first_day_is_kept(blocks):
     mine = next(r for r in found if r.account_id == "1")
     # complete in the morning: known by the closing of the day before
     assert (mine.first_known_date, mine.known_date) == (dt.date(2017, 1, 1), dt.date(2017, 1, 4))
+    assert not mine.has_objected
     assert "email" in kinds(found, "1")
 
 

@@ -9,7 +9,7 @@ MONDAY, TUESDAY = dt.date(2017, 3, 6), dt.date(2017, 3, 7)
 def identities(rows, made):
     """(customer, accounts, joined by, since) by account."""
 
-    def build(accounts=("1", "2", "3"), matches=(), decisions=()):
+    def build(accounts=("1", "2", "3"), matches=(), decisions=(), former=()):
         found = made(
             "silver.account_identities",
             rows(
@@ -18,6 +18,7 @@ def identities(rows, made):
             ),
             rows("silver.account_matches", *matches),
             rows("bronze.identity_decisions", *decisions),
+            rows("silver.former_accounts", *former),
         )
         assert sorted(r.account_id for r in found) == sorted(accounts)
         return {r.account_id: (r.customer_id, r.accounts, r.joined_by, r.since_date) for r in found}
@@ -61,9 +62,31 @@ def test_of_two_words_on_a_pair_the_later_one_holds(identities):
     assert identities(decisions=[*words, said("1", "2", "same", hour=20)])["2"][0] == "1"
 
 
+def test_accounts_merged_in_the_crm_are_one_unless_somebody_says_otherwise(identities):
+    merged = [{"account_id": "1", "merged_into": "2", "left_date": MONDAY}, {"account_id": "3"}]
+    one = {"1": ("1", 2, "itself", None), "2": ("1", 2, "crm", MONDAY)}
+    assert identities(former=merged) == {**ALONE, **one}
+    assert identities(former=merged, decisions=[said("1", "2", "different")]) == ALONE
+
+
 def test_a_word_about_an_account_that_is_not_there_is_kept_for_later(identities):
     assert identities(decisions=[said("1", "9", "same"), said("1", "1", "same")]) == ALONE
 
 
 def test_no_accounts_make_no_rows(identities):
     assert identities(accounts=()) == {}
+
+
+def test_who_objects_with_one_account_objects_with_all_of_them(rows, made):
+    told = [("1", False, None), ("2", True, MONDAY), ("3", False, None)]
+    names = ("account_id", "has_objected", "objected_date")
+    blocks = [{"block": f"account/{t[0]}", **dict(zip(names, t, strict=True))} for t in told]
+    found = made(
+        "silver.account_identities",
+        rows("silver.account_blocks", *blocks),
+        rows("silver.account_matches", match("1", "2")),
+        rows("bronze.identity_decisions"),
+        rows("silver.former_accounts"),
+    )
+    said = {r.account_id: (r.has_objected, r.objected_date) for r in found}
+    assert said == {"1": (True, MONDAY), "2": (True, MONDAY), "3": (False, None)}

@@ -11,6 +11,7 @@ from infra.demo import drops
 from jobs import lake as tables
 from jobs.sources import erp, till
 from jobs.spark.build import build
+from jobs.spark.catalog import prepare
 from jobs.table import table
 
 UTC = dt.UTC
@@ -39,12 +40,23 @@ LISTED = [
 def silver(rows, made):
     """silver.order_lines of the lines given, by (order, product)."""
 
-    def build(*lines, listed=LISTED):
+    def build(*lines, listed=LISTED, identities=()):
         products = rows("silver.product_classes", *listed)
-        found = made("silver.order_lines", rows("bronze.order_lines", *lines), products)
+        same = rows("silver.account_identities", *identities)
+        found = made("silver.order_lines", rows("bronze.order_lines", *lines), products, same)
         return {(row.order_id, row.product_id): row for row in found}
 
     return build
+
+
+def test_what_another_account_of_the_customer_bought_is_the_customer_s(silver):
+    same = [{"account_id": "7", "customer_id": "7"}, {"account_id": "8", "customer_id": "7"}]
+    found = silver(
+        *(line(order_id=n, account_id=n) for n in ("7", "8", "9")),  # 9 is not in the CRM
+        identities=same,
+    )
+    told = {order: (row.account_id, row.source_account_id) for (order, _), row in found.items()}
+    assert told == {"7": ("7", "7"), "8": ("7", "8"), "9": ("9", "9")}
 
 
 @pytest.mark.parametrize(
@@ -198,6 +210,7 @@ def test_a_real_year_reconciles_line_by_line_and_cent_by_cent(lake, monkeypatch)
     rewrite(WEEK[3], lambda rows: [*rows, raised(third)])
     landed = till.land(drops.FIRST_DAY, drops.LAST_DAY)
     erp.land(drops.FIRST_DAY, drops.FIRST_DAY)
+    prepare(["silver.account_identities"])
     names = (
         "bronze.products",
         "silver.product_history",

@@ -41,7 +41,9 @@ def superseded(rows, made):
     def build(*lines, listed=(MILK,)):
         classes = rows("silver.product_classes", *listed)
         lines = rows("bronze.order_lines", *lines)
-        found = made("silver.order_lines_superseded", lines, classes)
+        found = made(
+            "silver.order_lines_superseded", lines, classes, rows("silver.account_identities")
+        )
         return sorted(
             (row.business_date, row.known_date, row.superseded_date, row.sales_usd, row.department)
             for row in found
