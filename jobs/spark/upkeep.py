@@ -7,6 +7,7 @@ waits for is interrupted. Nothing is lost by that: OPTIMIZE commits at its end, 
 what no kept version needs, in whatever order.
 """
 
+import contextlib
 import datetime as dt
 import logging
 import time
@@ -129,7 +130,9 @@ def _giving_way(
     In its own session, as a build's: a build begins with stopping what still runs there, so an
     upkeep that was killed is out of the way too.
     """
-    with store.only_writer(name, at_once=True), session.opened(name) as spark:
+    # the session is closed after the lock is given back: the build that waits need not wait for it
+    with contextlib.ExitStack() as last, store.only_writer(name, at_once=True):
+        spark = last.enter_context(session.opened(name))
         for setting, value in QUIET.items():
             spark.conf.set(setting, value)
         first(spark)
