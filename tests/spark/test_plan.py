@@ -44,7 +44,8 @@ def test_a_plan_follows_what_moves_and_builds_nothing(
         "the product_id of rows that change in silver.toy_lines",
     )
     assert told["silver.toy_products"].kind == "everything"
-    assert told["features.toy_weeks"].ranges == ("2017-03-12",)
+    # a day at most: with the Sunday before
+    assert told["features.toy_weeks"].ranges == ("2017-03-05 … 03-12 (2 weeks)",)
     plan.show([*told.values()])
     assert "bronze.toy_lines" in capsys.readouterr().out
     assert {toy.name: tables.version(toy.name) for toy in toys.ALL} == versions
