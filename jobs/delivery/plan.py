@@ -61,13 +61,14 @@ def plan(
         at = version_for(ledger, version)
         outbox = lake.read(OUTBOX, at=at)
         mappings.check(mapping, described, outbox.column_names)
-        rows = {row[mapping.key_column]: row for row in outbox.to_pylist()}
-        today = today or business_day(rows.values())
+        rows = outbox.to_pylist()
+        today = today or business_day(rows)
+        wanted = without_objecting({row[mapping.key_column]: row for row in rows})
         ledger.settle(crm, described.instance)
         ours = ledger.ours(described.instance)
-        keys = {*rows, *(account for account, _ in ours)}
+        keys = {*wanted, *(account for account, _ in ours)}
         found = crm.match(keys, [of.field for of in mapping.fields])
-        items, unchanged = compared(mapping, described, rows, found, ours, today)
+        items, unchanged = compared(mapping, described, wanted, found, ours, today)
         draft = drafted(mapping, described, at, today, items, unchanged)
         return written_down(ledger, draft, items)
 
@@ -92,6 +93,16 @@ def version_for(ledger: Ledger, wanted: int | None) -> int:
     return max([wanted, *(version for version in sent if version <= newest)])
 
 
+def without_objecting(rows: Mapping[str, Row]) -> dict[str, Row | None]:
+    """Rows by customer, null for who objects to marketing: what was delivered is cleared.
+
+    The newest outbox says who that is, whichever version is delivered.
+    """
+    asked = "select account_id from t where is_contactable is not true"
+    objecting = set(lake.read(OUTBOX, sql=asked)["account_id"].to_pylist())
+    return {account: None if account in objecting else row for account, row in rows.items()}
+
+
 def business_day(rows: Iterable[Row]) -> dt.date | None:
     """Today at the shops; where a year of the past is played, the newest day that the rows are of
     (null: there are none)."""
@@ -103,7 +114,7 @@ def business_day(rows: Iterable[Row]) -> dt.date | None:
 def compared(
     mapping: ConnectionMap,
     described: Description,
-    rows: Mapping[str, Row],
+    rows: Mapping[str, Row | None],
     found: Mapping[str, Sequence[Record]],
     ours: Ours,
     today: dt.date | None,
@@ -127,11 +138,9 @@ def compared(
 
 
 def valid(row: Row | None, today: dt.date | None) -> Row | None:
-    """The outbox's row, or null where it is gone, its time is over, or the customer objects to
-    marketing: what was delivered is cleared."""
-    if row is None or (today is not None and row["valid_until"] < today):
-        return None
-    return row if row["is_contactable"] else None
+    """The outbox's row, or null where it is gone or its time is over: its values are cleared."""
+    expired = row is not None and today is not None and row["valid_until"] < today
+    return None if expired else row
 
 
 def decided(

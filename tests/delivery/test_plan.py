@@ -244,6 +244,20 @@ class TestAgainstTheCrm:
         made = planned(crm, version=meant)
         assert (made.outbox_version, made.records) == (by_hand.outbox_version, 0)
 
+    def test_who_objects_is_cleared_by_every_plan_whichever_version_it_delivers(
+        self, crm: Crm
+    ) -> None:
+        outbox.write([outbox.row("101"), outbox.row("102")])
+        meant = lake.version("scores.crm_outbox")
+        planned(crm)
+        apply("tryton", crm=crm.adapter)
+        outbox.write([outbox.row("101", is_contactable=False), outbox.row("102")])
+        for made in (planned(crm), planned(crm, version=meant)):
+            assert {item.account_id for item in Ledger("tryton").items(made.plan_id)} == {"101"}
+            assert (made.updates, made.clears) == (0, FIELDS)
+        outbox.write([outbox.row("404", is_contactable=False)])
+        assert items(planned(crm), "404")["*"].reason == "not_in_crm"
+
     def test_a_version_that_the_outbox_does_not_have_is_refused(self, crm: Crm) -> None:
         outbox.write([outbox.row("101")])
         with pytest.raises(DeliveryError, match="has no version 7, its newest is 0"):
