@@ -62,7 +62,8 @@ class Building:
 
 
 def _is_conflict(error: BaseException) -> bool:
-    return isinstance(error, PySparkException) and "DELTA_CONCURRENT" in str(error)
+    is_deltas = isinstance(error, PySparkException) and "DELTA_CONCURRENT" in str(error)
+    return is_deltas or isinstance(error, store.Overtaken)
 
 
 # another writer (OPTIMIZE, say) was first: start again from what is there now
@@ -245,9 +246,10 @@ def _write(
     """Write the slices that are other than stored; `rows` is the number of the candidate's."""
     record, spark = at.record, at.spark
     record.slices += len(slices)
+    now = store.pin(which.name)
     stored: dict[Slice, tuple[int, object]] = {}
     if not store.is_empty(which.name) and not at.is_new_schema:
-        found = store.read(spark, which.name, store.pin(which.name))
+        found = store.read(spark, which.name, now)
         stored = store.digests(found.where(store.in_slices(which.slice, slices)), which)
     if stored:
         made = store.digests(candidate, which)
@@ -259,11 +261,11 @@ def _write(
     record.slices_written += len(differing)
     record.rows_written += rows
     if at.is_new_schema:
-        store.overwrite(spark, candidate, which, at.metadata())
+        store.overwrite(spark, candidate, which, at.metadata(), now)
     elif differing & stored.keys():
-        store.replace_slices(candidate, which, differing, at.metadata(is_last))
+        store.replace_slices(candidate, which, differing, at.metadata(is_last), now)
     elif differing:
-        store.append(candidate, which, at.metadata(is_last))
+        store.append(candidate, which, at.metadata(is_last), now)
 
 
 def _entities(at: Building, which: Entities, what: Changes) -> None:
@@ -274,21 +276,22 @@ def _entities(at: Building, which: Entities, what: Changes) -> None:
         candidate = candidate.join(units, on=list(which.units), how="left_semi")
         record.slices = what.units.count()
     _gate(at, which, candidate, None, record.rows_made)
+    now = store.pin(which.name)
     if at.is_new_schema or store.is_empty(which.name):
         record.rows_written = record.slices_written = record.rows_made
         if at.is_new_schema:
-            store.overwrite(at.spark, candidate, which, at.metadata())
+            store.overwrite(at.spark, candidate, which, at.metadata(), now)
         elif record.rows_made:
-            store.append(candidate, which, at.metadata())
+            store.append(candidate, which, at.metadata(), now)
         return
-    stored = store.read(at.spark, which.name, store.pin(which.name))
+    stored = store.read(at.spark, which.name, now)
     if what.units is not None:
         stored = stored.join(F.broadcast(what.units), on=list(which.units), how="left_semi")
     difference = store.difference(candidate, stored.select(*candidate.columns), which)
     rows = store.stage(at.spark, difference, which.name, "difference")
     record.rows_written = record.slices_written = rows.count()
     if record.rows_written:
-        store.merge(at.spark, rows, which, at.metadata())
+        store.merge(at.spark, rows, which, at.metadata(), now)
 
 
 def _made(at: Building, which: Events | Entities, what: Changes) -> DataFrame:

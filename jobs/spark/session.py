@@ -42,7 +42,7 @@ def connect(name: str) -> RemoteSession:
     session.release_session_on_close = False
     session.interruptAll()
     # a MERGE that was killed left its watermark: the next OPTIMIZE would commit it as its own
-    session.conf.unset(store.USER_METADATA)
+    store.forget_merge(session)
     return session
 
 

@@ -21,14 +21,27 @@ from jobs.table import table as contract
 
 # Commits looked through for a watermark: OPTIMIZE and VACUUM add commits that carry none.
 COMMITS_BACK = 100
+COMMITS_SINCE = 10  # and for one that was written a moment ago
 STATISTICS = "delta.dataSkippingStatsColumns"
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 Slice = dt.date | str
 
 
+# what a MERGE says of itself, it says by its session
+OF_A_MERGE = (
+    USER_METADATA,
+    "spark.databricks.delta.write.txnAppId",
+    "spark.databricks.delta.write.txnVersion",
+)
+
+
 class Busy(Exception):
     """Another process writes the same table."""
+
+
+class Overtaken(Exception):
+    """Another writer has moved the table since it was looked at; nothing was written."""
 
 
 @contextlib.contextmanager
@@ -216,23 +229,66 @@ def _slice(which: Built) -> str:
     return which.slice
 
 
+def _numbered(at: Pin) -> tuple[str, int]:
+    """A write on top of the version `at`, by a name and number that Delta writes once.
+
+    Locks end with the machine. Beyond it Delta keeps most writers apart, but takes two appends of
+    the same rows for two appends: with a number each, the second is a conflict or is passed over.
+    """
+    return at.table_id, at.version + 1
+
+
+def _options(metadata: Mapping[str, object], at: Pin) -> dict[str, str | int]:
+    name, number = _numbered(at)
+    return {"userMetadata": json.dumps(metadata), "txnAppId": name, "txnVersion": number}
+
+
+def _check_written(name: str, metadata: Mapping[str, object], at: Pin) -> None:
+    """Delta says nothing of a write that it has passed over."""
+    for commit in lake.opened(name).history(COMMITS_SINCE):
+        told = json.loads(commit.get("userMetadata") or "{}")
+        if commit["version"] > at.version and told.get("run_id") == metadata.get("run_id"):
+            return
+    raise Overtaken(
+        f"{name}: another process wrote it after version {at.version}: build it again; nothing was "
+        "written"
+    )
+
+
 def replace_slices(
     rows: DataFrame,
     table: Built,
     which: Iterable[Slice],
     metadata: Mapping[str, object],
+    at: Pin,
 ) -> None:
-    """Put `rows` in the place of the slices `which`, in one commit that carries `metadata`."""
-    writer = rows.write.format("delta").option("userMetadata", json.dumps(metadata))
+    """Put `rows` in the place of the slices `which`, in one commit that carries `metadata`.
+
+    Args:
+        at: the version that was looked at; of this and the other writes.
+
+    Raises:
+        Overtaken: another process wrote after it; of this and the other writes.
+    """
+    writer = rows.write.format("delta").options(**_options(metadata, at))
     writer.mode("overwrite").option("replaceWhere", in_slices(_slice(table), which)).save(
         lake.location(table.name)
     )
+    _check_written(table.name, metadata, at)
 
 
-def append(rows: DataFrame, table: Built, metadata: Mapping[str, object]) -> None:
-    """Add rows of slices or keys that the table has none of: nothing to look for and replace."""
-    writer = rows.write.format("delta").option("userMetadata", json.dumps(metadata))
+def append(
+    rows: DataFrame, table: Built, metadata: Mapping[str, object], at: Pin | None = None
+) -> None:
+    """Add rows of slices or keys that the table has none of: nothing to look for and replace.
+
+    Args:
+        at: null: the version that there is.
+    """
+    at = at or pin(table.name)
+    writer = rows.write.format("delta").options(**_options(metadata, at))
     writer.mode("append").save(lake.location(table.name))
+    _check_written(table.name, metadata, at)
 
 
 def looked_for(which: Built) -> list[str]:
@@ -245,7 +301,7 @@ def looked_for(which: Built) -> list[str]:
 
 
 def overwrite(
-    spark: SparkSession, rows: DataFrame, which: Built, metadata: Mapping[str, object]
+    spark: SparkSession, rows: DataFrame, which: Built, metadata: Mapping[str, object], at: Pin
 ) -> None:
     """Replace all rows and the schema with its comments, in one commit."""
     comments = {c.name: c.comment for c in columns(which.full_schema)}
@@ -255,11 +311,11 @@ def overwrite(
         # a column that has statistics may not leave: first those that stay, then all there are
         stored = {f.name for f in lake.opened(which.name).schema().fields}
         _keep_statistics(spark, which, [c for c in looked_for(which) if c in stored])
-    rows.select(described).write.format("delta").mode("overwrite").partitionBy(
-        *folders(which)
-    ).option("overwriteSchema", "true").option("userMetadata", json.dumps(metadata)).save(
+    writer = rows.select(described).write.format("delta").options(**_options(metadata, at))
+    writer.mode("overwrite").partitionBy(*folders(which)).option("overwriteSchema", "true").save(
         lake.location(which.name)
     )
+    _check_written(which.name, metadata, at)
     if is_clustered:
         _keep_statistics(spark, which, looked_for(which))
 
@@ -285,13 +341,19 @@ def difference(candidate: DataFrame, stored: DataFrame, table: Entities) -> Data
 
 
 def merge(
-    spark: SparkSession, rows: DataFrame, table: Entities, metadata: Mapping[str, object]
+    spark: SparkSession,
+    rows: DataFrame,
+    table: Entities,
+    metadata: Mapping[str, object],
+    at: Pin,
 ) -> None:
     """Merge `difference` rows by key, in one commit that carries `metadata`."""
     rows.createOrReplaceTempView("difference")
     key = " and ".join(f"t.{c} = d.{c}" for c in table.key)
     content = [c for c in rows.columns if c != "_is_gone"]
-    spark.conf.set(USER_METADATA, json.dumps(metadata))
+    told = (json.dumps(metadata), *map(str, _numbered(at)))
+    for name, value in zip(OF_A_MERGE, told, strict=True):
+        spark.conf.set(name, value)
     try:
         spark.sql(
             f"""merge into delta.`{lake.location(table.name)}` t using difference d on {key}
@@ -301,7 +363,14 @@ def merge(
             values ({", ".join(f"d.{c}" for c in content)})"""  # noqa: S608 - names of our own tables
         ).collect()
     finally:
-        spark.conf.unset(USER_METADATA)
+        forget_merge(spark)
+    _check_written(table.name, metadata, at)
+
+
+def forget_merge(spark: SparkSession) -> None:
+    """What a MERGE told its session would be told by the next commit of that session too."""
+    for name in OF_A_MERGE:
+        spark.conf.unset(name)
 
 
 def in_slices(column: str, which: Iterable[Slice]) -> str:

@@ -9,11 +9,13 @@ import polars
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import DataFrame
 
 from infra import object_store
 from jobs import lake
 from jobs.settings import ROOT, settings
 from jobs.spark import session, store, upkeep
+from jobs.table import Events, table
 from tests.conftest import Server
 from tests.scale import company
 from tests.scale.conftest import kill_when, settled, start
@@ -108,6 +110,25 @@ def test_two_writers_at_once_lose_no_commit() -> None:
     told = sorted((row["writer"], row["n"]) for row in found)
     assert told == [(w, n) for w in ("deltalake", "spark") for n in range(APPENDS)]
     assert appended.version() == 2 * APPENDS
+
+
+def replaced(rows: DataFrame, which: Events, metadata: dict[str, object], at: store.Pin) -> None:
+    store.replace_slices(rows, which, [company.MONDAY], metadata, at)
+
+
+def test_of_two_builds_that_looked_at_the_same_version_one_is_told_so() -> None:
+    """As builds of two machines would: no lock of one is seen by the other."""
+    which = table("gold.daily_sales")
+    assert isinstance(which, Events)
+    with session.opened(which.name) as spark:
+        at = store.pin(which.name)
+        rows = store.read(spark, which.name, at).where(f"business_date = '{company.MONDAY}'")
+        replaced(rows, which, {"run_id": "first"}, at)
+        for write in (store.append, replaced):
+            with pytest.raises(store.Overtaken, match=f"after version {at.version}"):
+                write(rows, which, {"run_id": "second"}, at)
+    assert lake.version(which.name) == at.version + 1
+    assert company.sales() == company.SALES
 
 
 def test_no_key_is_in_a_file_of_the_jvm_nor_told_by_it(s3_server: Server) -> None:
