@@ -81,6 +81,7 @@ def test_every_error_of_ours_is_told_as_it_is(kind: type[Exception]) -> None:
         "infra.tryton.web",
         "infra.tryton.serve",
         "infra.spark",
+        "infra.submit silver.products",
         "infra.cluster up",
         "infra.object_store up",
         "infra.stack up",

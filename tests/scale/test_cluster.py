@@ -1,4 +1,4 @@
-"""The same jobs on a real Spark cluster, a master and two workers: by Connect."""
+"""The same jobs on a real Spark cluster, a master and two workers: by Connect, by submission."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +63,10 @@ def applications(workers: Settings, number: int) -> set[str]:
     return {path.name for path in home.glob("app-*")}
 
 
+def submitted() -> psutil.Popen:
+    return start("infra.submit", *company.TABLES)
+
+
 def test_two_days_by_connect_while_a_worker_is_killed(
     told: dict[str, str], workers: Settings, tmp_path: Path
 ) -> None:
@@ -76,6 +80,18 @@ def test_two_days_by_connect_while_a_worker_is_killed(
         assert child.wait(SECONDS) == 0
         assert company.sales() == company.SALES
         assert {record.outcome for record in company.build_all().values()} == {"unchanged"}
+
+
+def test_two_days_by_submission_of_which_one_is_killed(
+    told: dict[str, str], workers: Settings
+) -> None:
+    company.land(company.MONDAY)
+    assert submitted().wait(SECONDS) == 0
+    company.land(company.TUESDAY)
+    kill_when(submitted(), lambda: company.staged("silver.order_lines"))
+    assert submitted().wait(SECONDS) == 0
+    assert company.sales() == company.SALES
+    assert company.refused() == [("bronze.order_lines", ["type(sales_usd)"])]
 
 
 def test_nothing_of_the_cluster_listens_beyond_loopback_nor_takes_jobs_without_a_secret(
