@@ -37,8 +37,8 @@ def settled(told: dict[str, str]) -> Iterator[None]:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """An S3 server; gives the settings of a lake on it."""
     here = own(tmp_path_factory.mktemp("s3"), 30)
-    object_store.start(here)
     try:
+        object_store.start(here)
         yield {
             "LAKE_URI": f"s3a://{object_store.BUCKET}/jvm",
             "S3_ENDPOINT": object_store.endpoint(here),

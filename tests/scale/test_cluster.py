@@ -22,8 +22,8 @@ WORKERS = Size(workers=2, cores=1, memory="1g")
 def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A master and two workers of one core."""
     here = own(tmp_path_factory.mktemp("cluster"), 50)
-    cluster.start(here, WORKERS)
     try:
+        cluster.start(here, WORKERS)
         yield here
     finally:
         cluster.stop(here)
