@@ -79,11 +79,13 @@ class Company:
 
     def _drop_day(self, found: duckdb.DuckDBPyConnection, day: dt.date) -> None:
         year, told = self._told(day)
-        rows = found.execute(LINES.format(cents=CENTS, **told), [_of_package(day)]).arrow()
-        write(_table(rows), drops.drop("till", "order_lines", day, "order_lines.csv.gz"))
+        rows = found.execute(
+            LINES.format(cents=CENTS, **told), [_of_package(day)]
+        ).fetch_arrow_table()
+        write(rows, drops.drop("till", "order_lines", day, "order_lines.csv.gz"))
         asked = REDEMPTIONS.format(file=package_file("coupon_redemptions"), **told)
-        rows = found.execute(asked, [day - dt.timedelta(YEAR_DAYS * year)]).arrow()
-        write(_table(rows), drops.drop("till", "redemptions", day, "redemptions.csv"))
+        rows = found.execute(asked, [day - dt.timedelta(YEAR_DAYS * year)]).fetch_arrow_table()
+        write(rows, drops.drop("till", "redemptions", day, "redemptions.csv"))
 
     def _drop_promotions(self, found: duckdb.DuckDBPyConnection, day: dt.date) -> None:
         """The plan of the week that begins three days later; the first day has the first week's."""
@@ -96,7 +98,7 @@ class Company:
             file=package_file("promotions"), percent=self.promotions_percent, **told
         )
         path = drops.drop("erp", "promotions", day, f"promotions-{monday}.parquet")
-        write(_table(found.execute(asked, [week]).arrow()), path)
+        write(found.execute(asked, [week]).fetch_arrow_table(), path)
 
     def _told(self, day: dt.date) -> tuple[int, dict[str, object]]:
         """Which year of the company a day lies in, and what the queries need to know of it."""
@@ -125,10 +127,6 @@ def _read_lines(found: duckdb.DuckDBPyConnection) -> None:
 def _of_package(day: dt.date) -> dt.date:
     """The day of the package's year that a day repeats."""
     return FIRST_DAY + dt.timedelta((day - FIRST_DAY).days % YEAR_DAYS)
-
-
-def _table(rows: object) -> pa.Table:
-    return rows if isinstance(rows, pa.Table) else pa.Table.from_batches(rows)  # type: ignore[arg-type]
 
 
 def _land_customers(copies: int, day: dt.date) -> None:
