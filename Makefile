@@ -6,6 +6,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
 RUN := .venv/bin/python -m
+# test processes side by side, each with a Spark JVM of its own: two where memory allows
+TESTERS ?= $(shell awk '/MemAvailable/ {print ($$2 > 12000000) ? 2 : 1}' /proc/meminfo)
+TEST := $(RUN) pytest -n $(TESTERS) --dist loadfile
 
 .PHONY: help setup up down status demo test check format table plan land bench train promote \
 	predict delivery quarantine review pages lock clean clean-all
@@ -34,13 +37,13 @@ demo: setup  ## a company's year from the till to the CRM; run again, it goes on
 	@$(RUN) infra.demo.demo
 
 test: setup  ## all tests, format, lint and types among them: what CI runs
-	@$(RUN) pytest
+	@$(TEST)
 
 check: setup  ## the same, with what is told in seconds first: format, lint, types, tests
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
-	@$(RUN) pytest --ignore tests/infra/test_style.py
+	@$(TEST) --ignore tests/infra/test_style.py
 
 format: .venv/made-from  ## format and mend what can be mended by itself
 	@$(RUN) ruff format .

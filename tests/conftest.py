@@ -116,7 +116,8 @@ def spark(one_session: object, spark_server: dict[str, str]) -> object:
 
 def free_ports(count: int) -> int:
     """First of `count` ports in a row that nothing listens on."""
-    for base in range(20_000 + os.getpid() % 20_000, 60_000, count):
+    # tests run side by side in processes whose numbers are neighbours
+    for base in range(20_000 + 16 * os.getpid() % 20_000, 60_000, count):
         try:
             for port in range(base, base + count):
                 with socket.socket() as probe:
