@@ -17,7 +17,6 @@ from jobs.settings import ROOT, from_environment, settings
 from jobs.spark import session
 
 START_SECONDS = 120
-QUICK_START = "-XX:TieredStopAtLevel=1"
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def server(home: Path, **given: str) -> Iterator[Server]:
         process = subprocess.Popen(
             jvm.argv(here),
             # short runs: what the second compiler gains it does not earn back
-            env={**environment, **jvm.environment(here), "JAVA_TOOL_OPTIONS": QUICK_START},
+            env={**environment, **jvm.environment(here)},
             cwd=ROOT,
             stdout=log,
             stderr=log,
