@@ -52,7 +52,6 @@ def server(home: Path, **given: str) -> Iterator[Server]:
     with (home / "spark.log").open("w") as log:
         process = subprocess.Popen(
             jvm.argv(here),
-            # short runs: what the second compiler gains it does not earn back
             env={**environment, **jvm.environment(here)},
             cwd=ROOT,
             stdout=log,
