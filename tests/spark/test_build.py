@@ -375,14 +375,15 @@ def test_a_bad_file_is_named_and_the_other_batches_go_on(lake: Path, tmp_path: P
     path.write_bytes(gzip.compress(HEADER + ROW * 3))
     cut = toys.land_file(path, day(6)).folder / path.name
     cut.write_bytes(cut.read_bytes()[:-9])  # the disk lost the end after landing
-    with pytest.raises(Refused, match=r"4 batches held back, .*1 of 1 rows: file\(unreadable\)"):
+    with pytest.raises(Refused, match=r"4 batches held back, .*file\(unreadable\)"):
         build(toys.LINES)
     kept = tables.read("bronze.toy_lines", sql="select _batch_id from t order by 1")
     assert kept["_batch_id"].to_pylist() == ["till/2017-03-06", "till/2017-03-10"]
     assert sorted((q[0], q[2], q[3]) for q in quarantined()) == [
         ("till/2017-03-08", ("file(unreadable)",), 0),
         ("till/2017-03-09", ("file(missing column)",), 1),
-        ("till/2017-03-11", ("file(unreadable)",), 1),
+        # another encoding than was said: nobody knows how many rows it holds
+        ("till/2017-03-11", ("file(unreadable)",), 0),
         ("till/2017-03-12", ("file(unreadable)",), 3),
     ]
 
