@@ -2,15 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-IDS = ("campaign_id",)
+from expectations.bronze import not_blank
 
 RULES = [
-    *(
-        gxe.ExpectColumnValuesToMatchRegex(
-            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
-        )
-        for column in IDS
-    ),
+    *not_blank("campaign_id"),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="end_date",
         column_B="start_date",

@@ -1,14 +1,7 @@
 """What a row of coupons must be beyond its types; a row that is not goes to quarantine."""
 
-import great_expectations.expectations as gxe
-
-IDS = ("coupon_upc", "product_id", "campaign_id")
+from expectations.bronze import not_blank
 
 RULES = [
-    *(
-        gxe.ExpectColumnValuesToMatchRegex(
-            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
-        )
-        for column in IDS
-    ),
+    *not_blank("coupon_upc", "product_id", "campaign_id"),
 ]

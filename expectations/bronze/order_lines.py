@@ -4,7 +4,8 @@ import datetime as dt
 
 import great_expectations.expectations as gxe
 
-IDS = ("account_id", "store_id", "order_id", "product_id")
+from expectations.bronze import not_blank
+
 # the till nets returns before it sends: a negative line is an error, and its sign is not guessed
 NOT_NEGATIVE = (
     "quantity",
@@ -16,12 +17,7 @@ NOT_NEGATIVE = (
 OLDEST = dt.datetime(2000, 1, 1)  # a till's clock that was reset starts at 1970
 
 RULES = [
-    *(
-        gxe.ExpectColumnValuesToMatchRegex(
-            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
-        )
-        for column in IDS
-    ),
+    *not_blank("account_id", "store_id", "order_id", "product_id"),
     *(
         gxe.ExpectColumnValuesToBeBetween(
             column=column, min_value=0, severity="critical", meta={"reason": f"negative({column})"}

@@ -2,15 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-IDS = ("product_id", "store_id")
+from expectations.bronze import not_blank
 
 RULES = [
-    *(
-        gxe.ExpectColumnValuesToMatchRegex(
-            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
-        )
-        for column in IDS
-    ),
+    *not_blank("product_id", "store_id"),
     gxe.ExpectColumnValuesToBeBetween(
         column="source_week", min_value=1, severity="critical", meta={"reason": "week_below_one"}
     ),

@@ -2,15 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-IDS = ("account_id", "product_id")
+from expectations.bronze import not_blank
 
 RULES = [
-    *(
-        gxe.ExpectColumnValuesToMatchRegex(
-            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
-        )
-        for column in IDS
-    ),
+    *not_blank("account_id", "product_id"),
     gxe.ExpectColumnValuesToBeBetween(
         column="rank", min_value=1, severity="critical", meta={"reason": "rank_below_one"}
     ),

@@ -2,15 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-IDS = ("account_id", "coupon_upc", "campaign_id")
+from expectations.bronze import not_blank
 
 RULES = [
-    *(
-        gxe.ExpectColumnValuesToMatchRegex(
-            column=column, regex=r"^\S+$", severity="critical", meta={"reason": f"blank({column})"}
-        )
-        for column in IDS
-    ),
+    *not_blank("account_id", "coupon_upc", "campaign_id"),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="_known_at",
         column_B="redemption_date",

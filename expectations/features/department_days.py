@@ -1,19 +1,8 @@
 """What a department's day must be, as far as it was believed."""
 
-import great_expectations.expectations as gxe
+from expectations import KNOWN_LATER, SUPERSEDED_LATER
 
 RULES = [
-    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="known_date",
-        column_B="business_date",
-        or_equal=True,
-        severity="critical",
-        meta={"reason": "known_before_it_happened"},
-    ),
-    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="superseded_date",
-        column_B="known_date",
-        severity="critical",
-        meta={"reason": "superseded_before_it_was_known"},
-    ),
+    KNOWN_LATER,
+    SUPERSEDED_LATER,
 ]

@@ -2,13 +2,10 @@
 
 import great_expectations.expectations as gxe
 
+from expectations import SUPERSEDED_LATER
+
 RULES = [
-    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="superseded_date",
-        column_B="known_date",
-        severity="critical",
-        meta={"reason": "superseded_before_it_was_known"},
-    ),
+    SUPERSEDED_LATER,
     gxe.ExpectColumnValuesToBeBetween(
         column="promotion_share",
         min_value=0,

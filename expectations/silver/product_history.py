@@ -2,6 +2,8 @@
 
 import great_expectations.expectations as gxe
 
+from expectations import SUPERSEDED_LATER
+
 RULES = [
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="valid_to",
@@ -10,10 +12,5 @@ RULES = [
         severity="critical",
         meta={"reason": "ends_before_it_starts"},
     ),
-    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="superseded_date",
-        column_B="known_date",
-        severity="critical",
-        meta={"reason": "superseded_before_it_was_known"},
-    ),
+    SUPERSEDED_LATER,
 ]
