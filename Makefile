@@ -49,7 +49,7 @@ format: .venv/made-from  ## format and mend what can be mended by itself
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-table: .venv/made-from  ## build tables: make table T=silver.order_lines+ [START=2017-03-01 END=2017-03-31]
+table: .venv/made-from  ## build tables: make table T=silver.order_lines [START=2017-03-01 END=2017-03-31], or T=silver.order_lines+
 	@test -n "$(T)" || { echo "which table? make table T=silver.order_lines"; exit 1; }
 	@$(RUN) jobs.spark.build $(T) $(if $(START),--start $(START)) $(if $(END),--end $(END))
 
@@ -60,7 +60,7 @@ pages: .venv/made-from  ## a page per table: columns, lineage, builds, rules, fr
 	@$(RUN) jobs.pages.write
 
 land: .venv/made-from  ## take a source's drops over: make land S=till START=2017-11-27 END=2017-11-27 [RECONCILE=1]
-	@test -n "$(S)$(START)$(END)" || { echo "make land S=till|erp|crm|erp_db|webshop START=… END=…"; exit 1; }
+	@test -n "$(S)" -a -n "$(START)" -a -n "$(END)" || { echo "make land S=till|erp|crm|erp_db|webshop START=… END=…"; exit 1; }
 	@$(RUN) jobs.sources $(S) --start $(START) --end $(END) $(if $(RECONCILE),--reconcile)
 
 review: .venv/made-from  ## pairs of accounts that may be one customer and wait for a person

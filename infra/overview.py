@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -24,6 +25,9 @@ FOLLOWS = "what changes in the tables before"
 AT_MOST = 6  # lines of a section on the screen
 
 
+Section = Callable[[], Iterable["Line"]]
+
+
 @dataclass(frozen=True)
 class Line:
     """One thing that a person should see."""
@@ -38,15 +42,14 @@ def overview(settings: Settings) -> list[Line]:
     """All lines, section by section."""
     if not settings.state.exists():
         return []
-    now = dt.datetime.now(dt.UTC)
     return [
-        *_read(lambda: _late(now)),
+        *_read(_late),
         *_read(_refused),
         *_read(_held_back),
         *_read(_quarantined),
         *_read(_broken),
         *_read(_alerts),
-        *_runs(settings),
+        *_read(partial(_runs, settings)),
         *_read(_next),
     ]
 
@@ -70,16 +73,18 @@ def _cells(line: Line, is_first: bool) -> tuple[str, str, str, str]:
     return head, f"[{color}]{escape(line.what)}[/{color}]", escape(line.told), line.since
 
 
-def _read(section: Callable[[], Iterable[Line]]) -> list[Line]:
-    """A section's lines; a table that cannot be read is told of, and hides no other section."""
+def _read(section: Section) -> list[Line]:
+    """A section's lines; what cannot be read is told of, and hides no other section."""
     try:
         return list(section())
-    except (DeltaError, OSError, ValueError) as error:
+    except (DeltaError, OSError, ValueError, sqlite3.Error) as error:
         first = str(error).partition("\n")[0][:200]
-        return [Line("broken", section.__name__.strip("_"), f"cannot be read: {first}")]
+        read = section.func if isinstance(section, partial) else section
+        return [Line("broken", read.__name__.strip("_"), f"cannot be read: {first}")]
 
 
-def _late(now: dt.datetime) -> Iterable[Line]:
+def _late() -> Iterable[Line]:
+    now = dt.datetime.now(dt.UTC)
     late = [*due.late_drops(now), *due.late_tables(now)]
     return [Line("late", each.name, f"due {each.due}", _at(each.newest_at)) for each in late]
 
@@ -156,6 +161,9 @@ def _next() -> Iterable[Line]:
     """What a build of all tables would touch by what is there now, without its slices."""
     from jobs.spark import watermark
 
+    if not _built():
+        yield Line("next", "all tables", "first build: land drops, then run sales_daily")
+        return
     moving: dict[str, str] = {}
     for name in in_build_order():
         which = table(name)
@@ -171,9 +179,6 @@ def _next() -> Iterable[Line]:
         elif upstream:
             moving[name] = FOLLOWS
     still = len(in_build_order()) - len(moving)
-    if not _built():
-        yield Line("next", "all tables", "first build: land drops, then run sales_daily")
-        return
     for why in dict.fromkeys(moving.values()):
         names = [name for name, told in moving.items() if told == why]
         some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

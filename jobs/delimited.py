@@ -61,6 +61,7 @@ def read(data: bytes, dialect: Dialect) -> Delimited:
         # each row ends with one delimiter more than the header
         longer = _parsed(body, [*header, ""], dialect)
         parsed = longer if longer.table.num_rows else parsed
+    _check_quotes(body, parsed, dialect)
     return _without_footer(_without_headers(_without_unnamed(parsed)), dialect)
 
 
@@ -121,17 +122,19 @@ def _parsed(body: bytes, names: list[str], dialect: Dialect) -> Delimited:
                 strings_can_be_null=True,
             ),
         )
-    _check_quotes(body, table, dialect)
     bad = {number for number, _ in uncut}
     numbers = [n for n in range(1, table.num_rows + len(bad) + 1) if n not in bad]
     return Delimited(table.rename_columns(names), numbers, uncut)
 
 
-def _check_quotes(body: bytes, table: pa.Table, dialect: Dialect) -> None:
-    """A quote that is never closed makes one value of all the rest of the file."""
+def _check_quotes(body: bytes, parsed: Delimited, dialect: Dialect) -> None:
+    """A quote that is never closed makes one value, or one row, of all that comes after it."""
+    if any("\n" in text.rstrip("\r\n") for _, text in parsed.uncut):
+        raise NotRead("a row of several lines cannot be cut: a quote that is never closed?")
+    table = parsed.table
     if not table.num_rows or not body.count(dialect.quote.encode()) % 2:
         return
-    last = [table[place][-1].as_py() or "" for place in range(table.num_columns)]
+    last = [column[-1].as_py() or "" for column in table.columns]
     if any("\n" in value for value in last):
         raise NotRead("a quote is opened and never closed: rows after it cannot be told apart")
 

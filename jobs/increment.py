@@ -44,12 +44,17 @@ class Increment:
         newest = max((_watermark(m) for m in self._landed()), default=None)
         return min(begins, newest - OVERLAP) if newest else begins
 
-    def unseen(self, rows: pa.Table, since: dt.datetime) -> pa.Table:
-        """The rows that no batch with changes since then has: other keys, values or times."""
+    def unseen(self, rows: pa.Table, since: dt.datetime, until: dt.datetime) -> pa.Table:
+        """The rows, changed from `since` to `until`, that no batch has: other keys, values, times.
+
+        Both ends lie on midnights or in one day, as a batch does: others need not be read.
+        """
+        if not rows.num_rows:
+            return rows
         seen = {
             tuple(row.values())
             for manifest in self._landed()
-            if _watermark(manifest) >= since
+            if since <= _watermark(manifest) < until
             for file in manifest.files
             for row in pq.read_table(manifest.folder / file.name, schema=rows.schema).to_pylist()
         }
@@ -68,7 +73,7 @@ class Increment:
             return landing.land(
                 self.entity,
                 self.system,
-                f"{changed:%Y-%m-%dT%H%M%S.%f}",
+                landing.next_batch(self.entity, self.system, at_shop(changed)),
                 [path],
                 mode="changes",
                 known_at=changed,
@@ -86,9 +91,13 @@ def midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), ZoneInfo(settings().timezone))
 
 
+def at_shop(moment: dt.datetime) -> dt.date:
+    """The business day of a moment."""
+    return moment.astimezone(ZoneInfo(settings().timezone)).date()
+
+
 def _by_day(rows: pa.Table) -> Iterator[pa.Table]:
-    zone = ZoneInfo(settings().timezone)
-    days = [changed.astimezone(zone).date() for changed in _changed(rows)]
+    days = [at_shop(changed) for changed in _changed(rows)]
     for day in sorted(set(days)):
         yield rows.filter(pa.array([at == day for at in days], pa.bool_()))
 

@@ -177,6 +177,16 @@ def manifests(entity: str) -> dict[str, Manifest]:
     return {m.batch_id: m for m in sorted(found, key=lambda m: (m.known_at, m.batch_id))}
 
 
+def next_batch(entity: str, system: str, day: dt.date) -> str:
+    """Name of a system's next batch of a day, such as 2017-03-05.002.
+
+    After the last there is, not by how many there are: one may have been taken away by hand.
+    """
+    names = [m.batch for m in manifests(entity).values() if m.system == system]
+    numbers = [int(name.rpartition(".")[2]) for name in names if name.startswith(f"{day}.")]
+    return f"{day}.{max(numbers, default=0) + 1:03d}"
+
+
 def take(entity: str, batches: Mapping[str, str]) -> str:
     """Write down a set of batches (id → sha256) and return the list's own sha256."""
     text = json.dumps(dict(sorted(batches.items())))

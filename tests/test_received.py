@@ -108,6 +108,7 @@ def test_a_number_that_a_spreadsheet_has_rounded_is_no_id() -> None:
         (b"order,pieces,usd\na\x00,1,2\n", "NUL"),
         ("order,pieces,usd\na,1,2\n".encode("utf-16"), "NUL"),
         (b'order,pieces,usd\na,1,"2\nb,1,2\n', "never closed"),
+        (b'order,pieces,usd\na,1,2\nb,"1,2\nc,1,2\n', "never closed"),
         (b"order,pieces,usd,USD\na,1,2,3\n", "two columns for usd"),
     ],
 )

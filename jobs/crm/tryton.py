@@ -99,8 +99,8 @@ class Tryton:
     def match(self, keys: Collection[str], fields: Collection[str]) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {key: [] for key in keys}
         wanted = sorted(found)
-        for at in range(0, len(wanted), PAGE_RECORDS):
-            page = self._search([[KEY, "in", wanted[at : at + PAGE_RECORDS]]], fields)
+        for at in range(0, len(wanted), self._page_records):
+            page = self._search([[KEY, "in", wanted[at : at + self._page_records]]], fields)
             for record in page:
                 found[str(record.key)].append(record)
         return found

@@ -94,13 +94,13 @@ def version_for(ledger: Ledger, wanted: int | None) -> int:
 
 
 def without_objecting(rows: Mapping[str, Row]) -> dict[str, Row | None]:
-    """Rows by customer, null for who objects to marketing: what was delivered is cleared.
+    """Rows by key, null for who objects to marketing or has left: what was delivered is cleared.
 
-    The newest outbox says who that is, whichever version is delivered.
+    The newest outbox says who may be addressed, whichever version is delivered.
     """
-    asked = "select account_id from t where is_contactable is not true"
-    objecting = set(lake.read(OUTBOX, sql=asked)["account_id"].to_pylist())
-    return {account: None if account in objecting else row for account, row in rows.items()}
+    asked = "select account_id from t where is_contactable"
+    willing = set(lake.read(OUTBOX, sql=asked)["account_id"].to_pylist())
+    return {key: row if row["account_id"] in willing else None for key, row in rows.items()}
 
 
 def business_day(rows: Iterable[Row]) -> dt.date | None:

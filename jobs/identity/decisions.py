@@ -19,15 +19,17 @@ Pair = frozenset[str]
 
 
 class CannotDecide(Exception):
-    """There are no two such accounts."""
+    """There are no two such accounts, or nobody who says it."""
 
 
 def decide(a: str, b: str, decision: Decision, by: str) -> Manifest:
     """Land a person's word; the next build of silver.account_identities follows it.
 
     Raises:
-        CannotDecide: an account is not known, or both are one.
+        CannotDecide: an account is not known, or both are one, or nobody says it.
     """
+    if not by.strip():
+        raise CannotDecide("say who decides: --by and a role or a pseudonym")
     if a == b:
         raise CannotDecide(f"account {a} is the same as itself: name two accounts")
     if unknown := sorted({a, b} - _known(a, b)):

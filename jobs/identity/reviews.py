@@ -55,7 +55,9 @@ def told(accounts: Collection[str], is_masked: bool) -> dict[str, Mapping[str, s
     if not accounts:
         return {}
     names, mine = ", ".join(SHOWN), lake.one_of("account_id", accounts)
-    asked = f"select account_id, {names} from t where {mine} order by _known_at, _batch_id"  # noqa: S608
+    # the order of silver.accounts: what was compared is what is shown
+    order = "as_of_date, _known_at, _batch_id, _source_file, _row_number"
+    asked = f"select account_id, {names} from t where {mine} order by {order}"  # noqa: S608
     rows = lake.read("bronze.accounts", sql=asked).to_pylist()
     return {
         row["account_id"]: {

@@ -46,12 +46,16 @@ def refresh() -> Path:
 
 def _swap(pages: dict[str, str]) -> Path:
     """A reader sees all of the old pages or all of the new ones, but for a moment between."""
-    home = settings().state / "pages"
-    new = Path(tempfile.mkdtemp(prefix=".pages-", dir=settings().state))
-    for name, text in pages.items():
-        (new / f"{name}.html").write_text(text)
-    shutil.rmtree(home, ignore_errors=True)
-    os.rename(new, home)
+    state = settings().state
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = state / "pages"
+    with tempfile.TemporaryDirectory(prefix=".pages-", dir=state) as folder:
+        new = Path(folder, "new")
+        new.mkdir(mode=0o700)
+        for name, text in pages.items():
+            (new / f"{name}.html").write_text(text)
+        shutil.rmtree(home, ignore_errors=True)
+        os.rename(new, home)
     return home
 
 

@@ -38,8 +38,13 @@ def correct(rows: Iterable[Row], known_at: dt.datetime | None = None) -> list[Ma
     }
     faults: list[str] = []
     by_source: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    seen: set[Address] = set()
     for row in rows:
         place = address(row)
+        if place in seen:
+            faults.append(f"{_words(place)} is there twice")
+            continue
+        seen.add(place)
         if place not in told:
             faults.append(f"{_words(place)} is not refused")
             continue
@@ -78,7 +83,7 @@ def _spoilt(row: Row, entry: dict[str, Any]) -> Iterator[str]:
         before, now = received.get(name) or "", row.get(name) or ""
         if name not in row:
             yield f"has no column {name}: keep the columns as `export` wrote them"
-        elif before.startswith("0") and now != before and now == before.lstrip("0"):
+        elif now and before.startswith("0") and now != before and now == before.lstrip("0"):
             yield f"has lost the zeros of {name} ({now}): a spreadsheet took them, use .json"
 
 
@@ -140,7 +145,7 @@ def _land(
 ) -> Manifest:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE
-        with path.open("w", newline="") as file:
+        with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [*rows[0]])
             writer.writeheader()
             writer.writerows(rows)

@@ -40,7 +40,7 @@ def write(rows: Sequence[Row], path: Path, of: Landed) -> None:
     """A spreadsheet's CSV, or JSON by the name's ending; for its owner's eyes only."""
     path.touch(mode=0o600)
     if path.suffix == ".json":
-        path.write_text(json.dumps(rows, indent=1, ensure_ascii=False))
+        path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
         return
     names = [*[c.name for c in columns(of.schema)], "_rules", UNCUT, *ADDRESS]
     # the mark at the start tells spreadsheets that it is UTF-8

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.crm.adapter import Record, connect
-from jobs.landing import Manifest, Mode, manifests
+from jobs.landing import Manifest, Mode, manifests, next_batch
 from jobs.landing import land as take_over
 from jobs.settings import settings
 
@@ -166,8 +166,7 @@ def pull(day: dt.date, is_whole: bool) -> list[Manifest]:
         if not rows:
             log.info("crm: nothing is other than in %s", batches[-1].batch_id)
             return []
-    today = [batch for batch in batches if day_of(batch) == day]
-    name = f"{day}.{len(today) + 1:03d}"
+    name = next_batch("accounts", "crm", day)
     mode: Mode = "snapshot" if since is None else "changes"
     return [written_down(name, mode, newest, [*rows.values()])]
 

@@ -15,7 +15,7 @@ import adbc_driver_postgresql.dbapi as postgres
 from rich.progress import track
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from jobs.increment import Increment, NotConnected, midnight
+from jobs.increment import Increment, NotConnected, at_shop, midnight
 from jobs.landing import Manifest
 from jobs.settings import settings
 
@@ -81,7 +81,8 @@ def _entity(
     database: postgres.Connection, increment: Increment, start: dt.date, end: dt.date
 ) -> list[Manifest]:
     since = increment.since(start)
-    days = [since.date() + dt.timedelta(n) for n in range((end - since.date()).days + 1)]
+    first = at_shop(since)
+    days = [first + dt.timedelta(n) for n in range((end - first).days + 1)]
     landed: list[Manifest] = []
     told = f"{SYSTEM}: {increment.entity}"
     for day in track(days, told, disable=not sys.stdout.isatty()):
@@ -89,7 +90,7 @@ def _entity(
         bounds = (max(midnight(day), since), midnight(day + dt.timedelta(1)))
         with database.cursor() as cursor:
             cursor.execute(QUERIES[increment.entity], bounds)
-            landed += increment.land(increment.unseen(cursor.fetch_arrow_table(), since))
+            landed += increment.land(increment.unseen(cursor.fetch_arrow_table(), *bounds))
     rows = sum(file.rows or 0 for manifest in landed for file in manifest.files)
     log.info("%s: %d rows changed since %s", told, rows, since.isoformat())
     return landed

@@ -65,11 +65,11 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
         raise NotConnected(f"{SYSTEM}: no shop is connected: its address is WEBSHOP_URL")
     increment = Increment("order_lines", SYSTEM)
     since, until = increment.since(start), midnight(end + dt.timedelta(1))
-    lines = [line for order in orders(since) for line in lines_of(order)]
+    lines = [line for order in orders(since) for line in _checked(order)]
     rows = pa.Table.from_pylist(
         [row for row in lines if row["changed_at"] < until], schema=pa.schema(COLUMNS)
     )
-    landed = increment.land(increment.unseen(rows, since))
+    landed = increment.land(increment.unseen(rows, since, until))
     new = sum(file.rows or 0 for manifest in landed for file in manifest.files)
     log.info("%s: %d lines read, %d of them new", SYSTEM, rows.num_rows, new)
     return landed
@@ -111,6 +111,18 @@ def lines_of(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
+def _checked(order: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        lines = [*lines_of(order)]
+        times = [line[name] for line in lines for name in ("changed_at", "sold_at")]
+        if any(moment.tzinfo is None for moment in times):
+            raise ValueError("a time without its zone")
+    except (KeyError, TypeError, ValueError) as error:
+        which = order.get("id") if isinstance(order, dict) else None
+        raise ShopError(f"{SYSTEM}: order {which} is not as agreed: {error!r}") from None
+    return lines
+
+
 def _usd(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02}" if cents >= 0 else f"-{_usd(-cents)}"
 
@@ -126,7 +138,7 @@ def _page(shop: httpx.Client, asked: dict[str, str | int]) -> dict[str, Any]:
             with attempt:
                 answer = shop.get("/orders", params=asked).raise_for_status()
         page: dict[str, Any] = answer.json()
-        if not {"orders", "next"} <= page.keys():
+        if not (isinstance(page, dict) and {"orders", "next"} <= page.keys()):
             raise ValueError("no orders in it")
         return page
     except httpx.HTTPStatusError as error:

@@ -404,6 +404,10 @@ def main(
     if plan_:
         plan.show(plan.plan(wanted))
         return
+    if start and (whole := [name for name in wanted if isinstance(table(name), Entities)]):
+        raise typer.BadParameter(
+            f"{', '.join(whole)}: no slices; build them without --start and --end"
+        )
     for name in wanted:
         target = table(name)
         assert not isinstance(target, Log)

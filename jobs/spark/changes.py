@@ -176,7 +176,7 @@ def narrowed(
     """An input at its pinned version, with the rows that the changes need (or more)."""
     rows = store.read(spark, arrow.name, what.now.inputs[arrow.name])
     if isinstance(which, Entities):
-        if what.units is not None and set(which.units) <= set(rows.columns):
+        if what.units is not None and has_units(which, arrow):
             return rows.join(F.broadcast(what.units), on=list(which.units), how="left_semi")
         return rows
     if arrow.touches.kind != "window":

@@ -144,14 +144,15 @@ def _defined(statement: ast.stmt) -> set[str]:
 
 def _place(dotted: str, root: Path) -> tuple[Path, str] | None:
     """Where a name that is imported lies; null where it is not made of our tables' code."""
-    if not dotted.startswith("jobs.") or dotted.startswith(MACHINERY):
+    if not dotted.startswith(("jobs.", "expectations.")) or dotted.startswith(MACHINERY):
         return None
-    whole = root / Path(*dotted.split(".")).with_suffix(".py")
-    if whole.exists():
-        return whole, ALL
     home, _, name = dotted.rpartition(".")
-    path = root / Path(*home.split(".")).with_suffix(".py")
-    return (path, name) if path.exists() else None
+    for module, there in ((dotted, ALL), (home, name)):
+        at = root / Path(*module.split("."))
+        for file in (at.with_suffix(".py"), at / "__init__.py"):
+            if file.exists():
+                return file, there
+    return None
 
 
 def _settings(statement: ast.stmt) -> set[str]:

@@ -47,11 +47,12 @@ def check(name: str, kept: int | None = None) -> Health:
         lake.NoSuchTable: it was never created.
     """
     in_log = _log_faults(name)
-    there = lake.file_sizes(lake.location(name))
     try:
+        # the version first: one that is committed meanwhile names files that the listing lacks
         handle = lake.opened(name)
+        there = lake.file_sizes(lake.location(name))
         sizes = named(handle)
-        missing = tuple(sorted(path for path in sizes if not _is_there(path, there)))
+        missing = lost(handle, there)
         faults = [*in_log, *_file_faults(sizes, there, missing), *_deletion_faults(handle)]
         if kept is not None:
             faults += _kept_faults(name, kept, there)
@@ -72,6 +73,15 @@ def named(handle: DeltaTable) -> dict[str, int]:
     """Files of a version, and their sizes as the log says."""
     told = pa.table(handle.get_add_actions(flatten=True)).select(["path", "size_bytes"])
     return {row["path"]: row["size_bytes"] for row in told.to_pylist()}
+
+
+def lost(handle: DeltaTable, there: dict[str, int]) -> tuple[str, ...]:
+    """Files that a version names and that are gone.
+
+    Args:
+        there: files of the table's folder, as lake.file_sizes lists them.
+    """
+    return tuple(sorted(path for path in named(handle) if not _is_there(path, there)))
 
 
 def _is_there(path: str, there: dict[str, int]) -> bool:
@@ -104,12 +114,12 @@ def _deletion_faults(handle: DeltaTable) -> Iterator[str]:
 
 def _kept_faults(name: str, kept: int, there: dict[str, int]) -> Iterator[str]:
     try:
-        lost = [p for p in named(lake.opened(name, kept)) if not _is_there(p, there)]
+        gone = lost(lake.opened(name, kept), there)
     except UNREADABLE as error:
         yield f"version {kept}, which a champion learnt from, cannot be read: {_first_line(error)}"
         return
-    if lost:
-        yield f"version {kept}, which a champion learnt from, has lost {len(lost)} files"
+    if gone:
+        yield f"version {kept}, which a champion learnt from, has lost {len(gone)} files"
 
 
 def _log_faults(name: str) -> list[str]:

@@ -89,8 +89,7 @@ def _built_from(name: str, version: int) -> str:
 
 
 def _check_files(name: str, version: int) -> None:
-    named = health.named(lake.opened(name, version))
-    gone = named.keys() - lake.file_sizes(lake.location(name)).keys()
+    gone = health.lost(lake.opened(name, version), lake.file_sizes(lake.location(name)))
     if gone:
         raise CannotRestore(
             f"{name}: {len(gone)} files of version {version} are gone, vacuum removed them; choose "
@@ -119,7 +118,12 @@ def main(
     if (version is None) == (before is None):
         raise typer.BadParameter("which version? give --version or --before")
     if version is None:
-        moment = dt.datetime.fromisoformat(str(before))
+        try:
+            moment = dt.datetime.fromisoformat(str(before))
+        except ValueError:
+            raise typer.BadParameter(
+                f"--before {before}: no time, such as 2026-03-02T08:00+00:00"
+            ) from None
         if moment.tzinfo is None:
             raise typer.BadParameter(f"--before {before}: add the zone, such as +00:00")
         version = version_before(name, moment)

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
     from great_expectations.validator.metric_configuration import MetricConfiguration
 
-log = logging.getLogger(__name__)
-
 # at INFO it tells of its own plumbing, once a rule
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
 

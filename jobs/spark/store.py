@@ -136,10 +136,17 @@ def last_told(
             # by a time of day, no version is named: nobody knows what holds
             named = str(commit["operationParameters"].get("version"))
             taken_back.append((int(named) + 1 if named.isdigit() else 0, version - 1))
-        text = commit.get("userMetadata")
-        if text and "watermark" in (told := json.loads(text)):
+        if "watermark" in (told := _said(commit)):
             return {**told, "version": version}, taken_back
     return None, taken_back
+
+
+def _said(commit: Mapping[str, Any]) -> dict[str, Any]:
+    """What a commit of ours says of itself; nothing where somebody else wrote something there."""
+    with contextlib.suppress(ValueError):
+        if isinstance(told := json.loads(commit.get("userMetadata") or "{}"), dict):
+            return told
+    return {}
 
 
 def read(spark: SparkSession, name: str, at: Pin) -> DataFrame:
@@ -246,7 +253,7 @@ def _options(metadata: Mapping[str, object], at: Pin) -> dict[str, str | int]:
 def _check_written(name: str, metadata: Mapping[str, object], at: Pin) -> None:
     """Delta says nothing of a write that it has passed over."""
     for commit in lake.opened(name).history(COMMITS_SINCE):
-        told = json.loads(commit.get("userMetadata") or "{}")
+        told = _said(commit)
         if commit["version"] > at.version and told.get("run_id") == metadata.get("run_id"):
             return
     raise Overtaken(

@@ -30,6 +30,7 @@ from jobs import command, lake
 from jobs.ops.builds import Record
 from jobs.settings import settings
 from jobs.spark import session, store, watermark
+from jobs.spark.selection import selected
 from jobs.spark.store import Pin
 from jobs.table import Built, Log, in_build_order, table
 
@@ -132,7 +133,7 @@ def compare(folder: Path, names: Sequence[str] = ()) -> Iterator[Compared]:
     """
     mark = _read(folder)
     with session.passing() as spark:
-        for name in names or in_build_order():
+        for name in selected(names) if names else in_build_order():
             place = _place(folder, name)
             if not DeltaTable.is_deltatable(place):
                 continue

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from jobs.crm.adapter import CrmError, Update
-from jobs.crm.jsonrpc import NoAnswer, Session, classified
+from jobs.crm.jsonrpc import NoAnswer, Refused, Session, classified
 from jobs.crm.tryton import Tryton
 from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
 
@@ -107,6 +107,21 @@ def test_a_merged_customer_says_into_whom_and_stays_readable(crm: Crm) -> None:
     assert crm.shows("202", "email") == "household-202@example.com"
     [survivor] = [r for r in crm.adapter.read(["email"]) if r.key == "202"]
     assert survivor.values["email"] == "household-202@example.com", "not the other's, now inactive"
+
+
+@pytest.mark.parametrize("what", ["contact_mechanism", "address", "identifier"])
+def test_the_pipelines_user_can_change_nothing_that_belongs_to_a_customer(
+    crm: Crm, what: str
+) -> None:
+    told = {"party": crm.ids()["101"], "type": "email", "value": "other@example.com"}
+    values = {"contact_mechanism": told, "identifier": {"party": told["party"], "code": "1"}}
+    pipeline = Session(crm.settings.crm_url, "pipeline", crm.settings.secret("crm_pipeline"))
+    with pytest.raises(Refused, match=r"not.allowed"):
+        pipeline.call(f"model.party.{what}.create", [values.get(what, {"party": told["party"]})])
+    found = pipeline.call(f"model.party.{what}.search", [])
+    for record in found[:1]:
+        with pytest.raises(Refused, match=r"not.allowed"):
+            pipeline.call(f"model.party.{what}.delete", [record])
 
 
 def test_the_pipelines_user_can_take_no_objection_back(crm: Crm) -> None:

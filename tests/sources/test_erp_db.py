@@ -112,6 +112,17 @@ def test_a_correction_taken_back_is_landed_too(erp: postgres.Connection) -> None
     assert [amount for _, amount in orders()] == ["1.50", "1.75", "1.50"]
 
 
+def test_what_changes_late_in_the_evening_is_read_by_the_next_days_run(
+    erp: postgres.Connection,
+) -> None:
+    # both are of the next day by UTC; the first is landed while its day still goes on
+    for order, hour in ((1, 20), (2, 22)):
+        sell(erp, order, 100, at(hour))
+        erp_db.land(*[DAY + dt.timedelta(order - 1)] * 2)
+    assert [order for order, _ in orders()] == ["1", "2"]
+    assert [*landing.manifests("order_lines")] == [f"erp_db/{DAY}.001", f"erp_db/{DAY}.002"]
+
+
 def test_a_transaction_that_commits_late_is_not_missed(
     erp: postgres.Connection, postgres_address: str
 ) -> None:

@@ -58,6 +58,23 @@ def test_all_pages_are_read_and_landed_once(shop: Shop) -> None:
     assert again.batch > batch.batch
 
 
+def test_an_order_of_the_same_second_replaces_none(shop: Shop) -> None:
+    for number in range(3):
+        shop.sell(number, at(15))
+        webshop.land(DAY, DAY)
+    assert [row["order_id"] for row in landed()] == [f"webshop-{n}" for n in range(3)]
+
+
+@pytest.mark.parametrize("change", [{"customer": ...}, {"ordered_at": "2017-03-06T15:00:00"}])
+def test_an_order_that_is_not_as_agreed_is_named(shop: Shop, change: dict[str, object]) -> None:
+    shop.sell(7, at(15))
+    for name, value in change.items():
+        shop.orders[7].pop(name)
+        shop.orders[7] |= {name: value} if value is not ... else {}
+    with pytest.raises(ShopError, match="order 7 is not as agreed"):
+        webshop.land(DAY, DAY)
+
+
 def test_a_file_has_the_columns_that_bronze_asks_for(shop: Shop) -> None:
     shop.sell(1, at(15))
     webshop.land(DAY, DAY)

@@ -9,6 +9,12 @@ from trytond.transaction import Transaction
 BAND = 40  # characters
 
 
+def is_pipeline(external):
+    """Whether the pipeline's user asks, and not a module that works on behalf of it."""
+    data, groups = Pool().get("ir.model.data"), Pool().get("res.user").get_groups()
+    return external and data.get_id("sales_scores", "group_pipeline") in groups
+
+
 class Party(metaclass=PoolMeta):
     __name__ = "party.party"
 
@@ -22,7 +28,7 @@ class Party(metaclass=PoolMeta):
 
     no_marketing = fields.Boolean(
         "Objects to Marketing",
-        help="No offers are made to the party, and none are computed for it.",
+        help="No offers are shown here or made to the party.",
     )
     no_marketing_date = fields.Date("Objected On")
     replaced_by_code = fields.Function(
@@ -72,8 +78,7 @@ class Party(metaclass=PoolMeta):
     def check_modification(cls, mode, parties, values=None, external=False):
         """The pipeline's user writes scores, and nothing else."""
         super().check_modification(mode, parties, values=values, external=external)
-        data, groups = Pool().get("ir.model.data"), Pool().get("res.user").get_groups()
-        if not external or data.get_id("sales_scores", "group_pipeline") not in groups:
+        if not is_pipeline(external):
             return
         others = {name for name in values or {} if not name.startswith("score_")}
         if mode in {"create", "delete"} or others:
@@ -89,7 +94,17 @@ def touch(parties):
         Party.write(there, {})
 
 
-class ContactMechanism(metaclass=PoolMeta):
+class OutOfReach:
+    """What belongs to a party and is none of the pipeline's business."""
+
+    @classmethod
+    def check_modification(cls, mode, records, values=None, external=False):
+        super().check_modification(mode, records, values=values, external=external)
+        if is_pipeline(external):
+            raise AccessError(f"You are not allowed to {mode} {cls.__name__}: only scores.")
+
+
+class ContactMechanism(OutOfReach, metaclass=PoolMeta):
     __name__ = "party.contact_mechanism"
 
     @classmethod
@@ -98,10 +113,14 @@ class ContactMechanism(metaclass=PoolMeta):
         touch({mechanism.party for mechanism in mechanisms})
 
 
-class Address(metaclass=PoolMeta):
+class Address(OutOfReach, metaclass=PoolMeta):
     __name__ = "party.address"
 
     @classmethod
     def on_modification(cls, mode, addresses, field_names=None):
         super().on_modification(mode, addresses, field_names=field_names)
         touch({address.party for address in addresses})
+
+
+class Identifier(OutOfReach, metaclass=PoolMeta):
+    __name__ = "party.identifier"
