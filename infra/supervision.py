@@ -59,9 +59,14 @@ def open_supervisor(settings: Settings, services: Sequence[Service]) -> Any:
     """The running supervisord, started where there is none; it has the list, nothing runs yet.
 
     Raises:
-        CannotStart: it did not come up.
+        CannotStart: it did not come up, or has another list.
     """
     if running := supervisor(settings):
+        if missing := {each.name for each in services} - states(settings).keys():
+            raise CannotStart(
+                f"{', '.join(sorted(missing))}: not among the services that were started; "
+                "`make down`, then `make up`"
+            )
         return running
     end_leftovers(settings)
     run_folder(settings).mkdir(parents=True, exist_ok=True)

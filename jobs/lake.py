@@ -167,6 +167,8 @@ def create(log: Log) -> None:
         configuration={
             "delta.checkpointInterval": "10",
             "delta.logRetentionDuration": "interval 35 days",
+            # deltalake's own is a week
+            "delta.deletedFileRetentionDuration": "interval 35 days",
         },
         storage_options=storage_options(),
     )

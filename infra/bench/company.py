@@ -88,7 +88,7 @@ class Company:
         write(rows, drops.drop("till", "redemptions", day, "redemptions.csv"))
 
     def _drop_promotions(self, found: duckdb.DuckDBPyConnection, day: dt.date) -> None:
-        """The plan of the week that begins three days later; the first day has the first week's."""
+        """The plan of the week that begins three days later; a company's first week has none."""
         monday = day + dt.timedelta(PLAN_LEAD_DAYS)
         if monday.weekday():
             return

@@ -36,6 +36,7 @@ Rows = dict[str, list[tuple[object, ...]]]
 
 FORK = multiprocessing.get_context("fork")
 BETWEEN = "before the first table"
+AFTER = "nothing: it had ended before"
 
 
 def land_history(folder: Path) -> None:
@@ -124,6 +125,8 @@ def killed(state: Path, after_seconds: float) -> str:
     time.sleep(after_seconds)
     child.kill()
     child.join()
+    if child.exitcode == 0:
+        return AFTER
     names = [said for said in heard_of(heard) if isinstance(said, str)]
     return names[-1] if names else BETWEEN
 
@@ -171,11 +174,13 @@ def _forked(state: Path, land: Callable[[Path], None]) -> None:
     child, heard = start(work)
     heard_of(heard)
     child.join()
+    if child.exitcode:
+        raise RuntimeError(f"landing in {state} ended with {child.exitcode}")
 
 
 def _tell(fell: Counter[str], wrong: Counter[str]) -> None:
     table = Table("killed while building", "kills", "ended as undisturbed")
-    for name in (BETWEEN, *(toy.name for toy in toys.ALL)):
+    for name in (BETWEEN, *(toy.name for toy in toys.ALL), AFTER):
         table.add_row(name, str(fell[name]), str(fell[name] - wrong[name]))
     table.add_row("all", str(fell.total()), str(fell.total() - wrong.total()))
     Console().print(table)

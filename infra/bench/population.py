@@ -213,15 +213,13 @@ def address(rng: random.Random, said: str) -> str:
 
 
 def number(rng: random.Random) -> str:
-    """Of the exchange 555, which the numbering plan keeps for what is made up, in any area."""
+    """A number of the shape of one; drawn at random, nobody's in particular."""
     return f"({rng.randrange(201, 989)}) {rng.randrange(200, 999)}-{rng.randrange(10_000):04}"
 
 
 def rewritten(rng: random.Random, said: str) -> str:
     digits = "".join(c for c in said if c.isdigit())
-    return rng.choice(
-        (said, f"+1{digits}", f"{digits[:3]}-{digits[3:6]}-{digits[6:]}", f"001 {digits}"[4:])
-    )
+    return rng.choice((said, f"+1{digits}", f"{digits[:3]}-{digits[3:6]}-{digits[6:]}", digits))
 
 
 def digit_wrong(rng: random.Random, said: str) -> str:

@@ -15,7 +15,7 @@ SCHEMA = """
     rows_judged  bigint    not null comment 'rows that were looked at',
     rows_broken  bigint             comment 'of them; of a key: keys; null = a rule of the whole',
     broken_share double             comment 'rows broken / rows judged, 0 to 1',
-    observed     string             comment 'what was seen instead, short',
+    observed     string             comment 'broken, or why it could not be judged; empty = kept',
     judged_at    timestamp not null comment 'UTC'
 """
 

@@ -32,10 +32,6 @@ class Health:
     orphans: int  # there, needed by no version that is kept: VACUUM removes them
     faults: tuple[str, ...]  # missing files among them
 
-    def __str__(self) -> str:
-        told = "; ".join(self.faults) or "well"
-        return f"version {self.version}, {self.files} files, {self.orphans} orphans: {told}"
-
 
 def check(name: str, kept: int | None = None) -> Health:
     """Compare a table's log with its files.

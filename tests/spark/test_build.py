@@ -11,6 +11,7 @@ import types
 from pathlib import Path
 
 import pytest
+from pyspark.sql import functions as F
 
 from jobs import lake as tables
 from jobs.ops import builds
@@ -104,6 +105,26 @@ def test_accepted_code_leaves_what_has_landed_to_be_built(
     build(toys.SOLD, accept_code=True)
     assert build(toys.SOLD).slices_written == 1
     assert len(toys.rows("silver.toy_lines")) == 2
+
+
+def test_changed_code_is_accepted_but_for_the_days_that_it_reaches(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.land_lines(tmp_path, day(1), [("o2", "p1", noon(1), "1")])
+    build(toys.LINES)
+    build(toys.SOLD)
+    monkeypatch.setattr(watermark, "fingerprint", lambda which: {"make.py": "another"})
+    doubled = toys.Events(
+        **{
+            **vars(toys.SOLD),
+            "make": lambda *inputs: toys.sold(*inputs).withColumn("noise", F.lit(7)),
+        }
+    )
+    reached = build(doubled, days=(day(1), day(1)), accept_code=True)
+    assert (reached.kind, reached.slices_written) == ("named", 1)
+    assert build(doubled).why == "no input changed"
+    noise = {str(row[2]): row[-1] for row in toys.rows("silver.toy_lines")}
+    assert (noise[str(day(1))], noise[str(MONDAY)]) == (7, 0)
 
 
 def test_a_changed_schema_is_built_whole_or_not_at_all(shop: Path, tmp_path: Path) -> None:
