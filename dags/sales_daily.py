@@ -9,8 +9,8 @@ run with `start` and `end` far apart, and a rerun writes nothing anew.
 
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
-champions; **scores** grades their answers and fills the CRM's outbox; **tell** notes how fresh each
-table is and writes the pages about them. A table that a gate refuses stops what is made from it,
+champions; **scores** grades their answers and fills the CRM's outbox; **tell** writes the pages
+about all tables, and how fresh each is. A table that a gate refuses stops what is made from it,
 and readers keep the version before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
@@ -59,6 +59,8 @@ with DAG(
         silver=(
             "silver.order_lines",
             "silver.order_lines_superseded",
+            "silver.line_norms",
+            "silver.unusual_lines",
             "silver.products",
             "silver.product_history",
             "silver.product_classes",
@@ -107,7 +109,7 @@ with DAG(
             "scores.sales_forecast",
             "scores.crm_outbox",
         ),
-        tell=("tell.freshness", "tell.pages"),
+        tell=("tell.pages",),
     )
 
     for drop, landed in {
@@ -126,5 +128,7 @@ with DAG(
         ("features.sales_weekly", "silver.calendar"): "forecasts",
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]
-    [day["scores.sales_forecast"], day["scores.crm_outbox"]] >> day["tell.freshness"]
-    day["tell.freshness"] >> day["tell.pages"]
+    # the pages tell of every table, of one that failed most of all: after those that nobody waits
+    # for, whatever became of them; as a teardown they leave the run as failed as it is
+    ends = [made for name, made in day.items() if not made.downstream_list and name != "tell.pages"]
+    ends >> day["tell.pages"].as_teardown()

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-LAKE_SCHEMES = ("s3a", "abfss", "gs", "file")  # of LAKE_URI, beside a plain folder
+LAKE_SCHEMES = ("s3a", "abfss", "gs")  # of LAKE_URI, beside a plain folder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -273,6 +273,17 @@ class _Told:
             self.faults.append(f"{name}={text!r} must be a file that is there")
         return text and str(Path(text).resolve())
 
+    def lake(self, name: str, default: str) -> str:
+        """Where tables lie: a whole path, however a folder is written, or an object store."""
+        text = self.text(name, default).rstrip("/")
+        folder = text.removeprefix("file://") if text.startswith("file:///") else text
+        if "://" not in folder:
+            return str(Path(folder).resolve())
+        if folder.partition("://")[0] not in LAKE_SCHEMES:
+            schemes = ", ".join(f"{scheme}://" for scheme in LAKE_SCHEMES)
+            self.faults.append(f"{name}={text!r} must be a folder, or begin with one of {schemes}")
+        return folder
+
     def address(self, name: str) -> str:
         """An http address; empty: none."""
         text = self.text(name, "").rstrip("/")
@@ -303,7 +314,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     port_base = told.number("SALES_PORT_BASE", 18080, 1024, 65_000)
     settings = Settings(
         state=state,
-        lake_uri=told.text("LAKE_URI", str(state / "lake")).rstrip("/"),
+        lake_uri=told.lake("LAKE_URI", str(state / "lake")),
         cache=Path(told.text("SALES_CACHE", str(ROOT / ".cache"))).resolve(),
         port_base=port_base,
         driver_memory=told.memory("SPARK_DRIVER_MEMORY", "3g"),
@@ -321,12 +332,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         webshop_url=told.text("WEBSHOP_URL", "").rstrip("/"),
         java_home=told.text("JAVA_HOME", ""),
     )
-    scheme, _, rest = settings.lake_uri.partition("://")
-    if rest and scheme not in LAKE_SCHEMES:
-        faults.append(
-            f"LAKE_URI={settings.lake_uri!r} must be a folder, or begin with one of "
-            f"{', '.join(LAKE_SCHEMES)}://"
-        )
     if faults:
         raise SettingsError("settings cannot be used: " + "; ".join(faults))
     return settings

@@ -164,3 +164,12 @@ def test_an_address_of_a_lake_that_nothing_can_open_is_named() -> None:
     with pytest.raises(SettingsError, match="LAKE_URI='s3://b/lake' must be a folder, or begin"):
         from_environment({"LAKE_URI": "s3://b/lake"})
     assert from_environment({"LAKE_URI": "s3a://b/lake/"}).lake_uri == "s3a://b/lake"
+
+
+def test_a_folder_is_one_lake_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the lock on it goes by its path
+    monkeypatch.chdir(tmp_path)
+    for written in ("lake", "./lake/", f"file://{tmp_path}/lake", f"{tmp_path}/none/../lake"):
+        assert from_environment({"LAKE_URI": written}).lake_uri == str(tmp_path / "lake")

@@ -31,4 +31,11 @@ RULES = [
         severity="warning",
         meta={"reason": "fuel_share_out_of_range"},
     ),
+    gxe.ExpectColumnValuesToBeInSet(
+        column="is_days_between_orders_imputed",
+        value_set=[False],
+        mostly=0.0,
+        severity="info",
+        meta={"reason": "imputed(days_between_orders)"},
+    ),
 ]

@@ -95,6 +95,8 @@ ORDER = (
     "silver.products",
     "silver.accounts",
     "silver.order_lines",
+    "silver.line_norms",
+    "silver.unusual_lines",
     "silver.promotions",
     "silver.redemptions",
     "silver.stores",

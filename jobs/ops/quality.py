@@ -10,7 +10,8 @@ SCHEMA = """
     table_name   string    not null comment 'layer and name',
     run_id       string    not null comment 'the build, as in ops.builds',
     rule         string    not null comment 'reason code, type(column), not_null(column) or key',
-    severity     string    not null comment 'critical: stops the build, warning: told, row: aside',
+    severity     string    not null
+        comment 'critical: stops the build, warning: told, info: counted, row: put aside',
     is_kept      boolean   not null comment 'true: all rows keep the rule',
     rows_judged  bigint    not null comment 'rows that were looked at',
     rows_broken  bigint             comment 'of them; of a key: keys; null = a rule of the whole',

@@ -32,7 +32,7 @@ class Verdict:
     """One rule's answer. `observed` is short and holds no rows."""
 
     rule: str
-    severity: str  # critical, warning, or row: what breaks it is put aside
+    severity: str  # critical, warning, info, or row: what breaks it is put aside
     is_kept: bool
     observed: str
     rows_broken: int | None = 0  # null: a rule of the whole

@@ -133,7 +133,7 @@ def compare(folder: Path, names: Sequence[str] = ()) -> Iterator[Compared]:
     """
     mark = _read(folder)
     with session.passing() as spark:
-        for name in selected(names) if names else in_build_order():
+        for name in names or in_build_order():
             place = _place(folder, name)
             if not DeltaTable.is_deltatable(place):
                 continue
@@ -223,7 +223,7 @@ def _compare(folder: Folder, names: Annotated[list[str] | None, typer.Argument()
     """Say what the trial's builds made other than what was cloned."""
     grid = Grid("table", "added", "gone", "changed", "rows that differ, by column")
     same = 0
-    for found in compare(folder.resolve(), names or []):
+    for found in compare(folder.resolve(), selected(names or [])):
         told = [f"{c} {n:,}" for c, n in (found.columns or {}).items()]
         told += [f"+{c}" for c in found.new_columns] + [f"-{c}" for c in found.lost_columns]
         if told or found.added or found.gone:

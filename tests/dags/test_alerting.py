@@ -3,8 +3,9 @@
 import datetime as dt
 import email
 import os
-import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,12 @@ def test_a_dead_mail_server_hides_no_error_and_gets_the_message_later(
     assert (task.state, task.try_number) == ("failed", 1)
     assert "the earlier first" in alerts.open_faults()["land.till"].what
     (state / "airflow").mkdir()
-    shutil.copy(f"{os.environ['AIRFLOW_HOME']}/airflow.db", state / "airflow")
+    # no plain copy: what Airflow wrote last is in the database's WAL file
+    with (
+        closing(sqlite3.connect(f"{os.environ['AIRFLOW_HOME']}/airflow.db")) as database,
+        closing(sqlite3.connect(state / "airflow/airflow.db")) as copy,
+    ):
+        database.backup(copy)
     seen = {(line.section, line.what): line.told for line in overview(settings())}
     assert seen["runs", "sales_daily"].startswith("failed: land.till in run manual__")
     assert seen["alerts", "land.till"].startswith("failed: start=2017-03-05")

@@ -58,6 +58,12 @@ def test_the_arrows_between_tables_are_their_inputs(bag: DagBag) -> None:
         assert from_tables == {arrow.name for arrow in table(task.task_id).inputs}, task.task_id
 
 
+def test_the_pages_wait_for_every_task(bag: DagBag) -> None:
+    day = bag.dags["sales_daily"]
+    before = day.get_task("tell.pages").get_flat_relative_ids(upstream=True)
+    assert before == {*day.task_ids} - {"tell.pages"}
+
+
 def test_what_was_sold_does_not_wait_for_the_crm(bag: DagBag) -> None:
     rules = {t.task_id: t.trigger_rule for t in bag.dags["sales_daily"].tasks}
     assert rules["silver.account_identities"] == "all_done"

@@ -42,12 +42,15 @@ def test_a_refused_table_fails_at_once_and_stops_what_is_made_from_it(
     bag: DagBag, lake: Path
 ) -> None:
     drop(lake.parent, f",10000085207,8,{DAY}\n" * 101)
-    done = run(bag, "land.till", "bronze.redemptions", "silver.redemptions")
+    done = run(bag, "land.till", "bronze.redemptions", "silver.redemptions", "tell.pages")
     states = {ti.task_id: ti.state for ti in done.get_task_instances()}
     assert done.state == "failed"
     assert states["bronze.redemptions"] == "failed"
     assert states["silver.redemptions"] == "upstream_failed"
     assert states["silver.order_lines"] == "success"
+    # the pages tell of it, and do not make the run a success
+    assert states["tell.pages"] == "success"
+    assert "refused" in (lake.parent / "pages/bronze.redemptions.html").read_text()
 
 
 def test_a_family_without_a_champion_is_skipped_and_the_day_goes_on(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobs.spark.rules import judge
-from jobs.table import columns, table
+from jobs.spark.rules import declared, judge
+from jobs.table import columns, names, table
 
 MONDAY, TUESDAY = dt.date(2017, 3, 6), dt.date(2017, 3, 7)
 
@@ -33,6 +33,30 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
     "silver.product_classes": ({"known_date": MONDAY}, [SUPERSEDED_AT_ONCE]),
     "silver.order_lines_superseded": ({"known_date": MONDAY}, [SUPERSEDED_AT_ONCE]),
     "silver.promotions_superseded": ({"known_date": MONDAY}, [SUPERSEDED_AT_ONCE]),
+    "silver.account_blocks": ({"skipped_blocks": 0}, [({"skipped_blocks": 1}, "blocks_left_out")]),
+    "silver.account_identities": (
+        {"accounts": 1},
+        [({"accounts": 11}, "many_accounts_of_one_customer")],
+    ),
+    "silver.account_matches": (
+        {"account_id_a": "1", "account_id_b": "2", "rule": "key"},
+        [({"rule": "guess"}, "unknown_rule"), ({"account_id_b": "0"}, "pair_the_wrong_way_round")],
+    ),
+    "silver.line_norms": (
+        {"low": 1.0, "median": 2.0, "high": 3.0},
+        [
+            ({"high": 2.0}, "usual_ends_below_its_median"),
+            ({"low": 2.0}, "usual_begins_above_its_median"),
+        ],
+    ),
+    "silver.products": (
+        {"package_size": "22 LB", "package_amount": 352.0},
+        [({"package_amount": None}, "package_size_not_read")],
+    ),
+    "silver.unusual_lines": (
+        {"business_date": MONDAY, "known_date": MONDAY},
+        [({"business_date": TUESDAY}, "known_before_it_happened"), SUPERSEDED_AT_ONCE],
+    ),
     "silver.campaigns": (
         {"campaign_type": "Type A"},
         [({"campaign_type": "Type X"}, "new_kind_of_campaign")],
@@ -161,6 +185,11 @@ def test_good_rows_break_no_rule_and_bad_ones_theirs(spark: Any, rows: Any, name
     assert all(rows is None or rows == told[rule] for rule, rows in broken.items())
 
 
+def test_every_table_with_rules_has_a_case() -> None:
+    bare = [name for name in names(("silver", "gold", "features")) if name not in CASES]
+    assert [name for name in bare if declared(table(name))] == []  # type: ignore[arg-type]
+
+
 def test_a_rule_that_cannot_be_judged_is_broken(
     spark: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +213,25 @@ def test_rows_that_a_kept_rule_tolerates_are_counted(spark: Any, rows: Any) -> N
     told = {v.rule: (v.is_kept, v.rows_broken) for v in found}
     assert told["many_unknown_products"] == (True, 1)
     assert told["not_null(order_id)"] == (True, 0)
+
+
+def test_what_is_only_counted_stops_nothing_however_many_rows_it_touches(
+    spark: Any, rows: Any
+) -> None:
+    name = "silver.unusual_lines"
+    odd = [{"order_id": str(n), "is_price_high": n < 2, "is_units_high": True} for n in range(3)]
+    found = judge(spark, rows(name, *odd), table(name))  # type: ignore[arg-type]
+    told = {v.rule: (v.severity, v.is_kept, v.rows_broken) for v in found}
+    assert told["unusual_price(high)"] == ("info", True, 2)
+    assert told["unusual_units(high)"] == ("info", True, 3)
+
+
+def test_sizes_that_are_not_given_are_not_counted_as_not_read(spark: Any, rows: Any) -> None:
+    sizes = [{"product_id": str(n), "package_size": None} for n in range(9)]
+    read = [{"product_id": "r", "package_size": "22 LB", "package_amount": 352.0}]
+    found = judge(spark, rows("silver.products", *sizes, *read), table("silver.products"))  # type: ignore[arg-type]
+    told = {v.rule: (v.is_kept, v.rows_broken) for v in found}
+    assert told["package_size_not_read"] == (True, 0)
 
 
 def test_null_and_repeated_keys_are_broken_rules(spark: Any, rows: Any) -> None:

@@ -5,7 +5,7 @@ with sundays as (
 ),
 seen as (
     select account_id, cast(day as date) as as_of_date, business_date, orders, sales_usd,
-        fuel_sales_usd, loyalty_discount_usd, coupon_discount_usd, coupon_match_discount_usd,
+        winsorised_sales_usd, fuel_sales_usd, loyalty_discount_usd, coupon_discount_usd, coupon_match_discount_usd,
         cast(day as date) - business_date as age
     from features.account_days join sundays
         on business_date <= day and known_date <= day and superseded_date > day
@@ -19,9 +19,12 @@ select account_id, as_of_date, min(age) as recency_days, max(age) as tenure_days
     coalesce(sum(sales_usd) filter (age < 28), 0) as spend_4_weeks_usd,
     coalesce(sum(sales_usd) filter (age < 84), 0) as spend_12_weeks_usd,
     coalesce(sum(sales_usd), 0) as spend_52_weeks_usd,
+    coalesce(sum(winsorised_sales_usd) filter (age < 84), 0) as winsorised_spend_12_weeks_usd,
     count(distinct date_trunc('week', business_date)) filter (age < 84) as order_weeks_12_weeks,
-    round((max(age) - min(age)) / nullif(count(distinct business_date) - 1, 0), 2)
+    round(if(count(distinct business_date) = 1, min(age),
+        (max(age) - min(age)) / nullif(count(distinct business_date) - 1, 0)), 2)
         as days_between_orders,
+    count(distinct business_date) = 1 as is_days_between_orders_imputed,
     round(sum(fuel_sales_usd) / nullif(sum(sales_usd), 0), 4) as fuel_share,
     round(sum(loyalty_discount_usd + coupon_discount_usd + coupon_match_discount_usd)
         / nullif(sum(sales_usd + loyalty_discount_usd + coupon_match_discount_usd), 0), 4)

@@ -9,7 +9,7 @@ sold as (
 )
 select d.department as series_id, calendar_date as business_date,
     coalesce(s.sales_usd, 0) as sales_usd, is_holiday,
-    coalesce(p.promotion_share, 0) as promotion_share, is_complete_week
+    coalesce(p.promotion_share, 0) as promotion_share
 from business_days c join features.departments d on d.first_sale_date <= calendar_date
 left join sold s on s.department = d.department and s.business_date = calendar_date
 left join features.promotion_weeks p

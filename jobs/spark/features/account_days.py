@@ -13,6 +13,7 @@ from jobs.table import FOREVER, Events, Input
 
 AMOUNTS = (
     "sales_usd",
+    "winsorised_sales_usd",
     "fuel_sales_usd",
     "loyalty_discount_usd",
     "coupon_discount_usd",
@@ -20,6 +21,8 @@ AMOUNTS = (
 )
 DAY = ("account_id", "business_date")
 PERIOD = ("known_date", "superseded_date")
+LINE = ("order_id", "product_id", "business_date", "known_date")
+CUT_USD = "sales_usd - winsorised_sales_usd"
 
 SCHEMA = """
     account_id string not null comment 'customer',
@@ -28,6 +31,7 @@ SCHEMA = """
     superseded_date date not null comment 'no longer believed by its closing; 9999-12-31: still is',
     orders int not null comment 'orders',
     sales_usd decimal(12,2) not null comment 'USD that the shop receives, all departments',
+    winsorised_sales_usd decimal(12,2) not null comment 'USD, unusual lines cut to what is usual',
     fuel_sales_usd decimal(12,2) not null comment 'USD, of it lines measured in gallons',
     loyalty_discount_usd decimal(12,2) not null comment 'USD given by the loyalty card, positive',
     coupon_discount_usd decimal(12,2) not null comment 'USD of makers coupons, positive',
@@ -41,14 +45,19 @@ def told_in_parts(account_days: DataFrame, superseded: DataFrame) -> DataFrame:
     return late.unionByName(superseded.select(*DAY)).distinct()
 
 
-def at_once(account_days: DataFrame, in_parts: DataFrame) -> DataFrame:
+def at_once(account_days: DataFrame, in_parts: DataFrame, unusual: DataFrame) -> DataFrame:
     """Days of which all was known by one closing, as gold has them."""
-    return account_days.join(in_parts, on=list(DAY), how="left_anti").select(
-        *DAY, "known_date", F.lit(FOREVER).alias("superseded_date"), "orders", *AMOUNTS
+    cut = unusual.groupBy(*DAY).agg(F.sum(F.expr(CUT_USD)).alias("cut_usd"))
+    winsorised = F.col("sales_usd") - F.coalesce("cut_usd", F.lit(0))
+    return (
+        account_days.join(in_parts, on=list(DAY), how="left_anti")
+        .join(cut, on=list(DAY), how="left")
+        .withColumn("winsorised_sales_usd", winsorised.cast("decimal(12,2)"))
+        .select(*DAY, "known_date", F.lit(FOREVER).alias("superseded_date"), "orders", *AMOUNTS)
     )
 
 
-def part_by_part(lines: DataFrame) -> DataFrame:
+def part_by_part(lines: DataFrame, unusual: DataFrame) -> DataFrame:
     """Sums over the versions of lines that were believed together, for each such period."""
     in_time = Window.partitionBy(*DAY).orderBy("from_date")
     periods = (
@@ -59,7 +68,11 @@ def part_by_part(lines: DataFrame) -> DataFrame:
     )
     fuel = F.when(F.col("fuel_gallons").isNotNull(), F.col("sales_usd")).otherwise(0)
     return (
-        lines.withColumn("fuel_sales_usd", fuel)
+        lines.join(
+            unusual.select(*LINE, F.expr(CUT_USD).alias("cut_usd")), on=list(LINE), how="left"
+        )
+        .withColumn("winsorised_sales_usd", F.expr("sales_usd - coalesce(cut_usd, 0)"))
+        .withColumn("fuel_sales_usd", fuel)
         .join(periods, on=list(DAY), how="inner")
         .where("known_date <= from_date and superseded_date > from_date")
         .groupBy(*DAY, F.col("from_date").alias("known_date"), "to_date")
@@ -72,10 +85,12 @@ def part_by_part(lines: DataFrame) -> DataFrame:
     )
 
 
-def make(account_days: DataFrame, order_lines: DataFrame, superseded: DataFrame) -> DataFrame:
+def make(
+    account_days: DataFrame, order_lines: DataFrame, superseded: DataFrame, unusual: DataFrame
+) -> DataFrame:
     in_parts = told_in_parts(account_days, superseded)
     lines = every_version(order_lines, superseded).join(in_parts, on=list(DAY), how="left_semi")
-    return at_once(account_days, in_parts).unionByName(part_by_part(lines))
+    return at_once(account_days, in_parts, unusual).unionByName(part_by_part(lines, unusual))
 
 
 TABLE = Events(
@@ -87,6 +102,7 @@ TABLE = Events(
         Input("gold.account_days"),
         Input("silver.order_lines"),
         Input("silver.order_lines_superseded"),
+        Input("silver.unusual_lines"),
     ),
     make=make,
 )

@@ -2,6 +2,9 @@
 
 Only days up to the Sunday count, over the 52 weeks before it, as they were believed by then: a late
 or a corrected line changes the snapshots from its known date on, never an earlier one.
+
+One value is imputed: who ordered on one day only has no gap between order days. What is known of it
+is that it has lasted since that day, so recency_days stands in its place, flagged.
 """
 
 import datetime as dt
@@ -27,8 +30,11 @@ SCHEMA = """
     spend_4_weeks_usd decimal(12,2) not null comment 'USD in the last 28 days, all departments',
     spend_12_weeks_usd decimal(12,2) not null comment 'USD in the last 84 days, all departments',
     spend_52_weeks_usd decimal(12,2) not null comment 'USD in the last 364 days, all departments',
+    winsorised_spend_12_weeks_usd decimal(12,2) not null
+        comment 'USD in the last 84 days, unusual lines cut to what is usual',
     order_weeks_12_weeks int not null comment 'of the last 12 weeks: those with an order',
-    days_between_orders double comment 'days, mean gap of order days; null below two of them',
+    days_between_orders double not null comment 'days, mean gap of order days',
+    is_days_between_orders_imputed boolean not null comment 'one order day: recency_days stands in',
     fuel_share double comment 'fuel / spend of 52 weeks; null = no spend',
     discount_share double comment 'all discounts / shelf price of 52 weeks; null = no spend',
     coupon_share double comment 'order days with a maker coupon / order days of 52 weeks, 0 to 1',
@@ -63,7 +69,10 @@ def sums(days: DataFrame) -> DataFrame:
     shelf = "sales_usd + loyalty_discount_usd + coupon_match_discount_usd"
     order_days = F.count("*")
     coupon_days = F.count_if(F.col("coupon_discount_usd") > 0)
-    gap = (F.max("age") - F.min("age")) / F.nullif(order_days - 1, F.lit(0))
+    is_one_day = order_days == 1
+    gap = F.when(is_one_day, F.min("age")).otherwise(
+        (F.max("age") - F.min("age")) / (order_days - 1)
+    )
 
     def share(part: str, whole: str) -> Column:
         return F.round(F.expr(f"sum({part}) / nullif(sum({whole}), 0)").cast("double"), 4)
@@ -76,8 +85,12 @@ def sums(days: DataFrame) -> DataFrame:
             recent("sales_usd", n).cast("decimal(12,2)").alias(f"spend_{n}_weeks_usd")
             for n in WEEKS
         ],
+        recent("winsorised_sales_usd", 12)
+        .cast("decimal(12,2)")
+        .alias("winsorised_spend_12_weeks_usd"),
         F.bit_count(F.bit_or("week")).alias("order_weeks_12_weeks"),
         F.round(gap, 2).alias("days_between_orders"),
+        is_one_day.alias("is_days_between_orders_imputed"),
         share("fuel_sales_usd", "sales_usd").alias("fuel_share"),
         share(off, shelf).alias("discount_share"),
         F.round(coupon_days / order_days, 4).alias("coupon_share"),
@@ -95,8 +108,10 @@ def make(account_days: DataFrame, as_of_dates: Sequence[dt.date]) -> DataFrame:
             "tenure_days",
             *[f"orders_{n}_weeks" for n in WEEKS],
             *[f"spend_{n}_weeks_usd" for n in WEEKS],
+            "winsorised_spend_12_weeks_usd",
             "order_weeks_12_weeks",
             "days_between_orders",
+            "is_days_between_orders_imputed",
             "fuel_share",
             "discount_share",
             "coupon_share",

@@ -1,8 +1,13 @@
-"""silver.products: one row per product of the ERP's newest list; what it left out is gone."""
+"""silver.products: one row per product of the ERP's newest list; what it left out is gone.
+
+A package size is text of the trade; where it is an amount of a known unit, it stands beside it as
+one. What cannot be read stays without, counted by a rule, and never guessed.
+"""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.spark import package_size
 from jobs.spark.columns import newest, newest_first
 from jobs.table import Entities, Input, everything
 
@@ -13,7 +18,9 @@ SCHEMA = """
     brand string not null comment 'National, or Private for the own label',
     product_category string comment 'level below the department',
     product_type string comment 'level below the category',
-    package_size string comment 'free text, such as 22 LB'
+    package_size string comment 'free text, such as 22 LB',
+    package_amount double comment 'in package_unit, all packs together; null: not given, not read',
+    package_unit string comment 'oz (of weight or of volume: lists do not say), ml, g or pieces'
 """
 
 
@@ -33,6 +40,8 @@ def make(products: DataFrame) -> DataFrame:
         "product_category",
         "product_type",
         "package_size",
+        package_size.amount("package_size").alias("package_amount"),
+        package_size.unit("package_size").alias("package_unit"),
         "_duplicates",
         "_superseded",
     )

@@ -27,7 +27,7 @@ def line(order_id="1", product_id="milk", known=5, until=None, **told):
 def days(rows, made):
     """(known, superseded, orders, USD) of account 900; lines that end are believed no more."""
 
-    def build(*lines):
+    def build(*lines, unusual=(), amount="sales_usd"):
         now = rows(
             "silver.order_lines", *[one for one in lines if one["superseded_date"] == FOREVER]
         )
@@ -36,9 +36,10 @@ def days(rows, made):
             *[one for one in lines if one["superseded_date"] != FOREVER],
         )
         gold = table("gold.account_days").make(now)  # type: ignore[union-attr]
-        found = made("features.account_days", gold, now, once)
+        odd = rows("silver.unusual_lines", *unusual)
+        found = made("features.account_days", gold, now, once, odd)
         return sorted(
-            (row.known_date, row.superseded_date, row.orders, row.sales_usd)
+            (row.known_date, row.superseded_date, row.orders, row[amount])
             for row in found
             if row.account_id == "900"
         )
@@ -82,7 +83,8 @@ def test_amounts_of_a_day_in_parts_are_those_of_its_lines(rows, made):
     }
     now = rows("silver.order_lines", line(**told), line(product_id="tea", known=9))
     gold = table("gold.account_days").make(now)  # type: ignore[union-attr]
-    found = made("features.account_days", gold, now, rows("silver.order_lines_superseded"))
+    odd = rows("silver.unusual_lines")
+    found = made("features.account_days", gold, now, rows("silver.order_lines_superseded"), odd)
     [first, second] = sorted(found, key=lambda row: row.known_date)
     assert (first.sales_usd, second.sales_usd) == (2, 4)
     for row in found:
@@ -90,6 +92,19 @@ def test_amounts_of_a_day_in_parts_are_those_of_its_lines(rows, made):
         assert row.loyalty_discount_usd == Decimal("0.50")
         assert row.coupon_discount_usd == Decimal("0.10")
         assert row.coupon_match_discount_usd == Decimal("0.20")
+
+
+def test_an_unusual_line_counts_in_full_and_winsorised_as_what_is_usual(days):
+    odd = line(sales_usd=90, winsorised_sales_usd=4)
+    assert days(odd, line("2"), unusual=[odd]) == [(march(5), FOREVER, 2, 92)]
+    found = days(odd, line("2"), unusual=[odd], amount="winsorised_sales_usd")
+    assert found == [(march(5), FOREVER, 2, 6)]
+
+
+def test_a_version_that_was_unusual_is_winsorised_as_long_as_it_was_believed(days):
+    odd = line(until=9, sales_usd=90, winsorised_sales_usd=4)
+    found = days(odd, line(known=9, sales_usd=3), unusual=[odd], amount="winsorised_sales_usd")
+    assert found == [(march(5), march(9), 1, 4), (march(9), FOREVER, 1, 3)]
 
 
 def test_no_lines_make_no_rows(days):

@@ -75,6 +75,21 @@ def test_days_and_weeks_are_counted(features):
     assert row.order_weeks_12_weeks == 2
 
 
+def test_who_ordered_on_one_day_only_has_the_days_since_in_place_of_a_gap_and_is_flagged(features):
+    one, two = features(day(9))["900", SUNDAY], features(day(9), day(12))["900", SUNDAY]
+    assert (one.days_between_orders, one.is_days_between_orders_imputed) == (9.0, True)
+    assert (two.days_between_orders, two.is_days_between_orders_imputed) == (3.0, False)
+
+
+def test_winsorised_spend_is_of_12_weeks(features):
+    row = features(
+        day(0, sales_usd=90, winsorised_sales_usd=4),
+        day(83, sales_usd=2, winsorised_sales_usd=2),
+        day(84, sales_usd=7, winsorised_sales_usd=7),
+    )["900", SUNDAY]
+    assert (row.spend_12_weeks_usd, row.winsorised_spend_12_weeks_usd) == (92, 6)
+
+
 def test_shares_are_worked_by_hand(features):
     row = features(
         day(0, sales_usd=8, loyalty_discount_usd=1, coupon_match_discount_usd=1),
@@ -89,7 +104,7 @@ def test_shares_are_worked_by_hand(features):
 
 def test_who_paid_nothing_has_no_shares_and_the_lowest_band(features):
     row = features(day(0))["900", SUNDAY]
-    assert (row.fuel_share, row.discount_share, row.days_between_orders) == (None, None, None)
+    assert (row.fuel_share, row.discount_share) == (None, None)
     assert (row.coupon_share, row.spend_band) == (0.0, "none")
 
 

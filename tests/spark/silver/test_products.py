@@ -20,6 +20,17 @@ def test_levels_that_the_erp_left_empty_stay_empty(rows, made):
     assert made("silver.products", bronze)[0].product_type is None
 
 
+def test_a_size_that_can_be_read_has_an_amount_and_one_that_cannot_has_none(rows, made):
+    sizes = {"milk": "1/2 GAL", "rug": "9 X10 IN", "bread": None}
+    listed = [{"product_id": p, "package_size": size, **FIRST} for p, size in sizes.items()]
+    found = made("silver.products", rows("bronze.products", *listed))
+    assert {row.product_id: (row.package_amount, row.package_unit) for row in found} == {
+        "milk": (64.0, "oz"),
+        "rug": (None, None),
+        "bread": (None, None),
+    }
+
+
 def test_a_product_listed_twice_is_there_once(rows, made):
     copies = [{"product_id": "milk", "_row_number": number, **FIRST} for number in (1, 2)]
     found = made("silver.products", rows("bronze.products", *copies))
