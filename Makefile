@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 RUN := .venv/bin/python -m
 # test processes side by side, each with a Spark JVM of its own: two where memory allows
 TESTERS ?= $(shell awk '/MemAvailable/ {print ($$2 > 12000000) ? 2 : 1}' /proc/meminfo)
-TEST := $(RUN) pytest -n $(TESTERS) --dist loadfile
+TEST := $(RUN) pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup up down status demo test check format table plan land bench train promote \
 	predict delivery quarantine review pages lock clean clean-all

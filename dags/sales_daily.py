@@ -130,5 +130,5 @@ with DAG(
         [day[name] for name in seen] >> day[f"predict.{family}"]
     # the pages tell of every table, of one that failed most of all: after those that nobody waits
     # for, whatever became of them; as a teardown they leave the run as failed as it is
-    ends = [made for name, made in day.items() if not made.downstream_list and name != "tell.pages"]
-    ends >> day["tell.pages"].as_teardown()
+    pages = day.pop("tell.pages").as_teardown()
+    [made for made in day.values() if not made.operator.downstream_task_ids] >> pages

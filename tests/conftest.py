@@ -18,6 +18,28 @@ from jobs.spark import session
 
 START_SECONDS = 120
 
+# Files of a minute or more, the longest first: a process that begins one of them last keeps the
+# others waiting. Durations: make test PYTEST_ADDOPTS=--durations=50
+LONGEST = (
+    "spark/test_build",
+    "scale/test_cluster",
+    "identity/test_identity",
+    "spark/test_arrivals",
+    "spark/test_history",
+    "scale/test_s3",
+    "spark/silver/test_order_lines",
+    "spark/test_two_at_once",
+    "spark/test_plan",
+    "spark/test_upkeep",
+    "readers/test_guard",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    places = {ROOT / f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -26,6 +48,33 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("LAKE_URI", raising=False)
     settings.cache_clear()
     yield tmp_path
+    settings.cache_clear()
+
+
+@pytest.fixture
+def registry(state: Path) -> Iterator[str]:
+    """An empty MLflow store in the state, in use until the test's end; gives its address."""
+    # here: most tests need no MLflow
+    import mlflow
+
+    from jobs.training import tracking
+
+    address = f"sqlite:///{state}/mlflow.db"
+    mlflow.set_tracking_uri(address)
+    tracking.client.cache_clear()
+    yield address
+    mlflow.set_tracking_uri(None)
+    tracking.client.cache_clear()
+
+
+@contextlib.contextmanager
+def settled(told: dict[str, str]) -> Iterator[None]:
+    """With these settings, for this process and those that it starts."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in told.items():
+            environment.setenv(name, value)
+        settings.cache_clear()
+        yield
     settings.cache_clear()
 
 

@@ -54,9 +54,8 @@ def test_a_refused_table_fails_at_once_and_stops_what_is_made_from_it(
 
 
 def test_a_family_without_a_champion_is_skipped_and_the_day_goes_on(
-    bag: DagBag, state: Path, monkeypatch: pytest.MonkeyPatch
+    bag: DagBag, registry: str
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{state}/mlflow.db")
     done = run(bag, "predict.recommenders")
     states = {ti.task_id: ti.state for ti in done.get_task_instances()}
     assert states["predict.recommenders"] == "skipped"

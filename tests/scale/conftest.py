@@ -1,6 +1,5 @@
 """An S3 server and a Spark cluster, each one for the run, with a Spark JVM that uses it."""
 
-import contextlib
 import os
 import sys
 import time
@@ -11,7 +10,7 @@ import psutil
 import pytest
 
 from infra import object_store
-from jobs.settings import ROOT, Settings, from_environment, settings
+from jobs.settings import ROOT, Settings, from_environment
 from tests.conftest import Server, free_ports, server
 
 SECONDS = 300  # for a build to come as far as a test wants it
@@ -20,17 +19,6 @@ SECONDS = 300  # for a build to come as far as a test wants it
 def own(home: Path, ports: int) -> Settings:
     told = {"SALES_STATE": str(home), "SALES_PORT_BASE": str(free_ports(ports))}
     return from_environment({**os.environ, **told})
-
-
-@contextlib.contextmanager
-def settled(told: dict[str, str]) -> Iterator[None]:
-    """With these settings, for this process and those that it starts."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in told.items():
-            environment.setenv(name, value)
-        settings.cache_clear()
-        yield
-    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

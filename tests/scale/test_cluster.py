@@ -9,9 +9,9 @@ import pytest
 from infra import cluster, driver, supervision
 from infra.cluster import Size
 from jobs.settings import Settings
-from tests.conftest import free_ports, server
+from tests.conftest import free_ports, server, settled
 from tests.scale import company
-from tests.scale.conftest import SECONDS, kill_when, own, settled, start
+from tests.scale.conftest import SECONDS, kill_when, own, start
 
 pytestmark = pytest.mark.services
 
@@ -86,9 +86,8 @@ def test_two_days_by_submission_of_which_one_is_killed(
     told: dict[str, str], workers: Settings
 ) -> None:
     company.land(company.MONDAY)
-    assert submitted().wait(SECONDS) == 0
-    company.land(company.TUESDAY)
     kill_when(submitted(), lambda: company.staged("silver.order_lines"))
+    company.land(company.TUESDAY)
     assert submitted().wait(SECONDS) == 0
     assert company.sales() == company.SALES
     assert company.refused() == [("bronze.order_lines", ["type(sales_usd)"])]

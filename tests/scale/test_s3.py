@@ -16,9 +16,9 @@ from jobs import lake
 from jobs.settings import ROOT, settings
 from jobs.spark import session, store, upkeep
 from jobs.table import Events, table
-from tests.conftest import Server
+from tests.conftest import Server, settled
 from tests.scale import company
-from tests.scale.conftest import kill_when, settled, start
+from tests.scale.conftest import kill_when, start
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("two_days")]
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row
 
-from jobs.settings import settings
 from jobs.table import FOREVER, Column, columns, table
-from tests.conftest import Server
+from tests.conftest import Server, settled
 
 AT = dt.datetime(2017, 3, 6, 11)  # UTC
 
@@ -74,15 +73,10 @@ def one_order(one_server: Server, tmp_path_factory: pytest.TempPathFactory) -> P
     from tests.spark import toys
 
     home = tmp_path_factory.mktemp("one-order")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, said in {**one_server.environment, "SALES_STATE": str(home)}.items():
-            patch.setenv(name, said)
-        patch.delenv("LAKE_URI", raising=False)
-        settings.cache_clear()
+    with settled({**one_server.environment, "SALES_STATE": str(home)}):
         toys.land_products(home, toys.MONDAY, toys.DEPARTMENTS)
         toys.land_lines(home, toys.MONDAY, [("o1", "p1", toys.noon(0), "1")])
         toys.build_all()
-    settings.cache_clear()
     return home
 
 

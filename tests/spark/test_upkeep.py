@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from jobs.spark.build import build
 from jobs.spark.retention import days_to_keep
 from jobs.table import Log
 from jobs.training import tracking
+from tests.conftest import Server, settled
 from tests.spark import toys
 from tests.spark.aging import aged
 
@@ -36,12 +38,21 @@ def arrive(folder: Path, *days: int) -> None:
     toys.build_all(until=toys.SOLD)
 
 
+@pytest.fixture(scope="module")
+def three_days(one_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state with three days, each a version and a file of its own: to be copied."""
+    home = tmp_path_factory.mktemp("three-days")
+    with settled({**one_server.environment, "SALES_STATE": str(home)}):
+        toys.land_products(home, DAY, {"apple": "fruit"})
+        for n in range(3):
+            arrive(home, n)
+    return home
+
+
 @pytest.fixture
-def built(lake: Path, tmp_path: Path) -> Path:
-    """Three days, each a version and a file of its own."""
-    toys.land_products(tmp_path, DAY, {"apple": "fruit"})
-    for n in range(3):
-        arrive(tmp_path, n)
+def built(lake: Path, state: Path, three_days: Path) -> Path:
+    """`lake` with the three days built."""
+    shutil.copytree(three_days, state, dirs_exist_ok=True)
     return lake
 
 
@@ -80,15 +91,12 @@ def crowned(name: str, version: int) -> None:
 
 
 def test_a_version_that_the_champion_learnt_from_outlives_the_retention(
-    built: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    built: Path, registry: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     learnt_from = tables.version(NAME)
     rows = tables.read(NAME, learnt_from).sort_by("order_id")
     upkeep.optimize(NAME)  # from here on nobody but the champion needs the small files
     later = {kind: aged(built, tmp_path / kind, days=100) for kind in ("none", "held")}
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    tracking.client.cache_clear()
-
     monkeypatch.setenv("LAKE_URI", str(later["none"]))
     settings.cache_clear()
     (done,) = upkeep.care("vacuum", [NAME])
@@ -107,7 +115,6 @@ def test_a_version_that_the_champion_learnt_from_outlives_the_retention(
     version = tables.version(NAME)
     upkeep.care("vacuum", [NAME])
     assert tables.version(NAME) == version  # said once, not every week
-    tracking.client.cache_clear()
 
 
 def test_a_held_version_moves_the_retention_before_its_days_end(state: Path) -> None:

@@ -81,7 +81,7 @@ def empty_store(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def store(state, empty_store, monkeypatch):
+def store(state, empty_store, registry, monkeypatch):
     """A lake with the three tables, an empty MLflow store, and quick configurations only."""
     tables = {
         "features.interactions": interactions(),
@@ -91,8 +91,6 @@ def store(state, empty_store, monkeypatch):
         write_deltalake(lake.location(name), frame)
     write_products(*[listed(f"product {n:02}") for n in range(6)])
     shutil.copy(empty_store, state / "mlflow.db")
-    mlflow.set_tracking_uri(f"sqlite:///{state}/mlflow.db")
-    tracking.client.cache_clear()
     tracking.client().create_experiment("recommenders", artifact_location=str(state / "artifacts"))
     family = protocol.FAMILY
     quick = [
@@ -102,8 +100,7 @@ def store(state, empty_store, monkeypatch):
     ]
     monkeypatch.setattr(protocol.Recommenders, "configurations", lambda self: quick)
     monkeypatch.setattr(protocol, "BUYERS", 3)
-    yield tracking.client()
-    tracking.client.cache_clear()
+    return tracking.client()
 
 
 def test_the_bench_writes_every_configuration_split_task_and_metric_beside_the_baseline(store):
@@ -272,10 +269,10 @@ def test_no_tracking_server_is_one_sentence(state, monkeypatch):
         runpy.run_module("jobs.training.promote", run_name="__main__")
 
 
-def test_the_run_of_a_killed_process_ends_as_killed_and_is_continued(store):
+def test_the_run_of_a_killed_process_ends_as_killed_and_is_continued(store, registry):
     code = (
         "import mlflow, os, signal; from jobs.training import tracking;"
-        f"mlflow.set_tracking_uri('{mlflow.get_tracking_uri()}');\n"
+        f"mlflow.set_tracking_uri('{registry}');\n"
         "with tracking.run('recommenders', 'bench', 'the same'):\n"
         "    with tracking.run('recommenders', 'other', 'another'):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)"
