@@ -10,7 +10,7 @@ RUN := .venv/bin/python -m
 TESTERS ?= $(shell awk '/MemAvailable/ {print ($$2 > 12000000) ? 2 : 1}' /proc/meminfo)
 TEST := $(RUN) pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup up down status demo test check format table plan land bench train promote \
+.PHONY: help setup up down status demo test prove check format table plan land bench train promote \
 	predict delivery quarantine review pages lock clean clean-all
 
 help:  ## this list
@@ -36,14 +36,17 @@ status: .venv/made-from  ## one screen: services, what is late, refused, broken,
 demo: setup  ## a company's year from the till to the CRM; run again, it goes on where it stood
 	@$(RUN) infra.demo.demo
 
-test: setup  ## all tests, format, lint and types among them: what CI runs
-	@$(TEST)
+test: setup  ## all tests but the long ones of `make prove`; format, lint and types among them
+	@$(TEST) -m "not proof"
+
+prove: setup  ## what takes minutes each: builds in any order with kills, a real year, a cluster, S3
+	@$(TEST) -m proof
 
 check: setup  ## the same, with what is told in seconds first: format, lint, types, tests
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
-	@$(TEST) --ignore tests/infra/test_style.py
+	@$(TEST) -m "not proof" --ignore tests/infra/test_style.py
 
 format: .venv/made-from  ## format and mend what can be mended by itself
 	@$(RUN) ruff format .

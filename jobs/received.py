@@ -130,7 +130,9 @@ def _check(
         if dialect and len(names) == 1 and (signs := set(";,\t|") & set(names[0])):
             hint = f"; is its delimiter {sorted(signs)[0]!r} and not {dialect.delimiter!r}?"
         told = ", ".join(f"{c.name} ({c.type})" for c in missing)
-        raise MissingColumn(f"missing {told}; the file has {', '.join(names) or 'none'}{hint}")
+        # where no name is known the first row may be no header: what stands there stays untold
+        known = ", ".join(names) if places else f"{len(names)} columns, and no name that is known"
+        raise MissingColumn(f"missing {told}; the file has {known}{hint}")
     found = {c: table.schema.field(places[c.name]).type for c in wanted if c.name in places}
     if retyped := {c: kind for c, kind in found.items() if not is_read_from(kind, c.type)}:
         told = ", ".join(f"{c.name} (expected {c.type}, found {k})" for c, k in retyped.items())

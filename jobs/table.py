@@ -72,6 +72,7 @@ class Touch:
     after: int = 0  # days
     column: str = ""  # by_key: the column that both inputs share
     through: str = ""  # by_key: the driving input, whose own touch turns its rows into slices
+    reads: str = ""  # by_key: SQL for all that is read of a row; null: nothing is; empty: all of it
     versions_of: tuple[str, ...] = ()  # window: columns that name what may come again, dated anew
 
 
@@ -92,9 +93,14 @@ def window(
     return Touch("window", on=on, before=before, after=after, versions_of=versions_of)
 
 
-def by_key(column: str, through: str) -> Touch:
-    """A changed row touches every slice in which its `column` occurs in the input `through`."""
-    return Touch("by_key", column=column, through=through)
+def by_key(column: str, through: str, reads: str = "") -> Touch:
+    """A changed row touches every slice in which its `column` occurs in the input `through`.
+
+    Args:
+        reads: SQL for what `make` takes from a row beside `column`; null: it passes over the row. A
+            row that changes otherwise touches nothing.
+    """
+    return Touch("by_key", column=column, through=through, reads=reads)
 
 
 everything = Touch("all")

@@ -22,16 +22,18 @@ START_SECONDS = 120
 # others waiting. Durations: make test PYTEST_ADDOPTS=--durations=50
 LONGEST = (
     "spark/test_build",
-    "scale/test_cluster",
-    "identity/test_identity",
     "spark/test_arrivals",
-    "spark/test_history",
+    "scale/test_cluster",
     "scale/test_s3",
+    "spark/test_history",
+    "identity/test_identity",
     "spark/silver/test_order_lines",
     "spark/test_two_at_once",
     "spark/test_plan",
     "spark/test_upkeep",
+    "spark/test_trial",
     "readers/test_guard",
+    "spark/test_restore",
 )
 
 

@@ -127,6 +127,9 @@ def test_a_missing_column_is_named_with_what_the_file_has() -> None:
         from_csv("order,pieces\na,1\n")
     with pytest.raises(MissingColumn, match="is its delimiter ';' and not ','"):
         from_csv("order;pieces;usd\na;1;2\n")
+    with pytest.raises(MissingColumn, match="has 3 columns, and no name that is known") as told:
+        from_csv("Anna Miller,1,2\nBo Li,3,4\n")  # a file without a header
+    assert "Anna" not in str(told.value)
     older = read(b"order,pieces\na,1\n", "csv", PLAIN, OURS, WANTED, may_lack=["usd"])
     assert rows(older) == [("a", "1", None)]
 

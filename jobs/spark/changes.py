@@ -334,8 +334,8 @@ def _slices_by_key(
     spark: SparkSession, which: Events, arrow: Input, since: int, now: Watermark
 ) -> set[dt.date]:
     """Slices in which the changed keys occur in the driving input."""
-    column = arrow.touches.column
-    keys = store.net_changes(spark, arrow.name, since, now.inputs[arrow.name], [column]).toDF(
+    column, until = arrow.touches.column, now.inputs[arrow.name]
+    keys = store.net_changes(spark, arrow.name, since, until, [column], arrow.touches.reads).toDF(
         column
     )
     driving = next(i for i in which.inputs if i.name == arrow.touches.through)

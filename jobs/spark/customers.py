@@ -3,6 +3,9 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+# by_key(…, reads=CUSTOMER): consent and new accounts are none of what was bought
+CUSTOMER = "if(customer_id <> account_id, customer_id, null)"
+
 
 def merged(identities: DataFrame) -> DataFrame:
     """Accounts that are another one's, few among all: their id and the customer's."""

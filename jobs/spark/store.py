@@ -165,11 +165,15 @@ def row_hash(names: Iterable[str], schema: str) -> Column:
 
 
 def net_changes(
-    spark: SparkSession, name: str, since: int, until: Pin, keep: list[str]
+    spark: SparkSession, name: str, since: int, until: Pin, keep: list[str], reads: str = ""
 ) -> DataFrame:
     """Rows that differ between two versions, old and new images, through the SQL in `keep`.
 
     Net: an identical slice written again is a delete and an insert of every row in the feed.
+
+    Args:
+        reads: SQL; rows differ where this does, and where it is null they are none; empty: rows
+            differ in any column.
     """
     feed = (
         spark.read.format("delta")
@@ -178,13 +182,13 @@ def net_changes(
         .option("endingVersion", until.version)
         .load(lake.location(name))
     )
-    content = row_hash(
-        [c for c in feed.columns if c not in _FEED_COLUMNS], contract(name).full_schema
-    )
+    own = [c for c in feed.columns if c not in _FEED_COLUMNS]
+    content = F.expr(reads) if reads else row_hash(own, contract(name).full_schema)
     sign = F.when(F.col("_change_type").isin("insert", "update_postimage"), 1).otherwise(-1)
     kept = [F.expr(sql).alias(f"_keep_{i}") for i, sql in enumerate(keep)]
     return (
         feed.select(content.alias("_row"), sign.alias("_sign"), *kept)
+        .where("_row is not null")
         .groupBy("_row", *[f"_keep_{i}" for i in range(len(keep))])
         .agg(F.sum("_sign").alias("_net"))
         .where("_net != 0")

@@ -120,6 +120,7 @@ MOVES = [
 EXAMPLES = int(os.environ.get("BUILD_EXAMPLES", "0"))  # random ones beside this one
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(600 + 120 * EXAMPLES)
 @given(rounds=st.lists(ROUND, min_size=2, max_size=3))
 @example(rounds=MOVES)
@@ -165,6 +166,12 @@ def test_what_was_bought_follows_a_merge_and_its_undoing(lake: Path, tmp_path: P
     lines = tables.read("silver.order_lines").to_pylist()
     source = {row["order_id"]: row["source_account_id"] for row in lines}
     assert source == {"o1": "1", "o2": "2", "o3": "stranger"}
+
+    # who objects, and who is new, has bought what they bought
+    land_accounts(tmp_path, 1, {**ANNA, "has_objected": "true"}, AGAIN, DOUBT, *CROWD[:1])
+    built = build_all("gold.account_days")
+    assert built[LAST].rows_written == 3  # both accounts of Anna's, and the new one
+    assert (built["silver.order_lines"].kind, built["silver.order_lines"].slices) == ("nothing", 0)
 
     decide("1", "2", "different", "steward")
     built = build_all("gold.account_days")

@@ -13,7 +13,7 @@ from tests.conftest import free_ports, server, settled
 from tests.scale import company
 from tests.scale.conftest import SECONDS, kill_when, own, start
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proof]
 
 WORKERS = Size(workers=2, cores=1, memory="1g")
 

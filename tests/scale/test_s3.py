@@ -20,7 +20,7 @@ from tests.conftest import Server, settled
 from tests.scale import company
 from tests.scale.conftest import kill_when, start
 
-pytestmark = [pytest.mark.services, pytest.mark.usefixtures("two_days")]
+pytestmark = [pytest.mark.services, pytest.mark.proof, pytest.mark.usefixtures("two_days")]
 
 APPENDS = 20
 

@@ -104,6 +104,7 @@ def killed(after_seconds: float) -> None:
     child.communicate()
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(900 + 300 * EXAMPLES)
 @given(rounds=st.lists(ROUND, min_size=2, max_size=3))
 @example(rounds=CORRECTED)

@@ -172,6 +172,7 @@ def whole() -> dict[str, list[dict[str, object]]]:
     }
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(1200)  # fifty builds: a minute, and ten where others use the machine
 def test_a_correction_of_june_changes_nothing_that_was_known_in_may(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.spark.columns import at_shop, closing_date, newest, newest_first
-from jobs.spark.customers import of_customer
+from jobs.spark.customers import CUSTOMER, of_customer
 from jobs.table import FOREVER, Events, Input, by_key, window
 
 FUEL_TYPES = ("GASOLINE-REG UNLEADED",)  # product types, whatever the department
@@ -150,7 +150,10 @@ INPUTS = (
         touches=window(before=1, after=1, on="sold_at", versions_of=KEY),
     ),
     Input("silver.product_classes", touches=by_key("product_id", through="bronze.order_lines")),
-    Input("silver.account_identities", touches=by_key("account_id", through="bronze.order_lines")),
+    Input(
+        "silver.account_identities",
+        touches=by_key("account_id", through="bronze.order_lines", reads=CUSTOMER),
+    ),
 )
 
 TABLE = Events(

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.spark.columns import newest, oldest_first
-from jobs.spark.customers import of_customer
+from jobs.spark.customers import CUSTOMER, of_customer
 from jobs.table import Events, Input, by_key, same_date
 
 KEY = ("account_id", "coupon_upc", "campaign_id", "redemption_date")
@@ -39,7 +39,8 @@ TABLE = Events(
     inputs=(
         Input("bronze.redemptions", touches=same_date(on="redemption_date")),
         Input(
-            "silver.account_identities", touches=by_key("account_id", through="bronze.redemptions")
+            "silver.account_identities",
+            touches=by_key("account_id", through="bronze.redemptions", reads=CUSTOMER),
         ),
     ),
     make=make,

@@ -200,6 +200,7 @@ def raised(line):
     return {**line, "sales_value": str(Decimal(line["sales_value"]) + 1)}
 
 
+@pytest.mark.proof
 def test_a_real_year_reconciles_line_by_line_and_cent_by_cent(lake, monkeypatch):
     """Landed = kept + quarantined + duplicates + superseded, in rows and in USD."""
     monkeypatch.setattr(drops, "WEEKS", 0)  # no promotions
