@@ -61,6 +61,8 @@ OUTBOX = "scores.crm_outbox"
 FROM_WHAT_STANDS = ("silver.account_identities",)
 
 # one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
+# Of the day's chains of tables the longest ends here: what leads to it goes first.
+PRIORITIES = {"gold.product_weeks": 50}
 POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
 
 
@@ -341,7 +343,11 @@ def unit(name: str) -> Any:
     # a family without a champion skips its prediction, and the tables go on with what there is
     waits = TriggerRule.ALL_DONE if name in FROM_WHAT_STANDS else TriggerRule.NONE_FAILED
     return build.override(
-        task_id=name, doc_md=told, outlets=[AssetAlias(name)], trigger_rule=waits
+        task_id=name,
+        doc_md=told,
+        outlets=[AssetAlias(name)],
+        trigger_rule=waits,
+        priority_weight=PRIORITIES.get(name, 1),
     )(name)
 
 
