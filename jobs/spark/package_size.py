@@ -20,10 +20,11 @@ UNITS = {
 }
 # only what is in lowest terms is a part of one: 6/12 OZ may as well be six cans
 FRACTION = "1/2|[12]/3|[13]/4|[1357]/8"
+# five digits are an article number that slipped into the column (970665 PK of cigarettes);
 # maybe packs of it; a number, a fraction, both or none; a unit; maybe the kind of package
 GRAMMAR = (
-    r"^(?:(\d+) *(?:PK|CT|P) *[/ ] *)?"
-    rf"(?:(\d+(?:\.\d+)?|\.\d+)|(?:(\d+) +)?({FRACTION}))?[ -]*"
+    r"^(?:(\d{1,3}) *(?:PK|CT|P) *[/ ] *)?"
+    rf"(?:(\d{{1,4}}(?:\.\d+)?|\.\d+)|(?:(\d{{1,3}}) +)?({FRACTION}))?[ -]*"
     rf"({'|'.join(sorted(UNITS, key=len, reverse=True))})\.?(?: (?:BAG|BOX|BTL|CAN|NR|PET))?$"
 )
 PACKS, NUMBER, WHOLE, PART, UNIT = range(1, 6)

@@ -24,6 +24,7 @@ NOT_READ = (
     "LARGE",
     "9 X10 IN",  # an area
     "4-5 LB",  # somewhere between
+    "970665  PK",  # an article number
     "6/12 OZ",  # half an ounce, or six cans
     "24 12 OZ",
     "12 OZ PLUS 3",

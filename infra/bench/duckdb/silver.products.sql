@@ -7,7 +7,7 @@ with newest as (
 cut as (
     select *, unnest(regexp_extract(
         upper(trim(regexp_replace(package_size, '\s+', ' ', 'g'))),
-        '^(?:(\d+) *(?:PK|CT|P) *[/ ] *)?(?:(\d+(?:\.\d+)?|\.\d+)|(?:(\d+) +)?(1/2|[12]/3|[13]/4|[1357]/8))?[ -]*(FL OZ|STEMS|STEM|ROLL|OZS|LBS|GAL|LTR|CTS|OZ|LB|PT|QT|GA|ML|LT|GM|GR|KG|CT|PK|PC|EA|DZ|L|G)\.?(?: (?:BAG|BOX|BTL|CAN|NR|PET))?$',
+        '^(?:(\d{1,3}) *(?:PK|CT|P) *[/ ] *)?(?:(\d{1,4}(?:\.\d+)?|\.\d+)|(?:(\d{1,3}) +)?(1/2|[12]/3|[13]/4|[1357]/8))?[ -]*(FL OZ|STEMS|STEM|ROLL|OZS|LBS|GAL|LTR|CTS|OZ|LB|PT|QT|GA|ML|LT|GM|GR|KG|CT|PK|PC|EA|DZ|L|G)\.?(?: (?:BAG|BOX|BTL|CAN|NR|PET))?$',
         ['packs', 'number', 'whole', 'part', 'unit']))
     from newest
 ),
