@@ -21,6 +21,7 @@ from jobs.settings import settings
 from jobs.sources import erp, till
 from jobs.table import Landed, columns, table
 
+IDS = ("account_id", "record_id")
 YEAR_DAYS = 364  # whole weeks, so that a day keeps its weekday
 YEAR_WEEKS = YEAR_DAYS // 7
 
@@ -135,8 +136,13 @@ def _land_customers(copies: int, day: dt.date) -> None:
     assert isinstance(accounts, Landed)
     households = drops.read("transactions")["household_id"].unique().to_pylist()
     codes = [f"{c}-{h}" if c else str(h) for c in range(copies) for h in sorted(households)]
+    said = {
+        "is_active": "true",
+        "changed_at": f"{day} 11:00:00",
+        "as_of_date": day.isoformat(),
+    }
     told = {
-        c.name: pa.array(codes) if c.name == "account_id" else pa.nulls(len(codes), pa.string())
+        c.name: pa.array(codes if c.name in IDS else [said.get(c.name)] * len(codes), pa.string())
         for c in columns(accounts.schema)
     }
     path = Path(settings().drops, "crm", "customers.parquet")
