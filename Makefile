@@ -42,7 +42,7 @@ test: setup  ## all tests but the long ones of `make prove`; format, lint and ty
 prove: setup  ## what takes minutes each: builds in any order with kills, a real year, a cluster, S3
 	@$(TEST) -m proof
 
-check: setup  ## the same, with what is told in seconds first: format, lint, types, tests
+check: setup  ## as make test, with what is told in seconds first: format, lint, types
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy

@@ -61,9 +61,9 @@ OUTBOX = "scores.crm_outbox"
 FROM_WHAT_STANDS = ("silver.account_identities",)
 
 # one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
+POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
 # Of the day's chains of tables the longest ends here: what leads to it goes first.
 PRIORITIES = {"gold.product_weeks": 50}
-POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
 
 
 def cron(expression: str) -> CronTriggerTimetable:

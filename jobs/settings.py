@@ -275,9 +275,11 @@ class _Told:
 
     def lake(self, name: str, default: str) -> str:
         """Where tables lie: a whole path, however a folder is written, or an object store."""
-        text = self.text(name, default).rstrip("/")
-        folder = text.removeprefix("file://") if text.startswith("file:///") else text
-        if "://" not in folder:
+        text = self.text(name, default)
+        folder = (text.removeprefix("file://") if text.startswith("file:///") else text).rstrip("/")
+        if not folder:
+            self.faults.append(f"{name}={text!r} must be a folder of its own")
+        if not re.match(r"[A-Za-z][\w+.-]*:", folder):
             return str(Path(folder).resolve())
         if folder.partition("://")[0] not in LAKE_SCHEMES:
             schemes = ", ".join(f"{scheme}://" for scheme in LAKE_SCHEMES)

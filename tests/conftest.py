@@ -71,13 +71,16 @@ def registry(state: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def settled(told: dict[str, str]) -> Iterator[None]:
-    """With these settings, for this process and those that it starts."""
+    """With these settings, here and in processes that start; never with the shell's own lake."""
     with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("LAKE_URI", raising=False)
         for name, value in told.items():
             environment.setenv(name, value)
         settings.cache_clear()
-        yield
-    settings.cache_clear()
+        try:
+            yield
+        finally:
+            settings.cache_clear()
 
 
 @dataclass

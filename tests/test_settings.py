@@ -166,6 +166,12 @@ def test_an_address_of_a_lake_that_nothing_can_open_is_named() -> None:
     assert from_environment({"LAKE_URI": "s3a://b/lake/"}).lake_uri == "s3a://b/lake"
 
 
+@pytest.mark.parametrize("written", ["/", "file:///", "file:/data/lake"])
+def test_a_lake_that_would_be_another_place_is_refused(written: str) -> None:
+    with pytest.raises(SettingsError, match="LAKE_URI"):
+        from_environment({"LAKE_URI": written})
+
+
 def test_a_folder_is_one_lake_however_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

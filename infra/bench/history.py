@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from infra.bench import peer, place
 from infra.bench.company import Company
@@ -91,7 +91,8 @@ def main(
 
 def _shown(copies: int, load: Load) -> Table:
     shown = Table(
-        *("table", "rows", "seconds", "rows a second", "DuckDB, seconds", "ratio"),
+        Column("table", no_wrap=True),
+        *("rows", "s", "rows/s", "DuckDB, s", "ratio"),
         title=f"History load, {copies} x the data",
     )
     for name, seconds in load.seconds.items():

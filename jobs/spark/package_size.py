@@ -56,6 +56,12 @@ def _number(size: str, number: int) -> Column:
     return _group(size, number).cast("double")
 
 
+def _written(size: str) -> Column:
+    """The unit of the size; one letter alone, such as L for large eggs, is none."""
+    bare = F.length(F.trim(size)) == 1
+    return F.when(~bare, _group(size, UNIT))
+
+
 def _of_unit(size: str, told: dict[str, str] | dict[str, float]) -> Column:
     pairs = [F.lit(each) for pair in told.items() for each in pair]
-    return F.try_element_at(F.create_map(*pairs), _group(size, UNIT))
+    return F.try_element_at(F.create_map(*pairs), _written(size))

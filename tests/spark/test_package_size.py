@@ -22,6 +22,7 @@ NOT_READ = (
     None,
     "",
     "LARGE",
+    "L",  # eggs, and no litre
     "9 X10 IN",  # an area
     "4-5 LB",  # somewhere between
     "970665  PK",  # an article number

@@ -19,7 +19,7 @@ sized as (
                 + try_cast(split_part(part, '/', 1) as double)
                 / try_cast(split_part(part, '/', 2) as double),
             1) as amount,
-        case when unit in ('OZ', 'OZS', 'FL OZ') then 1
+        case when length(trim(package_size)) = 1 then null when unit in ('OZ', 'OZS', 'FL OZ') then 1
         when unit in ('LB', 'LBS', 'PT') then 16
         when unit in ('QT') then 32
         when unit in ('GAL', 'GA') then 128
@@ -29,7 +29,7 @@ sized as (
         when unit in ('KG') then 1000
         when unit in ('CT', 'CTS', 'PK', 'PC', 'EA', 'STEM', 'STEMS', 'ROLL') then 1
         when unit in ('DZ') then 12 end as factor,
-        case when unit in ('OZ', 'OZS', 'FL OZ', 'LB', 'LBS', 'PT', 'QT', 'GAL', 'GA') then 'oz'
+        case when length(trim(package_size)) = 1 then null when unit in ('OZ', 'OZS', 'FL OZ', 'LB', 'LBS', 'PT', 'QT', 'GAL', 'GA') then 'oz'
         when unit in ('ML', 'L', 'LT', 'LTR') then 'ml'
         when unit in ('G', 'GM', 'GR', 'KG') then 'g'
         when unit in ('CT', 'CTS', 'PK', 'PC', 'EA', 'STEM', 'STEMS', 'ROLL', 'DZ') then 'pieces' end as package_unit

@@ -33,7 +33,7 @@ SCHEMA = """
     winsorised_spend_12_weeks_usd decimal(12,2) not null
         comment 'USD in the last 84 days, unusual lines cut to what is usual',
     order_weeks_12_weeks int not null comment 'of the last 12 weeks: those with an order',
-    days_between_orders double not null comment 'days, mean gap of order days',
+    days_between_orders double not null comment 'days, mean gap of order days; of one, days since',
     is_days_between_orders_imputed boolean not null comment 'one order day: recency_days stands in',
     fuel_share double comment 'fuel / spend of 52 weeks; null = no spend',
     discount_share double comment 'all discounts / shelf price of 52 weeks; null = no spend',

@@ -3,7 +3,8 @@
 An outlier is flagged, never changed or put aside: a wedding buys 60 cakes, a till mistypes a price,
 and both look alike. Sums of what was sold are of all lines; features that one odd line would bend
 take `winsorised_sales_usd`, the line as if it had kept the limits of silver.line_norms.
-Lines of the first quarter, of new products and of fuel have no limits, and are not here.
+Lines of fuel, and of the first quarter, have no limits and are not here; a new product has none for
+its price.
 """
 
 from pyspark.sql import Column, DataFrame
