@@ -9,6 +9,13 @@ SUPERSEDED_LATER = gxe.ExpectColumnPairValuesAToBeGreaterThanB(
     severity="critical",
     meta={"reason": "superseded_before_it_was_known"},
 )
+ENDS_LATER = gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+    column_A="valid_to",
+    column_B="valid_from",
+    ignore_row_if="either_value_is_missing",
+    severity="critical",
+    meta={"reason": "ends_before_it_starts"},
+)
 KNOWN_LATER = gxe.ExpectColumnPairValuesAToBeGreaterThanB(
     column_A="known_date",
     column_B="business_date",

@@ -19,7 +19,7 @@ from rich.table import Table as Shown
 from infra import airflow_home
 from jobs import alerts, due, lake, landing
 from jobs.settings import Settings
-from jobs.table import Landed, Log, in_build_order, table
+from jobs.table import Landed, built_table, in_build_order, table
 
 FOLLOWS = "what changes in the tables before"
 AT_MOST = 6  # lines of a section on the screen
@@ -166,8 +166,7 @@ def _next() -> Iterable[Line]:
         return
     moving: dict[str, str] = {}
     for name in in_build_order():
-        which = table(name)
-        assert not isinstance(which, Log)
+        which = built_table(name)
         upstream = sorted({arrow.name for arrow in which.inputs} & moving.keys())
         if not lake.exists(name) or not all(lake.exists(arrow.name) for arrow in which.inputs):
             moving[name] = "first build"

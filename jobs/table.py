@@ -232,6 +232,19 @@ def table(name: str) -> Table:
     return found
 
 
+def built_table(name: str) -> Built:
+    """A table that builds make, by its name.
+
+    Raises:
+        UnknownTable: there is no such file, or its TABLE has another name.
+        TypeError: it is a log, which nobody builds.
+    """
+    found = table(name)
+    if isinstance(found, Log):
+        raise TypeError(f"{name} is a log: the pipeline writes it, and no build makes it")
+    return found
+
+
 class KeepsNoHistory(Exception):
     """The table does not tell what was believed on a day before."""
 

@@ -2,16 +2,10 @@
 
 import great_expectations.expectations as gxe
 
-from expectations import SUPERSEDED_LATER
+from expectations import ENDS_LATER, SUPERSEDED_LATER
 
 RULES = [
-    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="valid_to",
-        column_B="valid_from",
-        ignore_row_if="either_value_is_missing",
-        severity="critical",
-        meta={"reason": "ends_before_it_starts"},
-    ),
+    ENDS_LATER,
     SUPERSEDED_LATER,
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="known_date",

@@ -28,7 +28,7 @@ from jobs import command
 from jobs.settings import settings
 from jobs.spark import session
 from jobs.spark.build import build
-from jobs.table import Log, table
+from jobs.table import built_table
 
 console = Console(highlight=False)
 
@@ -73,8 +73,7 @@ def _executors(folder: Path) -> Path:
 
 
 def _seconds(name: str) -> float:
-    which = table(name)
-    assert not isinstance(which, Log)
+    which = built_table(name)
     began = time.monotonic()
     build(which)
     return time.monotonic() - began

@@ -28,7 +28,7 @@ from jobs import command, lake
 from jobs.spark import rules
 from jobs.spark.build import build
 from jobs.spark.catalog import prepare
-from jobs.table import Log, table
+from jobs.table import built_table
 
 console = Console(highlight=False)
 
@@ -52,8 +52,7 @@ def without_rules() -> Iterator[None]:
 def seconds(name: str) -> float:
     """Seconds of a build from nothing."""
     shutil.rmtree(lake.location(name), ignore_errors=True)
-    target = table(name)
-    assert not isinstance(target, Log)
+    target = built_table(name)
     return build(target).seconds
 
 

@@ -27,7 +27,8 @@ from infra.bench import place
 from infra.bench.population import COLUMNS, Record, population
 from jobs import command, lake, landing
 from jobs.spark.build import build
-from jobs.table import Log, columns, in_build_order, table
+from jobs.spark.selection import selected
+from jobs.table import built_table, columns, table
 
 DAY = dt.date(2017, 3, 5)
 TABLES = ("silver.account_blocks", "silver.account_matches", "silver.account_identities")
@@ -62,7 +63,7 @@ def measured(customers: int, seed: int, home: Path) -> Found:
     with place.opened(home):
         people = population(customers, seed)
         land(people, home)
-        seconds = {name: _built(name) for name in _upstream(TABLES)}
+        seconds = {name: _built(name) for name in selected(f"+{name}" for name in TABLES)}
         customer = {
             row["account_id"]: row["customer_id"]
             for row in lake.read("silver.account_identities").to_pylist()
@@ -106,19 +107,8 @@ def land(people: Iterable[Record], home: Path) -> None:
     )
 
 
-def _upstream(wanted: Iterable[str]) -> list[str]:
-    needed: set[str] = set()
-    for name in reversed(in_build_order()):
-        if name in wanted or name in needed:
-            made = table(name)
-            assert not isinstance(made, Log)
-            needed |= {name, *(arrow.name for arrow in made.inputs)}
-    return [name for name in in_build_order() if name in needed]
-
-
 def _built(name: str) -> float:
-    made = table(name)
-    assert not isinstance(made, Log)
+    made = built_table(name)
     return build(made).seconds
 
 

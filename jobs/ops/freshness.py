@@ -13,7 +13,7 @@ from typing import Any
 from jobs import due, lake
 from jobs.ops import builds
 from jobs.settings import settings
-from jobs.table import Built, Events, Landed, Log, in_build_order, table
+from jobs.table import Built, Events, Landed, Log, built_table, in_build_order
 
 SCHEMA = """
     table_name    string    not null comment 'layer and name, such as gold.daily_sales',
@@ -50,8 +50,7 @@ def refresh(now: dt.datetime | None = None) -> list[Row]:
     late = {each.name: str(each) for each in (*due.late_drops(now), *due.late_tables(now))}
     rows: dict[str, Row] = {}
     for name in filter(lake.exists, in_build_order()):
-        which, build = table(name), written.get(name)
-        assert not isinstance(which, Log)
+        which, build = built_table(name), written.get(name)
         held = _held(which, stored.get(name))
         if not isinstance(which, Landed):
             held["known_at"] = _known_at(good.get(name), rows, stored.get(name))

@@ -28,7 +28,7 @@ from jobs.spark.changes import CannotName, Changes
 from jobs.spark.selection import selected
 from jobs.spark.store import Slice
 from jobs.spark.watermark import Watermark
-from jobs.table import Built, Entities, Events, Landed, Log, columns, in_build_order, table
+from jobs.table import Built, Entities, Events, Landed, built_table, columns, in_build_order, table
 
 log = logging.getLogger(__name__)
 
@@ -409,8 +409,7 @@ def main(
             f"{', '.join(whole)}: no slices; build them without --start and --end"
         )
     for name in wanted:
-        target = table(name)
-        assert not isinstance(target, Log)
+        target = built_table(name)
         days = (start.date(), end.date()) if start and end else None
         build(target, days=days, accept_code=accept_code)
 

@@ -20,10 +20,11 @@ UNITS = {
 }
 # only what is in lowest terms is a part of one: 6/12 OZ may as well be six cans
 FRACTION = "1/2|[12]/3|[13]/4|[1357]/8"
-# five digits are an article number that slipped into the column (970665 PK of cigarettes);
+# five digits are an article number that slipped into the column (970665 PK of cigarettes), and one
+# letter alone is no unit (L of large eggs);
 # maybe packs of it; a number, a fraction, both or none; a unit; maybe the kind of package
 GRAMMAR = (
-    r"^(?:(\d{1,3}) *(?:PK|CT|P) *[/ ] *)?"
+    r"^(?!.$)(?:(\d{1,3}) *(?:PK|CT|P) *[/ ] *)?"
     rf"(?:(\d{{1,4}}(?:\.\d+)?|\.\d+)|(?:(\d{{1,3}}) +)?({FRACTION}))?[ -]*"
     rf"({'|'.join(sorted(UNITS, key=len, reverse=True))})\.?(?: (?:BAG|BOX|BTL|CAN|NR|PET))?$"
 )
@@ -56,12 +57,6 @@ def _number(size: str, number: int) -> Column:
     return _group(size, number).cast("double")
 
 
-def _written(size: str) -> Column:
-    """The unit of the size; one letter alone, such as L for large eggs, is none."""
-    bare = F.length(F.trim(size)) == 1
-    return F.when(~bare, _group(size, UNIT))
-
-
 def _of_unit(size: str, told: dict[str, str] | dict[str, float]) -> Column:
     pairs = [F.lit(each) for pair in told.items() for each in pair]
-    return F.try_element_at(F.create_map(*pairs), _written(size))
+    return F.try_element_at(F.create_map(*pairs), _group(size, UNIT))

@@ -23,7 +23,7 @@ from jobs import lake, landing
 from jobs.spark import changes, landed, session, store, values, watermark
 from jobs.spark.changes import DATED
 from jobs.spark.store import Slice
-from jobs.table import Built, Entities, Events, Input, Landed, Log, columns, table
+from jobs.table import Built, Entities, Events, Input, Landed, built_table, columns, table
 
 # Landed batches that are read to learn the days of their rows: more take as long as building them.
 BATCHES = 40
@@ -118,8 +118,7 @@ class _Planning:
         return self.stack.enter_context(session.passing())
 
     def look_at(self, name: str) -> Planned:
-        which = table(name)
-        assert not isinstance(which, Log)
+        which = built_table(name)
         planned = self._after_upstream(which, self._by_itself(which))
         if isinstance(which, Events) and which.grain == "week":
             planned = replace(planned, step_days=7)

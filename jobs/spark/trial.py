@@ -32,7 +32,7 @@ from jobs.settings import settings
 from jobs.spark import session, store, watermark
 from jobs.spark.selection import selected
 from jobs.spark.store import Pin
-from jobs.table import Built, Log, in_build_order, table
+from jobs.table import Built, built_table, in_build_order
 
 MARK = "trial.json"  # in its folder: which lake it was made from, and each table's version
 
@@ -96,8 +96,7 @@ def _clone(
     spark: SparkSession, name: str, folder: Path, clones: Mapping[str, tuple[Pin, Pin]]
 ) -> tuple[Pin, Pin]:
     """Clone a table; its commit says what it was made from, in the clones' own versions."""
-    which, source, place = table(name), store.pin(name), _place(folder, name)
-    assert not isinstance(which, Log)
+    which, source, place = built_table(name), store.pin(name), _place(folder, name)
     # a clone as a first commit says that it read version -1, which deltalake cannot read
     spark.sql(f"create table delta.`{place}` (nothing int) using delta").collect()
     built_from = watermark.last(which)
@@ -143,8 +142,7 @@ def compare(folder: Path, names: Sequence[str] = ()) -> Iterator[Compared]:
             elif DeltaTable(place).version() > mark.clones[name]:
                 reader = spark.read.format("delta").option("versionAsOf", mark.versions[name])
                 before = reader.load(_place(mark.lake, name))
-                which = table(name)
-                assert not isinstance(which, Log)
+                which = built_table(name)
                 yield difference(which, before, spark.read.format("delta").load(place))
             else:
                 yield Compared(name)

@@ -16,15 +16,14 @@ from jobs import lake
 from jobs.ops import freshness, quality
 from jobs.settings import ROOT, from_environment, settings
 from jobs.spark import catalog, session, store
-from jobs.table import Log, columns, in_build_order, table
+from jobs.table import built_table, columns, in_build_order, table
 from tests.conftest import Server, wait_for_port
 from tests.readers.company import MORNING, predictions, silver
 
 
 def write(spark: SparkSession, name: str, rows: DataFrame) -> None:
     """Put rows into a new table as the first build of it does."""
-    which = table(name)
-    assert not isinstance(which, Log)
+    which = built_table(name)
     catalog.create(spark, which)
     typed = [F.col(c.name).cast(c.type) for c in columns(which.full_schema)]
     store.append(rows.select(*typed), which, {})

@@ -11,7 +11,7 @@ from jobs.ops.builds import Record
 from jobs.settings import settings
 from jobs.sources import erp, till
 from jobs.spark.build import build
-from jobs.table import Log, table
+from jobs.table import Log, built_table, table
 
 MONDAY = dt.date(2017, 3, 6)
 TUESDAY = MONDAY + dt.timedelta(days=1)
@@ -81,8 +81,7 @@ def build_all() -> dict[str, Record]:
     know_nobody()
     found = {}
     for name in TABLES:
-        which = table(name)
-        assert not isinstance(which, Log)
+        which = built_table(name)
         found[name] = build(which)
     return found
 

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from jobs.spark.rules import judge
-from jobs.table import Log, table
+from jobs.table import built_table
 
 
 @pytest.fixture
@@ -15,8 +15,7 @@ def broken(spark: Any, rows: Callable[..., DataFrame]) -> Callable[..., set[str]
     """`broken("scores.crm_outbox", {...}, {...})`: reason codes of what the rows break."""
 
     def ask(name: str, *given: dict[str, Any]) -> set[str]:
-        which = table(name)
-        assert not isinstance(which, Log)
+        which = built_table(name)
         found = judge(spark, rows(name, *given), which)
         return {verdict.rule for verdict in found if not verdict.is_kept}
 
