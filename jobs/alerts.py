@@ -123,7 +123,10 @@ def addresses() -> list[str]:
 
 
 def send(title: str, text: str) -> Sending:
-    """Send a message to everyone; it is in the log in any case."""
+    """Send a message to everyone; it is in the log in any case.
+
+    It is sent where one has taken it: tried again for the others, it would reach that one hourly.
+    """
     log.warning("%s\n%s", title, text)
     to = addresses()
     if not to:
@@ -131,16 +134,24 @@ def send(title: str, text: str) -> Sending:
     # a second of import that a run in which all is well does not pay
     from apprise import Apprise
 
-    sender = Apprise()
-    # an address is a secret, and apprise logs one that it cannot use: we tell its place in the list
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)
-    bad = [str(n) for n, address in enumerate(to, start=1) if not sender.add(address)]
-    logging.getLogger("apprise").setLevel(logging.WARNING)
+    bad, deaf = [], []
+    for number, address in enumerate(to, start=1):
+        sender = Apprise()
+        # an address is a secret, and apprise logs one that it cannot use: we tell its place
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)
+        is_address = sender.add(address)
+        logging.getLogger("apprise").setLevel(logging.WARNING)
+        if not is_address:
+            bad.append(str(number))
+        elif not sender.notify(body=text, title=title):
+            deaf.append(str(number))
     if bad:
         log.error("alerts: line %s of the secret `alerts` is no apprise address", ", ".join(bad))
-    if len(bad) < len(to) and sender.notify(body=text, title=title):
+    if deaf:
+        log.error("alerts: line %s of the secret `alerts` took no message", ", ".join(deaf))
+    if len(bad) + len(deaf) < len(to):
         return "sent"
-    log.error("alerts: not everyone could be told of it; `watch` tries again every hour")
+    log.error("alerts: nobody could be told of it; `watch` tries again every hour")
     return "waiting"
 
 

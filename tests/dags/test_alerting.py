@@ -9,6 +9,7 @@ from contextlib import closing
 from email import policy
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -137,6 +138,18 @@ def test_a_table_that_was_built_by_hand_is_well(state: Path, inbox: Inbox) -> No
     built("silver.products", alerts.now())
     alerts.watch(alerts.now())
     assert inbox.subjects[-1] == "Sales Lakehouse: silver.products is well again"
+
+
+def test_who_has_a_message_gets_it_once_though_another_server_is_dead(
+    state: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = os.environ["SALES_SECRET_ALERTS"]
+    dead = heard.replace(f":{urlsplit(heard).port}", f":{free_ports(1)}")
+    monkeypatch.setenv("SALES_SECRET_ALERTS", f"{dead}\n{heard}")
+    assert alerts.report(fault())
+    alerts.watch(alerts.now())
+    assert inbox.subjects == ["Sales Lakehouse: silver.products is failed"]
+    assert "line 1 of the secret `alerts` took no message" in caplog.text
 
 
 def test_without_addresses_a_fault_is_open_and_closed_in_the_log_alone(state: Path) -> None:
