@@ -14,6 +14,7 @@ ISO_DATE = r"^\d{4}-\d{2}-\d{2}([ T]00:00(:00(\.0+)?)?)?$"  # of a day that came
 ISO_TIME = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}"
 OFFSET = r"([A-Za-z_]+|[+-]\d{2}(:?\d{2})?)$"  # or the name of a zone
 SPACES = " \u00a0\u202f"
+GAP = rf"[\s{SPACES}]*"  # between a number and its sign
 
 
 def value(text: Column, column: OurColumn, dialects: Sequence[Dialect], which: Column) -> Column:
@@ -69,7 +70,7 @@ def _number(given: Column, column: OurColumn, dialect: Dialect) -> Column:
     else:
         if unit:
             sign = re.escape(unit)
-            given = F.regexp_replace(given, rf"^\s*{sign}\s*|\s*{sign}\s*$", "")
+            given = F.regexp_replace(given, rf"^{GAP}{sign}{GAP}|{GAP}{sign}{GAP}$", "")
         plain = F.when(given.rlike(_grammar(dialect)), _plain(given, dialect))
     if column.type.startswith("decimal("):
         scale = int(column.type[8:-1].split(",")[1])
@@ -112,4 +113,7 @@ def _instant(given: Column, column: OurColumn, dialect: Dialect) -> Column:
         is_told = given.rlike(OFFSET)
     if zone == "UTC":
         return found
-    return F.when(is_told, found).otherwise(F.to_utc_timestamp(found, zone))
+    at = F.to_utc_timestamp(found, zone)
+    # a clock that goes by its zone never shows the hour that a spring night leaves out
+    was_shown = F.from_utc_timestamp(at, zone) == found
+    return F.when(is_told, found).when(was_shown, at)

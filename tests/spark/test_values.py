@@ -38,6 +38,7 @@ CASES: list[tuple[str, Dialect, str, Any]] = [
     ("decimal(12,2)", GERMAN, "1,234.56", None),
     ("decimal(12,2)", GERMAN, "-12,5 €", Decimal("-12.50")),
     ("decimal(12,2)", GERMAN, "€ 3", Decimal("3.00")),
+    ("decimal(12,2)", GERMAN, "12,50\u00a0€", Decimal("12.50")),
     ("decimal(12,2)", GERMAN, "3,999", None),
     ("decimal(12,2)", SWISS, "CHF 1'234.50", Decimal("1234.50")),
     ("decimal(12,2)", FRENCH, "1\u202f234\u00a0567,8", Decimal("1234567.80")),
@@ -61,6 +62,8 @@ CASES: list[tuple[str, Dialect, str, Any]] = [
     ("timestamp", GERMAN, "04.03.2017 17:00", dt.datetime(2017, 3, 4, 16)),
     ("timestamp", GERMAN, "04.07.2017 17:00", dt.datetime(2017, 7, 4, 15)),  # summer time
     ("timestamp", GERMAN, "29.10.2017 02:30", dt.datetime(2017, 10, 29, 0, 30)),  # came twice
+    ("timestamp", GERMAN, "26.03.2017 02:30", None),  # never was
+    ("timestamp", GERMAN, "26.03.2017 03:00", dt.datetime(2017, 3, 26, 1)),
     ("timestamp", GERMAN, "04.03.2017", None),
     ("timestamp", NEW_YORK, "2017-03-04 17:00:00", dt.datetime(2017, 3, 4, 22)),
     ("timestamp", NEW_YORK, "2017-03-04 17:00:00Z", dt.datetime(2017, 3, 4, 17)),
