@@ -192,7 +192,9 @@ def take(entity: str, batches: Mapping[str, str]) -> str:
     text = json.dumps(dict(sorted(batches.items())))
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     path = _list_path(entity, sha256)
-    if not path.exists():
+    try:
+        os.utime(path)  # see `forget_lists`
+    except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         _swap(path, dict(sorted(batches.items())))
     return sha256
@@ -202,6 +204,19 @@ def taken(entity: str, list_sha256: str) -> dict[str, str] | None:
     """The batches that `take` wrote down; null if the list is gone."""
     path = _list_path(entity, list_sha256)
     return cast(dict[str, str], json.loads(path.read_text())) if path.exists() else None
+
+
+def forget_lists(entity: str, keep: str | None, before: dt.datetime) -> int:
+    """Remove lists that nobody has taken since `before`; every list names all batches.
+
+    Args:
+        keep: sha256 of one that stays, however old; null: none.
+    """
+    found = (settings().landing / entity / ".lists").glob("*.json")
+    old = [p for p in found if p.stem != keep and p.stat().st_mtime < before.timestamp()]
+    for path in old:
+        path.unlink()
+    return len(old)
 
 
 def _list_path(entity: str, sha256: str) -> Path:

@@ -22,10 +22,10 @@ from pyspark.sql.connect.session import SparkSession
 from rich.console import Console
 from rich.table import Table as Shown
 
-from jobs import command, lake
+from jobs import command, lake, landing
 from jobs.ops.upkeep import TABLE as OPS_UPKEEP
-from jobs.spark import health, retention, session, store
-from jobs.table import LAYERS, Log, names, table
+from jobs.spark import health, retention, session, store, watermark
+from jobs.table import LAYERS, Landed, Log, names, table
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def optimize(name: str) -> Done:
 
 
 def vacuum(name: str, kept: int | None = None) -> Done:
-    """Remove files that no version within the retention needs.
+    """Remove files, and lists of landed batches, that no version within the retention needs.
 
     Args:
         kept: an older version that must stay readable: log and files are held for it.
@@ -80,10 +80,19 @@ def vacuum(name: str, kept: int | None = None) -> Done:
         with store.only_writer(name, at_once=True):
             gone = _of_log(name, lambda: lake.opened(name).vacuum(dry_run=False, full=True))
             return _described(Done(name, "vacuum", removed=len(gone)))
+    if isinstance(which := table(name), Landed):
+        _forget_lists(which, kept)
     before = _data_files(name)
     sql = f"vacuum delta.`{lake.location(name)}`"
     _giving_way(name, sql, lambda spark: retention.hold(spark, name, kept))
     return _described(Done(name, "vacuum", removed=len(before - _data_files(name))))
+
+
+def _forget_lists(which: Landed, kept: int | None) -> None:
+    now = dt.datetime.now(dt.UTC)
+    held = watermark.last(which)
+    before = now - dt.timedelta(days=retention.days_to_keep(which.name, kept, now))
+    landing.forget_lists(which.entity, held.batches if held else None, before)
 
 
 def check(name: str, kept: int | None = None) -> Done:

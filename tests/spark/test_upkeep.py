@@ -17,6 +17,7 @@ from jobs.settings import ROOT, settings
 from jobs.spark import health, store, upkeep
 from jobs.spark.build import build
 from jobs.spark.retention import days_to_keep
+from jobs.spark.watermark import last
 from jobs.table import Log
 from jobs.training import tracking
 from tests.conftest import Server, settled
@@ -74,6 +75,20 @@ def test_upkeep_changes_no_row_and_the_next_build_has_nothing_to_do(
     found = tables.read("ops.upkeep").to_pylist()
     assert len(found) == 10
     assert {row["outcome"] for row in found} == {"done"}
+
+
+def test_of_the_lists_of_landed_batches_those_go_that_no_kept_version_was_built_from(
+    built: Path, state: Path
+) -> None:
+    lists = sorted((settings().landing / "toy_lines/.lists").glob("*"), key=os.path.getmtime)
+    held = settings().landing / "toy_lines/.lists" / f"{last(toys.LINES).batches}.json"  # type: ignore[union-attr]
+    assert len(lists) == 3
+    long_ago = time.time() - 100 * 86400
+    os.utime(lists[0], (long_ago, long_ago))
+    os.utime(held, (long_ago, long_ago))
+    upkeep.care("vacuum", ["bronze.toy_lines"])
+    assert set((settings().landing / "toy_lines/.lists").glob("*")) == {*lists[1:], held}
+    assert build(toys.LINES).outcome == "unchanged"
 
 
 def crowned(name: str, version: int) -> None:
