@@ -32,8 +32,19 @@ PUBLISHED = (*names(("gold", "scores")), "ops.freshness", "ops.quality")
 
 LONGEST = 600  # seconds that one query may take
 
+# Or the queries of all tools wait in one line.
+POOLS = """<?xml version="1.0"?>
+<allocations><pool name="default"><schedulingMode>FAIR</schedulingMode></pool></allocations>
+"""
+
+# Of a person's own settings of Spark's, those by which a lake elsewhere is reached.
+OF_THE_LAKE = ("spark.hadoop.fs.", "spark.delta.logStore.", "spark.driver.extraClassPath")
+
 # What this process inherits: no other service's password, key or token.
-INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ", "SALES_SERVICES_OF")
+INHERITED = (
+    *("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ", "SALES_SERVICES_OF"),
+    "GOOGLE_APPLICATION_CREDENTIALS",  # names a file
+)
 
 
 def argv(settings: Settings) -> list[str]:
@@ -70,7 +81,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "hive.security.authorization.manager": "saleslakehouse.Unasked",
         "hive.exec.scratchdir": f"{scratch}/hive",
     }
-    return {
+    told = {
         "spark.app.name": "sales-lakehouse-bi",
         "spark.master": f"local[{settings.spark_cores}]",
         "spark.driver.memory": settings.bi_memory,
@@ -92,6 +103,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.ui.retainedTasks": "500",
         "spark.sql.ui.retainedExecutions": "50",
         "spark.scheduler.mode": "FAIR",
+        "spark.scheduler.allocation.file": f"file://{work}/pools.xml",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension,saleslakehouse.Guard",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalogImplementation": "in-memory",
@@ -111,14 +123,15 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.saleslakehouse.lake": settings.lake_uri,
         "spark.saleslakehouse.published": " ".join(PUBLISHED),
-        **driver.object_store(settings),
     }
+    return driver.with_own(settings, told | driver.object_store(settings), OF_THE_LAKE)
 
 
 def prepare(settings: Settings) -> None:
     """Write the JVM's files."""
     work = home(settings)
     (work / "scratch").mkdir(parents=True, exist_ok=True)
+    (work / "pools.xml").write_text(POOLS)
     (work / "log4j2.properties").write_text(spark.LOGGING)
     driver.write(work / "spark.properties", properties(settings))
 

@@ -80,10 +80,18 @@ def credentials(settings: Settings) -> dict[str, str]:
     return settings.s3_keys()
 
 
-def with_own(settings: Settings, ours: Mapping[str, str]) -> dict[str, str]:
-    """Ours, and over them what a person wrote into SPARK_PROPERTIES; lists are joined."""
+def with_own(
+    settings: Settings, ours: Mapping[str, str], only: tuple[str, ...] = ("",)
+) -> dict[str, str]:
+    """Ours, and over them what a person wrote into SPARK_PROPERTIES; lists are joined.
+
+    Args:
+        only: how the names begin that are taken.
+    """
     told = dict(ours)
     for name, value in _own(settings).items():
+        if not name.startswith(only):
+            continue
         between = JOINED.get(name.rpartition(".")[2])
         told[name] = f"{told[name]}{between}{value}" if between and name in told else value
     return told

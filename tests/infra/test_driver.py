@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra import driver
+from infra import bi, driver
 from jobs.settings import Settings, from_environment
 
 JARS = [Path("/jars/delta.jar"), Path("/classes")]
@@ -58,3 +58,15 @@ def test_a_person_s_settings_go_before_ours_and_lists_are_joined(tmp_path: Path)
         "spark.driver.extraClassPath": "/delta.jar:/azure.jar",
         "x": "y",
     }
+
+
+def test_the_server_for_tools_takes_of_them_how_the_lake_is_reached(tmp_path: Path) -> None:
+    own = tmp_path / "own.properties"
+    own.write_text(
+        "spark.hadoop.fs.azure.account.key.a.dfs.core.windows.net k\n"
+        "spark.driver.extraClassPath /azure.jar\nspark.sql.extensions own.Extension\n"
+    )
+    told_of_it = bi.properties(told(tmp_path, SPARK_PROPERTIES=str(own)))
+    assert told_of_it["spark.hadoop.fs.azure.account.key.a.dfs.core.windows.net"] == "k"
+    assert told_of_it["spark.driver.extraClassPath"].endswith(":/azure.jar")
+    assert "own.Extension" not in told_of_it["spark.sql.extensions"]
