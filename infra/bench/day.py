@@ -21,7 +21,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from infra.bench import place
 from infra.bench.company import YEAR_DAYS, Company
@@ -152,12 +152,12 @@ def _by_length(found: dict[int, list[Cost]]) -> Table:
 
 def _by_table(costs: list[Cost]) -> Table:
     """What a day wrote, table by table: amplification is bytes written per byte that was landed."""
-    kilobytes = costs[0].landed_bytes / 1e3
-    shown = Table(
-        *("table", "rows written a day", "kB written a day", "per byte landed"),
-        title=f"Written a day, with the longest history ({kilobytes:,.0f} kB landed)",
-    )
     landed = sum(cost.landed_bytes for cost in costs) / len(costs)
+    shown = Table(
+        Column("table", no_wrap=True),
+        *("rows written a day", "kB written a day", "per byte landed"),
+        title=f"Written a day, with the longest history ({landed / 1e3:,.0f} kB landed a day)",
+    )
     total = 0.0
     for name in costs[0].rows:
         rows = sum(cost.rows[name] for cost in costs) / len(costs)
