@@ -19,9 +19,9 @@ from jobs.table import Built, Landed, columns
 MACHINERY = (
     *("jobs.command", "jobs.lake", "jobs.landing", "jobs.ops.", "jobs.settings", "jobs.table"),
     *("jobs.spark.build", "jobs.spark.catalog", "jobs.spark.changes", "jobs.spark.fingerprint"),
-    *("jobs.spark.key_rule", "jobs.spark.plan", "jobs.spark.rules", "jobs.spark.selection"),
-    *("jobs.spark.session", "jobs.spark.store", "jobs.spark.trial", "jobs.spark.upkeep"),
-    "jobs.spark.watermark",
+    *("jobs.spark.key_rule", "jobs.spark.plan", "jobs.spark.row_rules", "jobs.spark.rules"),
+    *("jobs.spark.selection", "jobs.spark.session", "jobs.spark.store", "jobs.spark.trial"),
+    *("jobs.spark.upkeep", "jobs.spark.watermark"),
 )
 CONTRACT = ("key", "inputs", "slice", "grain", "as_of", "unit", "entity", "since")
 # Settings that the rows depend on, by their field.
