@@ -5,6 +5,7 @@ landing/<entity>/<system>/<batch>/<sha256>/<file>   what it names; landing again
 landing/<entity>/.lists/<sha256>.json               which batches a build has taken (see `taken`)
 """
 
+import contextlib
 import datetime as dt
 import gzip
 import hashlib
@@ -206,17 +207,16 @@ def taken(entity: str, list_sha256: str) -> dict[str, str] | None:
     return cast(dict[str, str], json.loads(path.read_text())) if path.exists() else None
 
 
-def forget_lists(entity: str, keep: str | None, before: dt.datetime) -> int:
+def forget_lists(entity: str, keep: str | None, before: dt.datetime) -> None:
     """Remove lists that nobody has taken since `before`; every list names all batches.
 
     Args:
         keep: sha256 of one that stays, however old; null: none.
     """
-    found = (settings().landing / entity / ".lists").glob("*.json")
-    old = [p for p in found if p.stem != keep and p.stat().st_mtime < before.timestamp()]
-    for path in old:
-        path.unlink()
-    return len(old)
+    for path in (settings().landing / entity / ".lists").glob("*.json"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stem != keep and path.stat().st_mtime < before.timestamp():
+                path.unlink()
 
 
 def _list_path(entity: str, sha256: str) -> Path:

@@ -35,8 +35,9 @@ from tests.spark import toys
 Rows = dict[str, list[tuple[object, ...]]]
 
 FORK = multiprocessing.get_context("fork")
+WARMING = 3  # days built before the kills
 BETWEEN = "before the first table"
-AFTER = "nothing: it had ended before"
+AFTER = "nothing: it had ended before, and is not counted"
 
 
 def land_history(folder: Path) -> None:
@@ -143,27 +144,41 @@ def run(home: Path, kills: int, seed: int) -> int:
     shutil.copytree(history, day)
     _forked(day, land_day)
     right = built(day, "from-nothing")
-    shutil.copytree(day, home / "undisturbed")
-    began = time.monotonic()
-    if built(home / "undisturbed") != right:
-        raise RuntimeError("the undisturbed day does not equal a build from nothing")
-    seconds = time.monotonic() - began
+    # the last time counts: the first ones make the server's code, which later ones find
+    seconds = [_undisturbed(day, home / f"undisturbed-{n}", right) for n in range(WARMING)][-1]
     Console().print(f"an undisturbed day takes {seconds:.1f} s; {kills} kills, seed {seed}")
     instants = random.Random(seed)
     fell: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     try:
         for number in track(range(kills), "kills"):
-            state = home / f"killed-{number}"
-            shutil.copytree(day, state)
-            name = killed(state, instants.uniform(0, seconds))
-            is_wrong = built(state) != right
-            fell[name] += 1
-            wrong[name] += is_wrong
-            shutil.rmtree(state)
+            name, tries = AFTER, 0
+            while name == AFTER:
+                state = home / f"killed-{number}-{tries}"
+                shutil.copytree(day, state)
+                name = killed(state, instants.uniform(0, seconds))
+                fell[name] += 1
+                wrong[name] += built(state) != right
+                shutil.rmtree(state)
+                tries += 1
     finally:  # Ctrl-C too: what was done until then
         _tell(fell, wrong)
     return wrong.total()
+
+
+def _undisturbed(day: Path, state: Path, right: Rows) -> float:
+    """Seconds of the day's builds without a kill.
+
+    Raises:
+        RuntimeError: they do not give what one build of everything gives.
+    """
+    shutil.copytree(day, state)
+    began = time.monotonic()
+    if built(state) != right:
+        raise RuntimeError("the undisturbed day does not equal a build from nothing")
+    seconds = time.monotonic() - began
+    shutil.rmtree(state)
+    return seconds
 
 
 def _forked(state: Path, land: Callable[[Path], None]) -> None:
@@ -182,7 +197,8 @@ def _tell(fell: Counter[str], wrong: Counter[str]) -> None:
     table = Table("killed while building", "kills", "ended as undisturbed")
     for name in (BETWEEN, *(toy.name for toy in toys.ALL), AFTER):
         table.add_row(name, str(fell[name]), str(fell[name] - wrong[name]))
-    table.add_row("all", str(fell.total()), str(fell.total() - wrong.total()))
+    hit = fell.total() - fell[AFTER]
+    table.add_row("all that were hit", str(hit), str(hit - wrong.total() + wrong[AFTER]))
     Console().print(table)
 
 

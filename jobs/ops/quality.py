@@ -14,7 +14,8 @@ SCHEMA = """
         comment 'critical: stops the build, warning: told, info: counted, row: put aside',
     is_kept      boolean   not null comment 'true: all rows keep the rule',
     rows_judged  bigint    not null comment 'rows that were looked at',
-    rows_broken  bigint             comment 'of them; of a key: keys; null = a rule of the whole',
+    rows_broken  bigint
+        comment 'of them; of a key: keys; null = a rule of the whole, or not judged',
     broken_share double             comment 'rows broken / rows judged, 0 to 1',
     observed     string             comment 'broken, or why it could not be judged; empty = kept',
     judged_at    timestamp not null comment 'UTC'

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
 
 _DOMAIN = ("column", "column_A", "column_B", "column_list", "ignore_row_if")
-_NOT_NULL = "column_values.nonnull"
+_OF_EVERY_ROW = ("column_values.nonnull", "column_values.null")  # whether it is given or not
 # Expectations of rows that a row alone cannot answer: unique, in order, usual, of a type.
 _NOT_OF_A_ROW = (
     *("column_values.unique", "compound_columns.unique", "column_values.z_score"),
@@ -67,6 +67,7 @@ def conditions(
     """
     if not asked:
         return {}
+    from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.validator.metrics_calculator import MetricsCalculator
 
     # a condition is an expression: asked of no rows, and of all rules at once, or Great
@@ -74,10 +75,13 @@ def conditions(
     of_none = engine(spark, spark.createDataFrame([], rows.schema))
     calculator = MetricsCalculator(of_none, show_progress_bars=False)
     wanted = {reason: _condition(rule) for reason, rule in asked.items()}
-    found, faults = calculator.compute_metrics(list(wanted.values()))
+    try:
+        found, faults = calculator.compute_metrics(list(wanted.values()))
+    except GreatExpectationsError as error:
+        raise CannotAsk(f"one of {', '.join(asked)}: {error}") from error
     if faults:
         messages = [m for told in faults.values() for m in faults_told(told["exception_info"])]
-        raise CannotAsk("; ".join(dict.fromkeys(messages)))
+        raise CannotAsk(f"one of {', '.join(asked)}: {'; '.join(dict.fromkeys(messages))}")
     found_of = {}
     for reason, rule in asked.items():
         answer: Any = found[wanted[reason].id]
@@ -107,7 +111,7 @@ def _is_given(rule: "Expectation") -> Column:
     names = [told[n] for n in ("column", "column_A", "column_B") if n in told]
     given = [F.col(name).isNotNull() for name in (*names, *told.get("column_list", ()))]
     unless = str(told.get("ignore_row_if", ""))
-    if _map_metric(rule) == _NOT_NULL or unless in ("neither", "never"):
+    if _map_metric(rule) in _OF_EVERY_ROW or unless in ("neither", "never"):
         return F.lit(True)
     return reduce(and_ if unless.startswith(("either", "any")) else or_, given)
 

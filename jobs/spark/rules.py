@@ -1,7 +1,6 @@
 """What may be written: NOT NULL and KEY from the contract, RULES from expectations/, one language.
 
-Great Expectations is imported here and in row_rules only, when something is judged: it takes
-seconds.
+Great Expectations is imported only when something is judged: it takes seconds.
 """
 
 import datetime as dt
@@ -11,7 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import (
+    AnalysisException,
+    ArithmeticException,
+    DateTimeException,
+    IllegalArgumentException,
+    NumberFormatException,
+    SparkRuntimeException,
+)
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
@@ -19,7 +25,6 @@ from pyspark.sql.connect.session import SparkSession
 from jobs import lake
 from jobs.ops import quality
 from jobs.spark import row_rules
-from jobs.spark.row_rules import CannotAsk, is_row_rule, reason_code
 from jobs.table import Built, Landed, columns
 
 if TYPE_CHECKING:
@@ -34,24 +39,39 @@ class Verdict:
     severity: str  # critical, warning, info, or row: what breaks it is put aside
     is_kept: bool
     observed: str
-    rows_broken: int | None = 0  # null: a rule of the whole
+    rows_broken: int | None = 0  # null: a rule of the whole, or one that could not be judged
 
 
 def declared(which: Built) -> list["Expectation"]:
-    """RULES of expectations/<layer>/<table>.py; none where there is no such file."""
+    """RULES of expectations/<layer>/<table>.py; none where there is no such file.
+
+    Raises:
+        ValueError: two of them have one reason code, or one has none.
+    """
     home = f"expectations.{which.name}"
     try:
-        return list(importlib.import_module(home).RULES)
+        found = list(importlib.import_module(home).RULES)
     except ModuleNotFoundError as error:
         if error.name and home.startswith(error.name):
             return []
         raise
+    reasons = Counter(row_rules.reason_code(rule) for rule in found)
+    if twice := [reason for reason, times in reasons.items() if times > 1]:
+        raise ValueError(f"{home}: two rules of the reason {', '.join(twice)}: give each its own")
+    return found
 
 
 def row_conditions(spark: SparkSession, rows: DataFrame, which: Landed) -> list[tuple[str, Column]]:
-    """(reason code, condition of a row that breaks it) for each row rule of a bronze table."""
-    asked = {reason_code(rule): rule for rule in declared(which) if is_row_rule(rule)}
-    found = row_rules.conditions(spark, rows, asked)
+    """(reason code, condition of a row that breaks it) for each row rule of a bronze table.
+
+    Raises:
+        row_rules.CannotAsk: one of them has no such condition.
+    """
+    asked = {row_rules.reason_code(r): r for r in declared(which) if row_rules.is_row_rule(r)}
+    try:
+        found = row_rules.conditions(spark, rows, asked)
+    except row_rules.CannotAsk as error:
+        raise row_rules.CannotAsk(f"expectations.{which.name}: {error}") from error
     return [(reason, broken) for reason, (broken, _) in found.items()]
 
 
@@ -66,7 +86,7 @@ def judge(
     if rest is not None:
         rest.createOrReplaceTempView(REST)
     asked = _asked(which, REST if rest is not None else "")
-    of_rows = {reason: rule for reason, rule in asked.items() if is_row_rule(rule)}
+    of_rows = {reason: rule for reason, rule in asked.items() if row_rules.is_row_rule(rule)}
     of_the_whole = {reason: rule for reason, rule in asked.items() if reason not in of_rows}
     return _of_rows(spark, rows, of_rows) + _of_the_whole(spark, rows, of_the_whole)
 
@@ -77,10 +97,10 @@ def _of_rows(
     """Great Expectations says what breaks a rule; counted here, for it asks pair by pair."""
     try:
         return _counted(spark, rows, asked)
-    except (AnalysisException, CannotAsk) as error:
+    except UNASKED as error:
         if len(asked) == 1:
-            told = f"{UNJUDGED}: {str(error)[:300]}"
-            return [Verdict(reason, "critical", False, told) for reason in asked]
+            told = f"{UNJUDGED}: {str(error).splitlines()[0][:300]}"
+            return [Verdict(reason, "critical", False, told, None) for reason in asked]
         # one of them cannot be asked: alone, it says so itself, and the others are answered
         alone = [_of_rows(spark, rows, {reason: rule}) for reason, rule in asked.items()]
         return [verdict for found in alone for verdict in found]
@@ -145,7 +165,8 @@ def row_verdicts(which: Landed, reasons: Mapping[str, int]) -> list[Verdict]:
     names = [f"type({c.name})" for c in own] + [
         f"not_null({c.name})" for c in own if not c.nullable
     ]
-    names += [reason_code(rule) for rule in declared(which) if is_row_rule(rule)]
+    of_rows = [rule for rule in declared(which) if row_rules.is_row_rule(rule)]
+    names += [row_rules.reason_code(rule) for rule in of_rows]
     broken = Counter(dict.fromkeys((*names, READABLE), 0))
     for reason, rows in reasons.items():
         broken[reason if reason in broken else READABLE] += rows
@@ -176,6 +197,12 @@ def _share(broken: int | None, judged: int) -> float | None:
 
 READABLE = "readable"  # rows of files that cannot be read, rows of another shape
 UNJUDGED = "could not be judged"
+# A rule's own fault; that a server is down is none of them.
+UNASKED = (
+    row_rules.CannotAsk,
+    *(AnalysisException, ArithmeticException, DateTimeException, IllegalArgumentException),
+    *(NumberFormatException, SparkRuntimeException),
+)
 REST = "rest_of_the_table"  # a temporary view of the table's own session
 
 
@@ -183,7 +210,8 @@ def _asked(which: Built, rest: str) -> dict[str, "Expectation"]:
     """The rules of a candidate by their reason codes."""
     if isinstance(which, Landed):
         # rows that break a row rule or NOT NULL have left the candidate already
-        return {reason_code(rule): rule for rule in declared(which) if not is_row_rule(rule)}
+        own = [rule for rule in declared(which) if not row_rules.is_row_rule(rule)]
+        return {row_rules.reason_code(rule): rule for rule in own}
     import great_expectations.expectations as gxe
 
     from jobs.spark.key_rule import KeyIsUnique
@@ -194,7 +222,7 @@ def _asked(which: Built, rest: str) -> dict[str, "Expectation"]:
         if not c.nullable
     }
     given[f"key({', '.join(which.key)})"] = KeyIsUnique(key=list(which.key), rest=rest)
-    return given | {reason_code(rule): rule for rule in declared(which)}
+    return given | {row_rules.reason_code(rule): rule for rule in declared(which)}
 
 
 def _severity(rule: "Expectation") -> str:

@@ -63,6 +63,11 @@ class Mark:
     clones: Mapping[str, int]  # version of each clone before anything is built in it
 
 
+def is_one() -> bool:
+    """Whether the lake of the settings is a trial; trials lie on local disk."""
+    return Path(settings().lake_uri, MARK).exists()
+
+
 def open_trial(folder: Path, names: Sequence[str]) -> Mark:
     """Clone these tables, inputs first, so that a build there finds nothing to do.
 

@@ -24,7 +24,7 @@ from rich.table import Table as Shown
 
 from jobs import command, lake, landing
 from jobs.ops.upkeep import TABLE as OPS_UPKEEP
-from jobs.spark import health, retention, session, store, watermark
+from jobs.spark import health, retention, session, store, trial, watermark
 from jobs.table import LAYERS, Landed, Log, names, table
 
 log = logging.getLogger(__name__)
@@ -80,15 +80,19 @@ def vacuum(name: str, kept: int | None = None) -> Done:
         with store.only_writer(name, at_once=True):
             gone = _of_log(name, lambda: lake.opened(name).vacuum(dry_run=False, full=True))
             return _described(Done(name, "vacuum", removed=len(gone)))
-    if isinstance(which := table(name), Landed):
-        _forget_lists(which, kept)
+
+    def first(spark: SparkSession) -> None:
+        retention.hold(spark, name, kept)
+        if isinstance(which := table(name), Landed) and not trial.is_one():
+            _forget_lists(which, kept)
+
     before = _data_files(name)
-    sql = f"vacuum delta.`{lake.location(name)}`"
-    _giving_way(name, sql, lambda spark: retention.hold(spark, name, kept))
+    _giving_way(name, f"vacuum delta.`{lake.location(name)}`", first)
     return _described(Done(name, "vacuum", removed=len(before - _data_files(name))))
 
 
 def _forget_lists(which: Landed, kept: int | None) -> None:
+    """Lists lie in the landing folder, which a trial shares with the lake that it is a trial of."""
     now = dt.datetime.now(dt.UTC)
     held = watermark.last(which)
     before = now - dt.timedelta(days=retention.days_to_keep(which.name, kept, now))

@@ -23,6 +23,8 @@ RULES = [
     gxe.ExpectColumnValuesToNotBeNull(column="a", mostly=0.75),
     gxe.ExpectColumnValuesToNotBeNull(column="a", mostly=0.76),
     gxe.ExpectColumnValuesToBeNull(column="t"),
+    gxe.ExpectColumnValuesToBeNull(column="t", mostly=0.33),
+    gxe.ExpectColumnValuesToBeNull(column="t", mostly=0.34),
     gxe.ExpectColumnValuesToBeBetween(column="a", min_value=1),
     # of three values that are given, two keep it
     gxe.ExpectColumnValuesToBeBetween(column="a", min_value=1, mostly=0.66),
@@ -38,17 +40,31 @@ RULES = [
         **BOTH, or_equal=True, mostly=0.6, ignore_row_if="either_value_is_missing"
     ),
     gxe.ExpectColumnPairValuesToBeEqual(**BOTH, ignore_row_if="either_value_is_missing"),
+    gxe.ExpectColumnPairValuesToBeEqual(**BOTH, ignore_row_if="neither", mostly=0.25),
+    gxe.ExpectColumnPairValuesToBeEqual(**BOTH, ignore_row_if="neither", mostly=0.26),
+    gxe.ExpectMulticolumnSumToEqual(column_list=["a", "b"], sum_total=2, mostly=0.2),
+    gxe.ExpectMulticolumnSumToEqual(
+        column_list=["a", "b"], sum_total=2, ignore_row_if="any_value_is_missing", mostly=0.3
+    ),
     gxe.ExpectColumnValuesToBeBetween(column="a", min_value=1, row_condition=A_GIVEN),
     gxe.ExpectColumnValuesToNotBeNull(column="t", mostly=0.6, row_condition=A_GIVEN),
     gxe.ExpectColumnValuesToNotBeNull(column="t", mostly=0.7, row_condition=A_GIVEN),
     gxe.ExpectColumnValuesToNotBeNull(column="t", row_condition="a > 1 or b is null"),
 ]
+for number, rule in enumerate(RULES):
+    rule.meta = {"reason": str(number)}
+
+# a rule, and a word of what is said of it where it cannot be judged
+WRONG = [
+    (gxe.ExpectColumnValuesToNotBeNull(column="a", row_condition="no_such > 1"), "no_such"),
+    (gxe.ExpectColumnValuesToMatchRegex(column="t", regex="["), "rlike"),
+    (gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="t", column_B="a"), "CAST"),
+    (gxe.ExpectColumnValuesToMatchLikePattern(column="t", like_pattern="x%"), "provider"),
+]
 
 
 def test_counts_and_answers_are_those_of_great_expectations(spark: Any) -> None:
     frame = spark.createDataFrame(ROWS, "a int, b int, t string")
-    for number, rule in enumerate(RULES):
-        rule.meta = {"reason": str(number)}
     validator = Validator(execution_engine=row_rules.engine(spark, frame))
     asked = [rule.configuration for rule in RULES]
     answers = validator.graph_validate(
@@ -77,16 +93,22 @@ def test_a_rule_among_rows_is_asked_of_all_of_them(spark: Any) -> None:
     assert (found.is_kept, found.observed, found.rows_broken) == (False, "broken", None)
 
 
-def test_of_rules_of_which_one_cannot_be_asked_the_others_are_answered(spark: Any) -> None:
-    other = gxe.ExpectColumnValuesToNotBeNull(
-        column="a", row_condition="no_such_column > 1", meta={"reason": "misspelt"}
-    )
+@pytest.mark.parametrize(("wrong", "word"), WRONG)
+def test_of_rules_of_which_one_cannot_be_asked_the_others_are_answered(
+    spark: Any, wrong: Any, word: str
+) -> None:
+    wrong.meta = {"reason": "wrong"}
     frame = spark.createDataFrame(ROWS, "a int, b int, t string")
-    first, second = _judged(spark, frame, [RULES[0], other])
+    first, second = _judged(spark, frame, [RULES[0], wrong])
     assert (first.is_kept, first.rows_broken) == (False, 12)
-    assert (second.severity, second.is_kept) == ("critical", False)
+    assert (second.severity, second.is_kept, second.rows_broken) == ("critical", False, None)
     assert second.observed.startswith("could not be judged: ")
-    assert "no_such_column" in second.observed
+    assert word in second.observed
+
+
+def test_two_rules_of_one_reason_are_told_and_not_silently_one() -> None:
+    with pytest.raises(ValueError, match=r"gold\.daily_sales: two rules of the reason 0"):
+        _judged(None, None, [RULES[0], RULES[0]])
 
 
 def _judged(spark: Any, frame: Any, asked: list[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs import lake as tables
+from jobs import landing
 from jobs.ops.promotions import TABLE as PROMOTIONS
 from jobs.settings import ROOT, settings
 from jobs.spark import health, store, upkeep
@@ -86,6 +87,9 @@ def test_of_the_lists_of_landed_batches_those_go_that_no_kept_version_was_built_
     long_ago = time.time() - 100 * 86400
     os.utime(lists[0], (long_ago, long_ago))
     os.utime(held, (long_ago, long_ago))
+    upkeep.care("vacuum", ["bronze.toy_lines"])
+    os.utime(lists[1], (long_ago, long_ago))
+    landing.take("toy_lines", json.loads(lists[1].read_text()))  # used again, it is young again
     upkeep.care("vacuum", ["bronze.toy_lines"])
     assert set((settings().landing / "toy_lines/.lists").glob("*")) == {*lists[1:], held}
     assert build(toys.LINES).outcome == "unchanged"
