@@ -10,6 +10,7 @@ from pathlib import Path
 
 from infra import driver
 from infra.jars import jars, spark_home
+from infra.java import compiled
 from infra.java.find import java_home
 from jobs import command
 from jobs.settings import ROOT, Settings, settings
@@ -85,7 +86,8 @@ def properties(settings: Settings) -> dict[str, str]:
     """Every setting of the JVM."""
     work = home(settings)
     scratch = work / "scratch"
-    class_path = [*jars(settings), *driver.classes(settings)]
+    ours = compiled.classes(settings, "connect", "Connect.java")
+    class_path = [*jars(settings), *driver.classes(settings), ours]
     options = f"-Djava.io.tmpdir={scratch} -Duser.timezone=UTC {QUICK_COMPILER}"
     told = {
         "spark.app.name": "sales-lakehouse",
@@ -107,6 +109,9 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(settings.spark_port),
         "spark.connect.authenticate.token": settings.make_secret("spark_token"),
+        # no session brings classes of its own: one loader for all (see Connect.java)
+        "spark.sql.artifact.isolation.enabled": "false",
+        "spark.sql.artifact.isolation.alwaysApplyClassloader": "false",
         # a table keeps one session id for ever: an id once closed must open again
         "spark.connect.session.manager.closedSessionsTombstonesSize": "0",
         "spark.connect.session.manager.defaultSessionTimeout": "24h",
@@ -169,8 +174,7 @@ def command_line(settings: Settings) -> list[str]:
     return [
         str(spark_home() / "bin/spark-submit"),
         *("--properties-file", str(work / "spark.properties")),
-        *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
-        "spark-internal",
+        *("--class", "saleslakehouse.Connect", "spark-internal"),
     ]
 
 
