@@ -5,7 +5,7 @@ python -m infra.bench.kills [--kills 200] [--seed 1]
 The company is made up and small (tests/spark/toys.py): seven tables of every kind. Its day brings
 new orders, a corrected price, an order that moves, one three weeks late, a line taken back, and a
 product in another department. The right end is what one build of everything from nothing gives.
-The services must be up (`make up`); everything lies in a folder of its own that is wiped.
+A Spark JVM of its own serves them; everything lies in a folder of its own that is wiped.
 """
 
 import multiprocessing
@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from infra.bench import place
 from jobs import command
 from jobs.settings import settings
 from jobs.spark.build import build
@@ -208,8 +209,12 @@ def main(
 ) -> None:
     """Kill builds at random instants, run them again, and compare."""
     with tempfile.TemporaryDirectory(prefix="kills-") as home:
-        if run(Path(home), kills, seed):
-            raise typer.Exit(1)
+        work = Path(home, "work")
+        work.mkdir()
+        with place.opened(Path(home, "server")):
+            wrong = run(work, kills, seed)
+    if wrong:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
