@@ -32,11 +32,6 @@ PUBLISHED = (*names(("gold", "scores")), "ops.freshness", "ops.quality")
 
 LONGEST = 600  # seconds that one query may take
 
-# Or the queries of all tools wait in one line.
-POOLS = """<?xml version="1.0"?>
-<allocations><pool name="default"><schedulingMode>FAIR</schedulingMode></pool></allocations>
-"""
-
 # Of a person's own settings of Spark's, those by which a lake elsewhere is reached.
 OF_THE_LAKE = ("spark.hadoop.fs.", "spark.delta.logStore.", "spark.driver.extraClassPath")
 
@@ -131,7 +126,7 @@ def prepare(settings: Settings) -> None:
     """Write the JVM's files."""
     work = home(settings)
     (work / "scratch").mkdir(parents=True, exist_ok=True)
-    (work / "pools.xml").write_text(POOLS)
+    (work / "pools.xml").write_text(spark.POOLS)
     (work / "log4j2.properties").write_text(spark.LOGGING)
     driver.write(work / "spark.properties", properties(settings))
 

@@ -15,11 +15,12 @@ from infra.java.find import java_home
 from jobs import command
 from jobs.settings import ROOT, Settings, settings
 
-# The default pool is the one of jobs: Spark Connect cannot name another.
+# By default what runs in a pool stands in one line. Jobs and tools' queries, each in a JVM of its
+# own, all run in the default pool: Spark Connect cannot name another.
 POOLS = """<?xml version="1.0"?>
 <allocations>
   <pool name="default">
-    <schedulingMode>FAIR</schedulingMode><weight>3</weight><minShare>0</minShare>
+    <schedulingMode>FAIR</schedulingMode>
   </pool>
 </allocations>
 """

@@ -152,16 +152,15 @@ def run(home: Path, kills: int, seed: int) -> int:
     fell: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     try:
-        for number in track(range(kills), "kills"):
-            name, tries = AFTER, 0
+        for _ in track(range(kills), "kills"):
+            name = AFTER
             while name == AFTER:
-                state = home / f"killed-{number}-{tries}"
+                state = home / f"killed-{fell.total()}"
                 shutil.copytree(day, state)
                 name = killed(state, instants.uniform(0, seconds))
                 fell[name] += 1
                 wrong[name] += built(state) != right
                 shutil.rmtree(state)
-                tries += 1
     finally:  # Ctrl-C too: what was done until then
         _tell(fell, wrong)
     return wrong.total()

@@ -1,6 +1,7 @@
 """A rule of rows as columns: Great Expectations says what breaks it, and one pass counts it all.
 
-Asked one by one, each of its expectations reads the candidate again: pairs of columns thrice.
+Asked for its answers and not for its conditions, it reads the candidate again for each rule about
+two columns.
 """
 
 import logging

@@ -94,7 +94,7 @@ def judge(
 def _of_rows(
     spark: SparkSession, rows: DataFrame, asked: Mapping[str, "Expectation"]
 ) -> list[Verdict]:
-    """Great Expectations says what breaks a rule; counted here, for it asks pair by pair."""
+    """Great Expectations says what breaks a rule; counted here, all rules in one pass."""
     try:
         return _counted(spark, rows, asked)
     except UNASKED as error:
