@@ -14,6 +14,7 @@ LOG_STORE = "saleslakehouse.ConditionalLogStore"
 CLUSTER_SECRET = "spark_cluster"  # noqa: S105 a name
 
 JOINED = {"extraClassPath": ":", "extraJavaOptions": " "}  # between what is ours and a person's
+COLLECTOR = re.compile(r"-XX:\+Use\w+GC\s*")  # of garbage: a JVM does not start with two
 
 
 def master(settings: Settings) -> str:
@@ -93,6 +94,8 @@ def with_own(
         if not name.startswith(only):
             continue
         between = JOINED.get(name.rpartition(".")[2])
+        if COLLECTOR.search(value) and name in told:
+            told[name] = COLLECTOR.sub("", told[name])
         told[name] = f"{told[name]}{between}{value}" if between and name in told else value
     return told
 

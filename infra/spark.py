@@ -25,13 +25,6 @@ POOLS = """<?xml version="1.0"?>
 </allocations>
 """
 
-# The JVM's compilers took 359 s of CPU of a demo, and 269 s with these (`jstat -compiler`): much of
-# the code plans, and runs a few times. Loops over rows are seen by their jumps back, as before.
-QUICK_COMPILER = (
-    "-XX:Tier4InvocationThreshold=30000 -XX:Tier4MinInvocationThreshold=6000 "
-    "-XX:Tier4CompileThreshold=60000"
-)
-
 LOGGING = """
 rootLogger.level = warn
 rootLogger.appenderRef.stdout.ref = console
@@ -89,7 +82,8 @@ def properties(settings: Settings) -> dict[str, str]:
     scratch = work / "scratch"
     ours = compiled.classes(settings, "connect", "Connect.java")
     class_path = [*jars(settings), *driver.classes(settings), ours]
-    options = f"-Djava.io.tmpdir={scratch} -Duser.timezone=UTC {QUICK_COMPILER}"
+    # batch work on few cores: with the parallel collector a demo took 489 s, with G1 551
+    options = f"-Djava.io.tmpdir={scratch} -Duser.timezone=UTC -XX:+UseParallelGC"
     told = {
         "spark.app.name": "sales-lakehouse",
         "spark.master": driver.master(settings),

@@ -60,6 +60,16 @@ def test_a_person_s_settings_go_before_ours_and_lists_are_joined(tmp_path: Path)
     }
 
 
+def test_a_person_s_garbage_collector_takes_the_place_of_ours(tmp_path: Path) -> None:
+    own = tmp_path / "own.properties"
+    own.write_text("spark.driver.extraJavaOptions -XX:+UseZGC -Da=b\n")
+    ours = {"spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:+ExitOnOutOfMemoryError"}
+    found = driver.with_own(told(tmp_path, SPARK_PROPERTIES=str(own)), ours)
+    assert found == {
+        "spark.driver.extraJavaOptions": "-XX:+ExitOnOutOfMemoryError -XX:+UseZGC -Da=b"
+    }
+
+
 def test_the_server_for_tools_takes_of_them_how_the_lake_is_reached(tmp_path: Path) -> None:
     own = tmp_path / "own.properties"
     own.write_text(
