@@ -81,8 +81,8 @@ def well(unit: str) -> bool:
 def watch(at: dt.datetime) -> dict[str, Any]:
     """Look for what is late, close what is well, send what waits; returns what is open then."""
     late = {f"late {each.name}": str(each) for each in due.late_drops(at)}
-    for entity in due.DROPS:
-        unit = f"late {entity}"
+    told = [f.unit for f in open_faults().values() if f.kind == "late" and f.unit != LATE_TABLES]
+    for unit in dict.fromkeys((*late, *told)):
         _keep(unit, late.get(unit), ASK, at)
     tables = due.late_tables(at)
     some = "; ".join(str(each) for each in tables[:3])

@@ -44,12 +44,17 @@ class Due:
         return f"every {f'{self.days} days' if self.days > 1 else 'day'} by {self.by:%H:%M}"
 
 
-# An entity that is not named here comes when its source has something: it is never late.
+# An entity that is not named here comes when its source has something: it is never late. Of one
+# that is named each system that hands over drops is due by itself; those that are read by watermark
+# have something or have not: they are due together, and only where no system hands over drops.
 DROPS: Mapping[str, Due] = {
     "order_lines": Due(dt.time(8)),  # complete at 06:00
     "accounts": Due(dt.time(8), days=7),  # nothing changed, nothing comes, until all is read again
     "promotions": Due(dt.time(8), days=7),  # a week's plan comes on the Friday before
 }
+
+# Systems that have handed over an entity for the last time: (entity, system).
+ENDED: frozenset[tuple[str, str]] = frozenset()
 
 # A table that had nothing to do is as fresh as one that was written.
 TABLES: Mapping[str, Due] = dict.fromkeys(LAYERS, Due(dt.time(9)))
@@ -59,7 +64,7 @@ TABLES: Mapping[str, Due] = dict.fromkeys(LAYERS, Due(dt.time(9)))
 class Late:
     """A drop or a table that should have come."""
 
-    name: str  # an entity, or a table
+    name: str  # a drop, or a table
     due: Due
     newest_at: dt.datetime  # when the last one came
 
@@ -69,19 +74,40 @@ class Late:
         )
 
 
+@dataclass(frozen=True)
+class Drop:
+    """What comes by a rhythm: an entity, of a system or (null) of all that have it."""
+
+    entity: str
+    system: str | None
+
+    def __str__(self) -> str:
+        return f"{self.entity} of {self.system}" if self.system else self.entity
+
+
+def newest_drops() -> dict[Drop, dt.datetime]:
+    """When the newest of each of DROPS was complete (UTC)."""
+    found: dict[Drop, dt.datetime] = {}
+    for entity in DROPS:
+        # oldest first; and a row that a person mends by hand is no drop of the source
+        landed = [
+            m
+            for m in landing.manifests(entity).values()
+            if m.system != SYSTEM and (entity, m.system) not in ENDED
+        ]
+        dropping = {m.system for m in landed if m.mode != "changes"}
+        for m in landed:
+            if not dropping or m.system in dropping:
+                drop = Drop(entity, m.system if dropping else None)
+                found[drop] = dt.datetime.fromisoformat(m.known_at)
+    return found
+
+
 def late_drops(now: dt.datetime) -> list[Late]:
-    """Entities whose newest drop is older than their rhythm allows."""
-    # a row that a person mends by hand is no drop of the source
-    newest = {
-        entity: [m for m in landing.manifests(entity).values() if m.system != SYSTEM][-1:]
-        for entity in DROPS
-    }
-    times = {
-        entity: dt.datetime.fromisoformat(found[0].known_at)
-        for entity, found in newest.items()
-        if found
-    }
-    return _late(times, DROPS, now)
+    """Drops whose newest is older than their entity's rhythm allows."""
+    found = newest_drops()
+    times = {str(drop): at for drop, at in found.items()}
+    return _late(times, {str(drop): DROPS[drop.entity] for drop in found}, now)
 
 
 def late_tables(now: dt.datetime) -> list[Late]:

@@ -8,6 +8,7 @@ import pytest
 from jobs import due, lake, landing
 from jobs.due import Due
 from jobs.ops import builds
+from jobs.quarantine.mends import SYSTEM
 from jobs.settings import settings
 
 # 09:30 in New York, on a Monday
@@ -24,11 +25,17 @@ def built(name: str, finished: dt.datetime, outcome: str = "unchanged") -> None:
     lake.append(builds.TABLE, [words | times | {"outcome": outcome}])
 
 
-def dropped(folder: Path, entity: str, known_at: dt.datetime) -> None:
+def dropped(
+    folder: Path,
+    entity: str,
+    known_at: dt.datetime,
+    system: str = "till",
+    mode: landing.Mode = "events",
+) -> None:
     file = folder / f"{entity}.csv"
     file.write_text("a\n1\n")
-    told = {"mode": "events", "columns": {}, "format": "csv", "watermark": "1"}
-    landing.land(entity, "till", f"{known_at:%Y-%m-%d}", [file], known_at=known_at, **told)
+    told = {"mode": mode, "columns": {}, "format": "csv", "watermark": "1"}
+    landing.land(entity, system, f"{known_at:%Y-%m-%d}", [file], known_at=known_at, **told)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +69,36 @@ def test_a_drop_is_late_by_its_own_rhythm(state: Path, tmp_path: Path) -> None:
     dropped(tmp_path, "order_lines", at("2026-03-01T06:00"))  # today's is missing
     dropped(tmp_path, "promotions", at("2026-02-27T06:00"))  # last Friday's
     dropped(tmp_path, "coupons", at("2025-02-27T06:00"))  # these come when there are some
-    assert [late.name for late in due.late_drops(NOW)] == ["order_lines"]
+    assert late_drops() == ["order_lines of till"]
+
+
+def late_drops() -> list[str]:
+    return [late.name for late in due.late_drops(NOW)]
+
+
+def test_a_system_that_stops_is_late_though_another_goes_on(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped(tmp_path, "order_lines", at("2026-03-01T06:00"))
+    dropped(tmp_path, "order_lines", at("2026-03-02T06:00"), "market")
+    dropped(tmp_path, "order_lines", at("2026-03-02T07:00"), SYSTEM)  # a row mended by hand
+    assert late_drops() == ["order_lines of till"]
+    monkeypatch.setattr(due, "ENDED", {("order_lines", "till")})
+    assert late_drops() == []
+
+
+def test_systems_read_by_watermark_are_late_together(state: Path, tmp_path: Path) -> None:
+    dropped(tmp_path, "order_lines", at("2026-02-20T06:00"), "webshop", "changes")
+    dropped(tmp_path, "order_lines", at("2026-03-02T06:00"), "erp_db", "changes")
+    assert late_drops() == []  # the web shop sold nothing
+
+
+def test_what_is_read_by_watermark_alone_is_late_too(state: Path, tmp_path: Path) -> None:
+    dropped(tmp_path, "order_lines", at("2026-02-20T06:00"), "webshop", "changes")
+    assert late_drops() == ["order_lines"]
+    # the till's drops are the rhythm, and its web shop has something or has not
+    dropped(tmp_path, "order_lines", at("2026-03-02T06:00"))
+    assert late_drops() == []
 
 
 def test_nothing_is_late_in_a_year_that_is_played(

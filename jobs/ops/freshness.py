@@ -6,12 +6,14 @@ has not moved is not read again. What is due when stands in jobs/due.py.
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jobs import due, lake
+from jobs.due import Drop
 from jobs.ops import builds
+from jobs.quarantine import mends
 from jobs.settings import settings
 from jobs.table import Built, Events, Landed, Log, built_table, in_build_order
 
@@ -47,6 +49,7 @@ def refresh(now: dt.datetime | None = None) -> list[Row]:
     now = now or dt.datetime.now(dt.UTC)
     stored = {row["table_name"]: row for row in _stored()}
     written, good = _newest("written"), _newest(*due.GOOD)
+    drops = due.newest_drops()
     late = {each.name: str(each) for each in (*due.late_drops(now), *due.late_tables(now))}
     rows: dict[str, Row] = {}
     for name in filter(lake.exists, in_build_order()):
@@ -58,8 +61,8 @@ def refresh(now: dt.datetime | None = None) -> list[Row]:
             **held,
             "run_id": build.run_id if build else None,
             "written_at": build.finished_at if build else None,
-            "due_at": _due_at(which, held, good.get(name)),
-            **_lateness(which, late, rows),
+            "due_at": _due_at(which, _of(which, drops), good.get(name)),
+            **_lateness(which, late, [str(drop) for drop in _of(which, drops)], rows),
         }
     if rows != stored:
         lake.replace(TABLE, list(rows.values()), "true")
@@ -97,7 +100,9 @@ def _held(which: Built, stored: Row | None) -> Row:
     if stored and stored["table_version"] == version:
         told = ("table_name", "newest_date", "known_at", "rows", "table_version")
         return {name: stored[name] for name in told}
-    newest = {Landed: "max(_known_at)", Events: f"max({getattr(which, 'slice', '')})"}
+    # a row that a person mends by hand is no drop of the source
+    dropped = f"max(_known_at) filter (where _batch_id not like '{mends.SYSTEM}/%')"
+    newest = {Landed: dropped, Events: f"max({getattr(which, 'slice', '')})"}
     asked = f"select count(*) as rows, {newest.get(type(which), 'null')} as newest from t"  # noqa: S608
     [found] = lake.read(which.name, at=version, sql=asked).to_pylist()
     return {
@@ -120,21 +125,30 @@ def _known_at(
     return stored["known_at"] if stored else None
 
 
-def _due_at(which: Built, held: Row, build: Build | None) -> dt.datetime | None:
+def _of(which: Built, drops: Mapping[Drop, dt.datetime]) -> dict[Drop, dt.datetime]:
+    """The drops that a bronze table is made from."""
+    entity = which.entity if isinstance(which, Landed) else None
+    return {drop: at for drop, at in drops.items() if drop.entity == entity}
+
+
+def _due_at(
+    which: Built, drops: Mapping[Drop, dt.datetime], build: Build | None
+) -> dt.datetime | None:
     """From when on it is late without another drop, or build."""
     if settings().clock == "data":
         return None
     told = []
     if build:
         told.append(due.TABLES[which.name.partition(".")[0]].late_from(build.finished_at))
-    if isinstance(which, Landed) and which.entity in due.DROPS and held["known_at"]:
-        told.append(due.DROPS[which.entity].late_from(held["known_at"]))
+    told += [due.DROPS[drop.entity].late_from(at) for drop, at in drops.items()]
     return min(told, default=None)
 
 
-def _lateness(which: Built, late: Mapping[str, str], rows: Mapping[str, Row]) -> Row:
-    """Whether it is late, and why: its drop, itself, or what it is made from."""
-    told = [late.get(which.entity) if isinstance(which, Landed) else None, late.get(which.name)]
+def _lateness(
+    which: Built, late: Mapping[str, str], drops: Iterable[str], rows: Mapping[str, Row]
+) -> Row:
+    """Whether it is late, and why: its drops, itself, or what it is made from."""
+    told = [late.get(name) for name in (*drops, which.name)]
     waits = [i.name for i in which.inputs if i.name in rows and rows[i.name]["is_late"]]
     told += [f"made from {', '.join(waits)}: late" if waits else None]
     why = "; ".join(text for text in told if text)

@@ -28,6 +28,11 @@ def held(name: str, *rows: dict[str, Any]) -> int:
     return lake.version(name)
 
 
+def drop(known_at: str, system: str = "till") -> dict[str, Any]:
+    """A line of bronze."""
+    return {"_known_at": at(known_at), "_batch_id": f"{system}/1", "order_id": known_at}
+
+
 def built(name: str, finished: str, outcome: str = "written", **inputs: int) -> None:
     pins = {n.replace("__", "."): ["id", version] for n, version in inputs.items()}
     words = {"table_name": name, "run_id": f"{name} {finished}", "kind": "changed", "why": "new"}
@@ -44,7 +49,7 @@ def told(now: str) -> dict[str, dict[str, Any]]:
 def company(state: Path, tmp_path: Path) -> None:
     """A Monday's drop of lines, landed, cleaned and summed."""
     dropped(tmp_path, "order_lines", at("2026-03-02T06:00"))
-    held("bronze.order_lines", {"_known_at": at("2026-03-02T06:00"), "order_id": "1"})
+    held("bronze.order_lines", drop("2026-03-02T06:00"))
     held("silver.order_lines", {"business_date": MONDAY})
     held("gold.daily_sales", {"business_date": MONDAY - dt.timedelta(1)}, {"business_date": MONDAY})
     held("gold.departments", {"department": "DELI"})
@@ -71,13 +76,18 @@ def test_a_table_tells_what_it_holds_and_where_that_came_from(company: None) -> 
 
 def test_a_table_is_of_the_new_drop_once_it_has_seen_it(company: None) -> None:
     told("2026-03-02T10:00")
-    version = held("bronze.order_lines", {"_known_at": at("2026-03-03T06:00"), "order_id": "2"})
+    version = held("bronze.order_lines", drop("2026-03-03T06:00"))
     before = told("2026-03-03T07:00")
     assert before["bronze.order_lines"]["known_at"] == at("2026-03-03T06:00")
     assert before["silver.order_lines"]["known_at"] == at("2026-03-02T06:00")
     built("silver.order_lines", "2026-03-03T07:10", "unchanged", bronze__order_lines=version)
     after = told("2026-03-03T07:20")
     assert after["silver.order_lines"]["known_at"] == at("2026-03-03T06:00")
+
+
+def test_a_row_that_is_mended_by_hand_makes_no_table_newer(company: None) -> None:
+    held("bronze.order_lines", drop("2026-03-03T09:00", "corrections"))
+    assert told("2026-03-03T10:00")["bronze.order_lines"]["known_at"] == at("2026-03-02T06:00")
 
 
 def test_lateness_begins_at_its_hour_and_is_told_downstream(company: None) -> None:
@@ -89,7 +99,9 @@ def test_lateness_begins_at_its_hour_and_is_told_downstream(company: None) -> No
     assert due_at == at("2026-03-03T08:00")
     late = told("2026-03-03T08:00")
     assert all(row["is_late"] for row in late.values())
-    assert late["bronze.order_lines"]["why"].startswith("order_lines: due every day by 08:00")
+    assert late["bronze.order_lines"]["why"].startswith(
+        "order_lines of till: due every day by 08:00"
+    )
     assert late["silver.order_lines"]["why"] == "made from bronze.order_lines: late"
     assert late["gold.daily_sales"]["due_at"] == at("2026-03-04T09:00")
 
