@@ -4,8 +4,10 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,10 +42,13 @@ def opened(home: Path, memory: str = "3g") -> Iterator[Path]:
     before = {name: os.environ.get(name) for name in told}
     os.environ.update(told)
     settings.cache_clear()
+    # or a bench that is stopped leaves its JVM behind
+    before_term = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     process = _started(home)
     try:
         yield home
     finally:
+        signal.signal(signal.SIGTERM, before_term)
         process.terminate()
         process.wait(timeout=60)
         for name, value in before.items():
