@@ -50,10 +50,11 @@ def refresh(now: dt.datetime | None = None) -> list[Row]:
     stored = {row["table_name"]: row for row in _stored()}
     written, good = _newest("written"), _newest(*due.GOOD)
     drops = due.newest_drops()
-    late = {each.name: str(each) for each in (*due.late_drops(now), *due.late_tables(now))}
+    late = {each.name: str(each) for each in (*due.late_drops(now, drops), *due.late_tables(now))}
     rows: dict[str, Row] = {}
     for name in filter(lake.exists, in_build_order()):
         which, build = built_table(name), written.get(name)
+        dropped = _of(which, drops)
         held = _held(which, stored.get(name))
         if not isinstance(which, Landed):
             held["known_at"] = _known_at(good.get(name), rows, stored.get(name))
@@ -61,8 +62,8 @@ def refresh(now: dt.datetime | None = None) -> list[Row]:
             **held,
             "run_id": build.run_id if build else None,
             "written_at": build.finished_at if build else None,
-            "due_at": _due_at(which, _of(which, drops), good.get(name)),
-            **_lateness(which, late, [str(drop) for drop in _of(which, drops)], rows),
+            "due_at": _due_at(which, dropped, good.get(name)),
+            **_lateness(which, late, map(str, dropped), rows),
         }
     if rows != stored:
         lake.replace(TABLE, list(rows.values()), "true")
