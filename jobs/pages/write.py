@@ -12,10 +12,10 @@ from pathlib import Path
 import typer
 
 from jobs import command, lake
-from jobs.pages import facts, lineage
+from jobs.pages import data_docs, facts, lineage
 from jobs.pages.html import render
 from jobs.settings import settings
-from jobs.table import LAYERS, names
+from jobs.table import LAYERS, Log, names, table
 
 
 def refresh() -> Path:
@@ -35,6 +35,10 @@ def refresh() -> Path:
         )
         for name, each in made.items()
     }
+    for name, each in made.items():
+        if each.rules and not isinstance(which := table(name), Log):
+            results = data_docs.results(which, each.rules)
+            pages[f"{name}.data_docs"] = render("data_docs.html", table=each, results=results)
     pages["index"] = render(
         "index.html",
         now=dt.datetime.now(dt.UTC),

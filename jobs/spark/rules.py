@@ -85,7 +85,7 @@ def judge(
     """
     if rest is not None:
         rest.createOrReplaceTempView(REST)
-    asked = _asked(which, REST if rest is not None else "")
+    asked = expectations(which, REST if rest is not None else "")
     of_rows = {reason: rule for reason, rule in asked.items() if row_rules.is_row_rule(rule)}
     of_the_whole = {reason: rule for reason, rule in asked.items() if reason not in of_rows}
     return _of_rows(spark, rows, of_rows) + _of_the_whole(spark, rows, of_the_whole)
@@ -206,8 +206,12 @@ UNASKED = (
 REST = "rest_of_the_table"  # a temporary view of the table's own session
 
 
-def _asked(which: Built, rest: str) -> dict[str, "Expectation"]:
-    """The rules of a candidate by their reason codes."""
+def expectations(which: Built, rest: str = "") -> dict[str, "Expectation"]:
+    """What a candidate is judged by, by reason code.
+
+    Args:
+        rest: the temporary view of the table's other rows; empty: a key cannot occur among them.
+    """
     if isinstance(which, Landed):
         # rows that break a row rule or NOT NULL have left the candidate already
         own = [rule for rule in declared(which) if not row_rules.is_row_rule(rule)]

@@ -11,6 +11,7 @@ from jobs.ops import quality
 from jobs.pages import lineage, write
 from jobs.pages.html import short, shown
 from jobs.settings import settings
+from jobs.spark.rules import UNJUDGED
 from jobs.table import LAYERS, names
 from tests.ops.test_freshness import built, held
 from tests.test_due import at
@@ -18,10 +19,14 @@ from tests.test_due import at
 MONDAY = dt.date(2026, 3, 2)
 
 
-def judged(name: str, rule: str, rows_broken: int) -> None:
-    words = {"table_name": name, "run_id": "b", "rule": rule, "severity": "row", "observed": ""}
-    numbers = {"rows_judged": 4, "rows_broken": rows_broken, "broken_share": rows_broken / 4}
-    told = {"is_kept": not rows_broken, "judged_at": at("2026-03-02T03:00")}
+def judged(name: str, rule: str, rows_broken: int | None) -> None:
+    """A verdict; none: one that could not be given."""
+    observed = f"{UNJUDGED}: no such <script>" if rows_broken is None else ""
+    words = {"table_name": name, "run_id": "b", "rule": rule, "severity": "row"}
+    words["observed"] = observed
+    share = None if rows_broken is None else rows_broken / 4
+    numbers = {"rows_judged": 4, "rows_broken": rows_broken, "broken_share": share}
+    told = {"is_kept": rows_broken == 0, "judged_at": at("2026-03-02T03:00")}
     lake.append(quality.TABLE, [words | numbers | told])
 
 
@@ -37,13 +42,16 @@ def pages(state: Path) -> dict[str, str]:
     built("bronze.order_lines", "2026-03-02T03:00", "refused")
     judged("bronze.order_lines", "negative(sales_usd)", 1)
     judged("bronze.order_lines", "type(sold_at)", 0)
+    judged("silver.order_lines", "key(order_id, product_id)", 0)
+    judged("silver.order_lines", "many_unknown_products", None)
     home = write.refresh().parent
     return {path.stem: path.read_text() for path in home.iterdir()}
 
 
 def test_every_table_has_a_page_and_every_link_leads_to_one(pages: dict[str, str]) -> None:
     there = {name for name in names((*LAYERS, "ops")) if lake.exists(name)}
-    assert set(pages) == there | {"index"}
+    judged_ones = {"bronze.order_lines.data_docs", "silver.order_lines.data_docs"}
+    assert set(pages) == there | {"index"} | judged_ones
     assert "ops.freshness" in there
     for text in pages.values():
         links = re.findall(r'href="([^"]+)"', text)
@@ -59,7 +67,20 @@ def test_a_page_tells_columns_rules_builds_and_where_rows_come_from(pages: dict[
     assert lines.index("negative(sales_usd)") < lines.index("type(sold_at)"), "broken ones first"
     assert lines.index('class="badge bad">refused') < lines.index('class="badge good">written')
     drawn = re.findall(r'href="([\w.]+).html"', pages["silver.order_lines"].split("<svg")[1])
-    assert {"bronze.order_lines", "silver.order_lines", "gold.daily_sales"} == set(drawn)
+    near = {"bronze.order_lines", "silver.order_lines", "gold.daily_sales"}
+    assert near | {"silver.order_lines.data_docs"} == set(drawn)
+
+
+def test_data_docs_tell_the_same_answers_by_column(pages: dict[str, str]) -> None:
+    bronze = pages["bronze.order_lines.data_docs"]
+    told = bronze[bronze.index("sales_usd") :]
+    assert "1 unexpected values found. 25% of 4 total rows." in told
+    assert "text-danger" in told[: told.index("sold_at")]
+    assert "text-success" in told[told.index("sold_at") :]
+    silver = pages["silver.order_lines.data_docs"]
+    assert "no two rows with the same order_id, product_id" in silver
+    assert "could not be judged: no such &lt;script&gt;" in silver
+    assert "1 of 2 kept" in silver
 
 
 def test_no_page_shows_a_person_or_runs_what_a_row_says(pages: dict[str, str]) -> None:
