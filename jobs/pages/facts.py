@@ -76,7 +76,8 @@ def read() -> Told:
     rules = """with newest as (select table_name, last_value(run_id order by judged_at) as run_id
         from t group by table_name)
         select t.table_name, t.run_id, t.rule, min(severity) as severity,
-        bool_and(is_kept) as is_kept, sum(rows_judged) as rows_judged, sum(rows_broken) as rows_broken,
+        bool_and(is_kept) as is_kept,
+        sum(rows_judged) as rows_judged, sum(rows_broken) as rows_broken,
         max(observed) as observed, max(judged_at) as judged_at
         from t join newest on t.table_name = newest.table_name and t.run_id = newest.run_id
         group by t.table_name, t.run_id, t.rule order by t.table_name, is_kept, t.rule"""
