@@ -5,9 +5,11 @@ picture from other hosts whenever somebody looks.
 """
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from jobs.pages.facts import COUNTED
 from jobs.spark import rules
 from jobs.table import Built, Landed, columns
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 Row = Mapping[str, Any]
+
+# what Great Expectations says of a rule that no row can break
+AT_LEAST_NONE = re.compile(r", at least <span[^<>]*>0</span> % of the time\.")
+# and of a column without a count, whatever its observed value says
+UNKNOWN = "unknown % not null"
+NO_ROWS = "no rows judged"
 
 
 def results(which: Built, told: Sequence[Row]) -> str:
@@ -42,7 +50,9 @@ def results(which: Built, told: Sequence[Row]) -> str:
     # one section: each that is rendered compiles all its templates anew
     whole = {"section_name": "", "content_blocks": [b for p in parts for b in p["content_blocks"]]}
     asked = {"section": whole, "section_loop": {"index": 1}, "renderer_type": page["renderer_type"]}
-    return str(DefaultJinjaSectionView().render(asked))
+    shown = AT_LEAST_NONE.sub(COUNTED, DefaultJinjaSectionView().render(asked))
+    is_judged = any(row["rows_judged"] for row in told)
+    return shown.replace(UNKNOWN, rules.UNJUDGED if is_judged else NO_ROWS)
 
 
 def _expectations(which: Built) -> dict[str, "Expectation"]:
@@ -68,7 +78,8 @@ def _answer(rule: "Expectation", row: Row) -> "ExpectationValidationResult":
     judged, broken = row["rows_judged"], row["rows_broken"]
     # not one that raised: its account is folded, and opened by a script
     # Great Expectations writes an observed value into the page as it is
-    result: dict[str, Any] = {"observed_value": html.escape(row["observed"]) or "as expected"}
+    as_expected = "as expected" if judged else NO_ROWS
+    result: dict[str, Any] = {"observed_value": html.escape(row["observed"]) or as_expected}
     if broken is not None and judged:
         counts = {"element_count": judged, "unexpected_count": broken, "missing_count": 0}
         result = counts | {"unexpected_percent": 100 * broken / judged}

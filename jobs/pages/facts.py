@@ -8,11 +8,14 @@ from typing import Any
 
 from jobs import lake
 from jobs.ops import freshness
+from jobs.settings import settings
 from jobs.table import Column, Entities, Events, Landed, Log, Table, columns, table
 
 BUILDS = 8  # the newest
 SAMPLE = 5  # rows
 HIDDEN = "•••"
+# how Great Expectations words a rule that no row can break
+AT_LEAST_NONE, COUNTED = ", at least 0 % of the time.", "; counted, never refused"
 
 Row = Mapping[str, Any]
 
@@ -29,12 +32,24 @@ class About:
     columns: Sequence[Column]
     fresh: Row | None  # of ops.freshness
     builds: Sequence[Row]  # of ops.builds, newest first
-    rules: Sequence[Row]  # of ops.quality, the newest build that judged; with `words`
+    rules: Sequence[Row]  # of ops.quality, the newest build that judged rows; with `words`
     sample: Sequence[Row]
 
     @property
     def broken(self) -> int:
         return sum(not rule["is_kept"] for rule in self.rules)
+
+    @property
+    def judged(self) -> str:
+        """How many rows the rules were last asked of, in words."""
+        rows = max((rule["rows_judged"] for rule in self.rules), default=0)
+        return f"{rows:,} {'row' if rows == 1 else 'rows'}" if rows else "no rows"
+
+    @property
+    def never_due(self) -> str:
+        """Why nothing is due."""
+        played = settings().clock == "data"
+        return "never late: a past year is played" if played else "no rhythm"
 
 
 def about(name: str, told: "Told") -> About:
@@ -73,13 +88,16 @@ def read() -> Told:
         rows_written, rows_refused, seconds, table_version, error,
         row_number() over (partition by table_name order by started_at desc) as place from t)
         where place <= {BUILDS} order by table_name, place"""  # noqa: S608 - our own number
-    rules = """with newest as (select table_name, last_value(run_id order by judged_at) as run_id
-        from t group by table_name)
+    # the newest that judged rows: a build of slices without any says nothing of the table
+    rules = """with runs as (select table_name, run_id, row_number() over (partition by table_name
+        order by sum(rows_judged) > 0 desc, max(judged_at) desc) as place
+        from t group by table_name, run_id)
         select t.table_name, t.run_id, t.rule, min(severity) as severity,
         bool_and(is_kept) as is_kept,
         sum(rows_judged) as rows_judged, sum(rows_broken) as rows_broken,
         max(observed) as observed, max(judged_at) as judged_at
-        from t join newest on t.table_name = newest.table_name and t.run_id = newest.run_id
+        from t join runs on t.table_name = runs.table_name and t.run_id = runs.run_id
+        where runs.place = 1
         group by t.table_name, t.run_id, t.rule order by t.table_name, is_kept, t.rule"""
     return Told(fresh, _by_table("ops.builds", builds), _by_table("ops.quality", rules))
 
@@ -146,5 +164,6 @@ def in_words(which: Table) -> dict[str, str]:
         told = {n: getattr(p, "value", p) for n, p in (content.value.params or {}).items()}
         values = {n: p.get("value") if isinstance(p, Mapping) else p for n, p in told.items()}
         reason = (rule.meta or {})["reason"]
-        found[reason] = string.Template(content.value.template or "").safe_substitute(values)
+        words = string.Template(content.value.template or "").safe_substitute(values)
+        found[reason] = words.replace(AT_LEAST_NONE, COUNTED)
     return found

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from jobs.table import LAYERS, names, table
 
 # in pixels
-WIDTH, HEIGHT = 142, 26  # of a box
+HEIGHT = 26  # of a box
+SIGN, MARGIN = 7, 10  # a letter's width in its name, and what is left before and behind it
 GAP_X, GAP_Y = 44, 10
 HEAD = 24  # the layers' names
 
@@ -19,7 +20,7 @@ class Box:
     x: int
     y: int
     is_this: bool
-    width: int = WIDTH
+    width: int
     height: int = HEIGHT
 
     @property
@@ -33,7 +34,7 @@ class Picture:
 
     boxes: Sequence[Box]
     arrows: Sequence[str]  # paths of SVG
-    heads: Sequence[tuple[str, int]]  # a layer, and where its column begins
+    heads: Sequence[tuple[str, int]]  # over each column its layer, and where it begins
     width: int
     height: int
 
@@ -79,12 +80,12 @@ def picture(arrows: Mapping[str, Iterable[str]], of: str | None = None) -> Pictu
     x = 0
     tallest = max((len(column) for _, column in columns), default=0)
     for layer, column in columns:
-        if not heads or heads[-1][0] != layer:
-            heads.append((layer, x))
+        heads.append((layer, x))
+        width = 2 * MARGIN + SIGN * max(len(name.partition(".")[2]) for name in column)
         top = HEAD + (tallest - len(column)) * (HEIGHT + GAP_Y) // 2
         for place, name in enumerate(column):
-            boxes.append(Box(name, x, top + place * (HEIGHT + GAP_Y), name == of))
-        x += WIDTH + GAP_X
+            boxes.append(Box(name, x, top + place * (HEIGHT + GAP_Y), name == of, width))
+        x += width + GAP_X
     height = HEAD + tallest * (HEIGHT + GAP_Y)
     return Picture(boxes, _paths(arrows, boxes), heads, max(x - GAP_X, 0), height)
 
@@ -107,7 +108,7 @@ def _paths(arrows: Mapping[str, Iterable[str]], boxes: Iterable[Box]) -> list[st
     for name, box in at.items():
         for source in arrows[name]:
             if source in at:
-                x, y = at[source].x + WIDTH, at[source].y + HEIGHT // 2
+                x, y = at[source].x + at[source].width, at[source].y + HEIGHT // 2
                 to_y, bend = box.y + HEIGHT // 2, GAP_X // 2
                 found.append(f"M{x},{y} C{x + bend},{y} {box.x - bend},{to_y} {box.x},{to_y}")
     return found

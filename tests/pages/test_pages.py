@@ -19,14 +19,17 @@ from tests.test_due import at
 MONDAY = dt.date(2026, 3, 2)
 
 
-def judged(name: str, rule: str, rows_broken: int | None) -> None:
+def judged(
+    name: str, rule: str, rows_broken: int | None, of: int = 4, run: str = "b", info: bool = False
+) -> None:
     """A verdict; none: one that could not be given."""
     observed = f"{UNJUDGED}: no such <script>" if rows_broken is None else ""
-    words = {"table_name": name, "run_id": "b", "rule": rule, "severity": "row"}
+    severity = "info" if info else "row"
+    words = {"table_name": name, "run_id": run, "rule": rule, "severity": severity}
     words["observed"] = observed
-    share = None if rows_broken is None else rows_broken / 4
-    numbers = {"rows_judged": 4, "rows_broken": rows_broken, "broken_share": share}
-    told = {"is_kept": rows_broken == 0, "judged_at": at("2026-03-02T03:00")}
+    share = rows_broken / of if rows_broken is not None and of else None
+    numbers = {"rows_judged": of, "rows_broken": rows_broken, "broken_share": share}
+    told = {"is_kept": rows_broken == 0 or info, "judged_at": at(f"2026-03-02T0{of == 0:d}:00")}
     lake.append(quality.TABLE, [words | numbers | told])
 
 
@@ -83,6 +86,26 @@ def test_data_docs_tell_the_same_answers_by_column(pages: dict[str, str]) -> Non
     assert "1 of 2 kept" in silver
 
 
+def test_a_page_tells_of_the_newest_build_that_judged_rows_and_of_how_many(state: Path) -> None:
+    held("silver.unusual_lines", {"business_date": MONDAY})
+    held("silver.former_accounts", {"left_date": MONDAY})
+    judged("silver.unusual_lines", "not_null(account_id)", 0)
+    judged("silver.unusual_lines", "unusual_price(low)", 3, info=True)
+    for name in ("silver.unusual_lines", "silver.former_accounts"):
+        judged(name, "not_null(account_id)", 0, of=0, run="later")
+    home = write.refresh().parent
+    for page in ("silver.unusual_lines", "silver.unusual_lines.data_docs"):
+        told = (home / f"{page}.html").read_text()
+        assert "of 4 rows" in told
+        assert "; counted, never refused" in told
+        assert "% of the time" not in told
+    assert "100% not null" in told
+    told = (home / "silver.former_accounts.data_docs.html").read_text()
+    assert "of no rows" in told
+    assert "no rows judged" in told
+    assert "unknown" not in told
+
+
 def test_no_page_shows_a_person_or_runs_what_a_row_says(pages: dict[str, str]) -> None:
     everything = "".join(pages.values())
     assert "Ann" not in everything
@@ -119,6 +142,8 @@ def test_a_picture_holds_all_before_and_behind_a_table_and_nothing_else() -> Non
     assert sorted(places.values()) == list(places.values())
     assert len(set(places.values())) == 4
     assert [box.name for box in found.boxes if box.is_this] == ["silver.a"]
+    # each column says whose it is
+    assert [layer for layer, _ in found.heads] == ["bronze", "silver", "silver", "gold"]
     assert len(found.arrows) == 3
 
 
