@@ -1,6 +1,7 @@
 """What the documentation names is there: links, commands, modules, files, settings, tables."""
 
 import ast
+import datetime as dt
 import importlib
 import importlib.util
 import re
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs import lake
+from jobs.ops import quality
 from jobs.settings import ROOT, settings
 from jobs.table import LAYERS, Landed, Log, names, table
 
@@ -84,6 +87,33 @@ def test_python_in_a_page_imports_what_exists(page: Path) -> None:
                 for name in node.names:
                     found = hasattr(home, name.name)
                     assert found or importlib.util.find_spec(f"{node.module}.{name.name}")
+
+
+def sql_of(page: str) -> str:
+    """The one SQL block of a page."""
+    [body] = [body for kind, body in FENCE.findall((ROOT / page).read_text()) if kind == "sql"]
+    return str(body)
+
+
+def test_what_a_rule_touched_is_counted_in_the_last_build_that_judged_rows(state: Path) -> None:
+    row = {"rule": "key", "severity": "critical", "is_kept": False, "observed": ""}
+    # parts of a wide build add up; older builds, and later ones without rows, do not count
+    for run, hour, judged, broken in (
+        ("a", 1, 9, 9),
+        ("b", 2, 5, 1),
+        ("b", 3, 4, 2),
+        ("c", 4, 0, 0),
+    ):
+        at = dt.datetime(2026, 3, 2, hour, tzinfo=dt.UTC)
+        told = {"run_id": run, "rows_judged": judged, "rows_broken": broken, "judged_at": at}
+        lake.append(quality.TABLE, [row | told | {"table_name": "gold.daily_sales"}])
+    asked = sql_of("docs/cleaning.md").replace("ops.quality", "t")
+    [found] = lake.read("ops.quality", sql=asked).to_pylist()
+    assert (found["table_name"], found["rule"]) == ("gold.daily_sales", "key")
+    assert (found["rows_judged"], found["rows_touched"]) == (9, 3)
+    [snippet] = re.findall(r'broken = """(.*?)"""', (ROOT / "docs/bi.md").read_text(), re.DOTALL)
+    [found] = lake.read("ops.quality", sql=snippet).to_pylist()
+    assert found == {"table_name": "gold.daily_sales", "rule": "key", "rows": 3}
 
 
 def test_every_setting_is_documented_and_none_is_invented() -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import importlib.metadata
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,8 @@ from TCLIService import ttypes
 
 from infra import bi
 from jobs import lake
-from jobs.settings import settings
+from jobs.ops import quality
+from jobs.settings import ROOT, settings
 from jobs.table import columns, names, table
 from tests.readers.conftest import Login
 
@@ -147,6 +149,30 @@ def test_every_column_says_in_each_reader_what_it_holds(login: Login) -> None:
             assert by_protocol(connection, name) == wanted, name
         fields = DeltaTable(lake.location(name)).schema().fields
         assert {f.name: f.metadata["comment"] for f in fields} == wanted, name
+
+
+def test_the_question_of_the_docs_what_a_rule_touched_is_answered_over_sql(login: Login) -> None:
+    verdict = {"table_name": "gold.departments", "rule": "key", "severity": "critical"}
+    told = {"run_id": "b", "is_kept": False, "rows_judged": 3, "rows_broken": 2, "observed": ""}
+    at = {"judged_at": dt.datetime(2017, 3, 8, tzinfo=dt.UTC)}
+    lake.append(quality.TABLE, [verdict | told | at])
+    text = (ROOT / "docs/cleaning.md").read_text()
+    [asked] = re.findall(r"^```sql\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    with login() as connection, connection.cursor() as cursor:
+        cursor.execute(asked)
+        assert cursor.fetchall() == [("gold.departments", "key", "critical", 3, 2)]
+
+
+def test_the_snippets_of_the_docs_run(login: Login, capsys: pytest.CaptureFixture[str]) -> None:
+    here = settings()
+    text = (ROOT / "docs/bi.md").read_text().replace(".state/lake", here.lake_uri)
+    text = text.replace(".state/secrets", str(here.secrets))
+    text = text.replace("18084", str(here.thrift_port))
+    snippets = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(snippets) > 5
+    for snippet in snippets:
+        exec(snippet, {})  # noqa: S102 - our own page
+        assert capsys.readouterr().out
 
 
 def by_protocol(connection: Any, name: str) -> dict[str, str]:
