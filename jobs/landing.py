@@ -7,18 +7,21 @@ landing/<entity>/.lists/<sha256>.json               which batches a build has ta
 
 import contextlib
 import datetime as dt
+import errno
 import gzip
 import hashlib
+import io
 import json
 import logging
 import os
 import shutil
+import stat
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowException
@@ -31,6 +34,18 @@ log = logging.getLogger(__name__)
 
 Mode = Literal["events", "snapshot", "changes"]
 Format = Literal["csv", "parquet"]
+
+# What a gzip may unpack to. A file is read whole, here and by the build, and a gzip of 3 MB can
+# hold 3 GB: without an end it takes all the memory, and everything else down with it.
+UNPACKED_BYTES = 2 << 30
+BLOCK_BYTES = 1 << 20
+ARRIVING = ".arriving-"  # what is not whole yet: nobody reads it
+# What is older was left by a process that was killed; no drop takes as long to copy.
+ABANDONED_AFTER = dt.timedelta(days=1)
+
+
+class NotLanded(ValueError):
+    """A file cannot be taken over, or what was landed cannot be read; nothing half is left."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +112,13 @@ def land(
 ) -> Manifest:
     """Take files over as a batch, byte by byte. The same content landed again changes nothing.
 
+    Where a landed file is gone or damaged, landing the same again puts it back.
+
     Args:
         known_at: aware; when the drop was complete in the business's time, not when we fetched it.
 
     Raises:
+        NotLanded: a file is none that can be taken over, or changes meanwhile.
         ValueError: `known_at` has no zone, two files share a name, or a name is no folder's.
         FileNotFoundError: a file is not there.
     """
@@ -108,14 +126,8 @@ def land(
         raise ValueError(
             f"{entity} {system}/{batch}: known_at {known_at} has no time zone; give one"
         )
-    for name in (entity, system, batch):
-        if not name or name.startswith(".") or "/" in name:
-            raise ValueError(
-                f"{entity} {system}/{batch}: {name!r} names a folder: no / in it, and no dot first"
-            )
-    if len({path.name for path in files}) != len(files):
-        raise ValueError(f"{entity} {system}/{batch}: two files share a name; give each its own")
-    told = {
+    _check_names(entity, system, batch, files)
+    told: dict[str, object] = {
         "entity": entity,
         "system": system,
         "batch": batch,
@@ -134,25 +146,142 @@ def land(
         told["dialect"] = dialect.told()
     if constants:
         told["constants"] = dict(constants)
-    sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    manifest = _manifest({**told, "sha256": sha256})
-    if not manifest.folder.exists():
-        _take_over(files, manifest.folder)
-    _swap(manifest.folder.parent / "manifest.json", {**told, "sha256": sha256})
+    told["sha256"] = _sha256(told)
+    manifest = _manifest(told)
+    if not _is_whole(manifest):
+        _take_over(files, manifest)
+    _swap(manifest.folder.parent / "manifest.json", told)
     return manifest
 
 
-def _take_over(files: Sequence[Path], folder: Path) -> None:
-    """Copy files into a folder that appears with all of them, or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=folder.parent))
+def land_each(
+    drops: Iterable[tuple[str, dt.date]], land_one: Callable[[str, dt.date], Manifest | None]
+) -> list[Manifest]:
+    """Land drops one after the other: what is wrong with one does not keep the others waiting.
+
+    Args:
+        drops: entities and dates.
+
+    Raises:
+        NotLanded: at the end, with everything that could not be landed.
+        OSError: the disk is full, for all of them.
+    """
+    landed: list[Manifest] = []
+    faults: list[str] = []
+    for entity, date in drops:
+        try:
+            manifest = land_one(entity, date)
+        except (NotLanded, OSError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            log.warning("%s of %s is not landed: %s", entity, date, error)
+            faults.append(str(error))
+        else:
+            landed += [manifest] if manifest else []
+    if faults:
+        raise NotLanded(f"not landed, while all other drops are: {'; '.join(faults)}")
+    return landed
+
+
+def is_name(name: str) -> bool:
+    """Whether a folder or a file below landing/ may be called so: builds read it, by UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(name) and not name.startswith(".") and not {"/", "\0"} & set(name)
+
+
+def _check_names(entity: str, system: str, batch: str, files: Sequence[Path]) -> None:
+    """A link could lead to a file that the source itself may not read; a pipe never ends."""
+    which = f"{entity} {system}/{batch}"
+    for name in (entity, system, batch):
+        if not is_name(name):
+            raise ValueError(
+                f"{which!a}: {name!a} names a folder: UTF-8, no / in it, and no dot first"
+            )
+    if len({path.name for path in files}) != len(files):
+        raise ValueError(f"{which}: two files share a name; give each its own")
     for path in files:
-        shutil.copyfile(path, arriving / path.name)
+        if not is_name(path.name):
+            raise NotLanded(
+                f"{which}: {str(path)!a} cannot be taken over: its name must be UTF-8, with no dot "
+                "first; rename it and land the drop again"
+            )
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise NotLanded(
+                f"{which}: {path} is no file but a folder, a link or a pipe: put the file itself "
+                "there, or take it away, and land the drop again"
+            )
+
+
+def _is_whole(manifest: Manifest) -> bool:
+    """Whether all that a manifest names lies there, byte by byte."""
+    try:
+        return all(
+            _sha256_of(manifest.folder / file.name) == file.sha256 for file in manifest.files
+        )
+    except OSError:
+        return False
+
+
+def _take_over(files: Sequence[Path], manifest: Manifest) -> None:
+    """Copy files into a folder that appears with all of them, or not at all.
+
+    They reach the disk before the manifest does: after a power cut it names nothing that is gone.
+
+    Raises:
+        NotLanded: a file is other than a moment ago.
+    """
+    folder = manifest.folder
+    settings().state.mkdir(mode=0o700, parents=True, exist_ok=True)  # personal data lies below
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder.parent, dt.datetime.now(dt.UTC) - ABANDONED_AFTER)
+    expected = {file.name: file.sha256 for file in manifest.files}
+    arriving = Path(tempfile.mkdtemp(prefix=ARRIVING, dir=folder.parent))
+    try:
+        for path in files:
+            shutil.copyfile(path, arriving / path.name, follow_symlinks=False)
+            if _sha256_of(arriving / path.name) != expected[path.name]:
+                raise NotLanded(
+                    f"{manifest.entity} {manifest.batch_id}: {path} changed while it was landed: "
+                    "land the drop again when it is complete"
+                )
+            _to_disk(arriving / path.name)
+        _to_disk(arriving)
+        _put_in_place(arriving, folder)
+        _to_disk(folder.parent)
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
+
+
+def _put_in_place(arriving: Path, folder: Path) -> None:
     try:
         arriving.rename(folder)
-    except OSError:
-        # landed by someone else meanwhile: same name, same content
-        shutil.rmtree(arriving)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        # damaged, or landed by someone else meanwhile: readers find the old file or the whole one
+        for path in arriving.iterdir():
+            os.replace(path, folder / path.name)
+        _to_disk(folder)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file's content, or a folder's names, would outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(folder: Path, before: dt.datetime) -> None:
+    """Remove what processes that were killed had not finished."""
+    for path in folder.glob(f"{ARRIVING}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.lstat().st_mtime < before.timestamp():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
@@ -170,11 +299,12 @@ def files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
 
 
 def manifests(entity: str) -> dict[str, Manifest]:
-    """All batches of an entity by batch id, oldest `known_at` first."""
-    found = [
-        _manifest(json.loads(path.read_text()))
-        for path in (settings().landing / entity).glob("*/*/manifest.json")
-    ]
+    """All batches of an entity by batch id, oldest `known_at` first.
+
+    Raises:
+        NotLanded: one's manifest cannot be read.
+    """
+    found = [_manifest_at(path) for path in (settings().landing / entity).glob("*/*/manifest.json")]
     return {m.batch_id: m for m in sorted(found, key=lambda m: (m.known_at, m.batch_id))}
 
 
@@ -213,6 +343,7 @@ def forget_lists(entity: str, keep: str | None, before: dt.datetime) -> None:
     Args:
         keep: sha256 of one that stays, however old; null: none.
     """
+    _sweep(settings().landing / entity / ".lists", before)
     for path in (settings().landing / entity / ".lists").glob("*.json"):
         with contextlib.suppress(FileNotFoundError):
             if path.stem != keep and path.stat().st_mtime < before.timestamp():
@@ -223,6 +354,52 @@ def _list_path(entity: str, sha256: str) -> Path:
     return settings().landing / entity / ".lists" / f"{sha256}.json"
 
 
+def _manifest_at(path: Path) -> Manifest:
+    """The manifest that lies there.
+
+    Raises:
+        NotLanded: it is cut, was changed by hand or lies in another batch's folder.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+        if fault := _fault(told):
+            raise ValueError(fault)
+        manifest = _manifest(told)
+        if manifest.folder.parent != path.parent:
+            raise ValueError(f"it is the manifest of {manifest.entity} {manifest.batch_id}")
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise NotLanded(
+            f"{path} is no manifest that can be read ({error}): move its folder out of landing/ "
+            "and land that batch again"
+        ) from None
+    return manifest
+
+
+def _fault(told: object) -> str:
+    """What keeps a manifest from being one that `land` has written; empty: nothing."""
+    if not isinstance(told, dict):
+        return "it holds no keys and values"
+    optional = {"dialect", "constants"}  # they stand there only where they say something
+    known = {field.name for field in fields(Manifest)} | {"encoding"}
+    if missing := known - optional - told.keys():
+        return f"it lacks {', '.join(sorted(missing))}"
+    if unknown := told.keys() - known:
+        return f"nothing is known of its {', '.join(map(repr, sorted(unknown)))}"
+    if _sha256({name: said for name, said in told.items() if name != "sha256"}) != told["sha256"]:
+        return "it says other than when the batch was landed"
+    for name, allowed in (("mode", get_args(Mode)), ("format", get_args(Format))):
+        if told[name] not in allowed:
+            return f"{name} {told[name]!r} is none of {', '.join(allowed)}"
+    names = [told["entity"], told["system"], told["batch"]]
+    names += [file["name"] for file in told["files"]]
+    wrong = [name for name in names if not isinstance(name, str) or not is_name(name)]
+    return f"{wrong[0]!a} names no file below landing/" if wrong else ""
+
+
+def _sha256(told: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
 def _manifest(told: dict[str, object]) -> Manifest:
     files = tuple(File(**file) for file in cast(list[dict[str, object]], told["files"]))  # type: ignore[arg-type]
     told = {"constants": {}, "dialect": {}, **told}
@@ -231,32 +408,67 @@ def _manifest(told: dict[str, object]) -> Manifest:
 
 
 def _described(path: Path, format: Format, dialect: Dialect) -> File:
+    return File(path.name, _rows(path, format, dialect), path.stat().st_size, _sha256_of(path))
+
+
+def _sha256_of(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
+        while block := file.read(BLOCK_BYTES):
             digest.update(block)
-    return File(path.name, _rows(path, format, dialect), path.stat().st_size, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def _rows(path: Path, format: Format, dialect: Dialect) -> int | None:
-    """Rows the file tells of; a broken file has no number, and is landed all the same."""
+    """Rows the file tells of; a broken file has no number, and is landed all the same.
+
+    Raises:
+        NotLanded: it is too large to be read.
+    """
     try:
         if format == "parquet":
             return int(pq.read_metadata(path).num_rows)
         return delimited.read(unpacked(path.name, path.read_bytes()), dialect).rows
+    except MemoryError:
+        raise NotLanded(
+            f"{path} ({path.stat().st_size:,} bytes) needs more memory than there is: split it "
+            "into files that are smaller"
+        ) from None
+    except NotLanded as error:
+        raise NotLanded(f"{path.parent}: {error}") from None
     except (OSError, EOFError, ValueError, LookupError, zlib.error, ArrowException):
         return None
 
 
 def unpacked(name: str, data: bytes) -> bytes:
-    """A file's content, unzipped where its name says that it is a gzip."""
-    return gzip.decompress(data) if name.endswith(".gz") else data
+    """A file's content, unzipped where its name says that it is a gzip.
+
+    Raises:
+        NotLanded: that is more than UNPACKED_BYTES.
+    """
+    if not name.endswith(".gz"):
+        return data
+    content = io.BytesIO()
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        while block := file.read(BLOCK_BYTES):
+            content.write(block)
+            if content.tell() > UNPACKED_BYTES:
+                raise NotLanded(
+                    f"{name} unpacks to more than {UNPACKED_BYTES:,} bytes: split it into files "
+                    "that are smaller"
+                )
+    return content.getvalue()
 
 
 def _swap(path: Path, content: Mapping[str, object]) -> None:
     """Readers see the old file or the new one, never half of one."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
+    with tempfile.NamedTemporaryFile("w", prefix=ARRIVING, dir=path.parent, delete=False) as file:
+        try:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    _to_disk(path.parent)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rich.progress import track
 
-from jobs.landing import Format, Manifest, Mode, files_in
+from jobs.landing import Format, Manifest, Mode, files_in, land_each
 from jobs.landing import land as take_over
 from jobs.settings import settings
 
@@ -94,7 +94,11 @@ def land_entity(entity: str, date: dt.date) -> Manifest | None:
 
 
 def land(start: dt.date, end: dt.date) -> list[Manifest]:
-    """Land the drops dated `start` to `end`, both included."""
+    """Land the drops dated `start` to `end`, both included.
+
+    Raises:
+        NotLanded: drops that cannot be taken over, when all the others are landed.
+    """
     if not (settings().drops / "erp").exists():
         log.warning(
             "erp: no drops at all in %s: is the ERP's export mounted? (the demo's are cut by "
@@ -102,9 +106,5 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
             settings().drops / "erp",
         )
     days = [start + dt.timedelta(days=n) for n in range((end - start).days + 1)]
-    drops = [
-        land_entity(entity, day)
-        for day in track(days, "erp: landing days", disable=not sys.stdout.isatty())
-        for entity in DROPS
-    ]
-    return [manifest for manifest in drops if manifest]
+    shown = track(days, "erp: landing days", disable=not sys.stdout.isatty())
+    return land_each(((entity, day) for day in shown for entity in DROPS), land_entity)

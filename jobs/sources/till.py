@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rich.progress import track
 
-from jobs.landing import Manifest, files_in
+from jobs.landing import Manifest, files_in, land_each
 from jobs.landing import land as take_over
 from jobs.settings import settings
 
@@ -77,11 +77,11 @@ def land_entity(entity: str, date: dt.date) -> Manifest | None:
 
 
 def land(start: dt.date, end: dt.date) -> list[Manifest]:
-    """Land the drops of the business days `start` to `end`, both included."""
+    """Land the drops of the business days `start` to `end`, both included.
+
+    Raises:
+        NotLanded: drops that cannot be taken over, when all the others are landed.
+    """
     days = [start + dt.timedelta(days=n) for n in range((end - start).days + 1)]
-    drops = [
-        land_entity(entity, day)
-        for day in track(days, "till: landing days", disable=not sys.stdout.isatty())
-        for entity in COLUMNS
-    ]
-    return [manifest for manifest in drops if manifest]
+    shown = track(days, "till: landing days", disable=not sys.stdout.isatty())
+    return land_each(((entity, day) for day in shown for entity in COLUMNS), land_entity)

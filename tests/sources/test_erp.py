@@ -2,6 +2,7 @@ import datetime as dt
 
 import pytest
 
+from jobs.landing import NotLanded, manifests
 from jobs.settings import settings
 from jobs.sources import erp
 from jobs.table import columns, table
@@ -45,6 +46,15 @@ def test_a_date_without_a_drop_is_nothing_unusual(caplog):
 def test_an_export_that_is_not_there_at_all_is_said(caplog):
     assert erp.land(DAY, DAY) == []
     assert "no drops at all" in caplog.text
+
+
+def test_one_entitys_fault_does_not_keep_the_others_waiting():
+    dropped("campaigns", DAY, "campaigns.csv")
+    dropped("products", DAY, "products.csv")
+    (settings().drops / "erp/products" / DAY.isoformat() / "x.csv").mkdir()
+    with pytest.raises(NotLanded, match=r"x\.csv is no file"):
+        erp.land(DAY, DAY)
+    assert [*manifests("campaigns")] == ["erp/2017-03-03"]
 
 
 @pytest.mark.parametrize("entity", list(erp.DROPS))

@@ -3,7 +3,10 @@ import gzip
 import logging
 from pathlib import Path
 
+import pytest
+
 from jobs import landing
+from jobs.landing import NotLanded
 from jobs.settings import settings
 from jobs.sources import till
 from jobs.table import columns, table
@@ -80,3 +83,13 @@ def test_half_an_upload_beside_a_drop_is_told_of_and_left_alone(caplog):
         (landed,) = till.land(DAY, DAY)
     assert [file.name for file in landed.files] == [path.name]
     assert any("order_lines.csv.tmp left alone" in message for message in caplog.messages)
+
+
+def test_one_days_fault_does_not_keep_the_other_days_waiting():
+    for n in range(3):
+        path = dropped("order_lines", DAY + dt.timedelta(n), f"{HEADER}\n{LINE}")
+        if n == 1:
+            (path.parent / "x.csv").symlink_to("/etc/hostname")
+    with pytest.raises(NotLanded, match=r"2017-03-06/x\.csv is no file"):
+        till.land(DAY, DAY + dt.timedelta(2))
+    assert [*landing.manifests("order_lines")] == ["till/2017-03-05", "till/2017-03-07"]
