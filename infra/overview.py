@@ -5,27 +5,27 @@ Nothing is made by looking: a state that does not exist has nothing to tell.
 
 import datetime as dt
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Any
 
-from deltalake.exceptions import DeltaError
 from rich.markup import escape
 from rich.table import Table as Shown
 
 from infra import airflow_home
 from jobs import alerts, due, lake, landing
 from jobs.settings import Settings
-from jobs.table import Landed, built_table, in_build_order, table
+from jobs.table import Built, Landed, built_table, in_build_order, names, table
 
 FOLLOWS = "what changes in the tables before"
 AT_MOST = 6  # lines of a section on the screen
 
 
 Section = Callable[[], Iterable["Line"]]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def _read(section: Section) -> list[Line]:
     """A section's lines; what cannot be read is told of, and hides no other section."""
     try:
         return list(section())
-    except (DeltaError, OSError, ValueError, sqlite3.Error) as error:
+    # deltalake raises a bare Exception where a file of a table is gone
+    except Exception as error:
         first = str(error).partition("\n")[0][:200]
         read = section.func if isinstance(section, partial) else section
         return [Line("broken", read.__name__.strip("_"), f"cannot be read: {first}")]
@@ -100,32 +101,72 @@ def _refused() -> Iterable[Line]:
     # the first of each table says since when, the last one why
     since = {row["table_name"]: row["started_at"] for row in reversed(bad)}
     for name, row in {row["table_name"]: row for row in bad}.items():
-        told = f"{row['outcome']}: {str(row['error']).partition(chr(10))[0]}"
-        yield Line("refused", name, told, _at(since[name]))
+        why = str(row["error"]).partition("\n")[0].removeprefix(f"{name}: ")
+        yield Line("refused", name, f"{row['outcome']}: {why}", _at(since[name]))
 
 
 def _held_back() -> Iterable[Line]:
     """Batches that were too bad to be taken: the tables have of them what they had before."""
+    refusals = _refusals()
+    for name in filter(lake.exists, names(["bronze"])):
+        which = table(name)
+        assert isinstance(which, Landed)
+        taken = _taken(which)
+        held = {batch for batch, sha256 in taken.items() if not sha256}
+        if build := refusals.get(name):
+            held |= _refused_batches(which, build)
+        if held:
+            some = ", ".join(sorted(held)[:3]) + (", …" if len(held) > 3 else "")
+            since = _at(build["started_at"]) if build else ""
+            yield Line(
+                "held back", name, f"{_number(len(held), 'batch', 'batches')}: {some}", since
+            )
+
+
+def _taken(which: Landed) -> dict[str, str]:
+    """Batches that the table was built from, and the content of each; empty: held back."""
     from jobs.spark import watermark
 
-    for name in _built():
-        which = table(name)
-        if not isinstance(which, Landed):
-            continue
-        was = watermark.last(which)
-        taken = (landing.taken(which.entity, was.batches) if was and was.batches else None) or {}
-        if held := [batch for batch, sha256 in taken.items() if not sha256]:
-            some = ", ".join(held[:3]) + (", …" if len(held) > 3 else "")
-            yield Line("held back", name, f"{len(held)} batches: {some}")
+    was = watermark.last(which)
+    return (landing.taken(which.entity, was.batches) if was and was.batches else None) or {}
+
+
+def _refused_batches(which: Landed, build: Row) -> set[str]:
+    """Batches that a build held back, as they are landed still.
+
+    Where it took no other it has committed nothing that could say so.
+    """
+    if "held back" not in str(build["error"]):
+        return set()
+    taken, landed = _taken(which), landing.manifests(which.entity)
+    asked = f"""select distinct batch_id, source_file from t
+        where table_name = '{which.name}' and run_id = '{build["run_id"]}'"""  # noqa: S608 - ours
+    return {
+        manifest.batch_id
+        for row in _rows("ops.quarantine", asked)
+        if (manifest := landed.get(row["batch_id"]))
+        and row["source_file"].startswith(f"{manifest.source_folder}/")
+        and taken.get(manifest.batch_id) != manifest.sha256
+    }
+
+
+def _refusals() -> dict[str, Row]:
+    """Tables whose newest build was refused: that build."""
+    asked = """select * from (select table_name, run_id, outcome, error, started_at,
+        row_number() over (partition by table_name order by started_at desc) as place from t)
+        where place = 1 and outcome = 'refused'"""
+    return {row["table_name"]: row for row in _rows("ops.builds", asked)}
 
 
 def _quarantined() -> Iterable[Line]:
     asked = """select table_name, sum(rows) as rows, count(distinct batch_id) as batches,
-        min(known_at) as known_at from t group by table_name order by table_name"""
+        min(refused_at) as refused_at from t group by table_name order by table_name"""
     for row in _rows("ops.quarantine", asked):
         if row["rows"]:
-            told = f"{row['rows']:,} rows of {row['batches']} batches: `make quarantine`"
-            yield Line("quarantined", row["table_name"], told, _at(row["known_at"]))
+            batches = _number(row["batches"], "batch", "batches")
+            told = f"{_number(row['rows'], 'row', 'rows')} of {batches}: `make quarantine`"
+            since = _at(row["refused_at"]) if row["refused_at"] else ""
+            yield Line("quarantined", row["table_name"], told, since)
 
 
 def _broken() -> Iterable[Line]:
@@ -164,7 +205,9 @@ def _next() -> Iterable[Line]:
     if not _built():
         yield Line("next", "all tables", "first build: land drops, then run sales_daily")
         return
+    refusals = _refusals()
     moving: dict[str, str] = {}
+    stuck: list[str] = []
     for name in in_build_order():
         which = built_table(name)
         upstream = sorted({arrow.name for arrow in which.inputs} & moving.keys())
@@ -172,17 +215,41 @@ def _next() -> Iterable[Line]:
             moving[name] = "first build"
             continue
         was, now = watermark.last(which), watermark.current(which)
-        if was != now:
+        if name in refusals and not upstream and not _has_news(which, refusals[name]):
+            stuck.append(name)
+        elif was != now:
             why = watermark.reason_for_everything(was, now) or "what came since the last build"
             moving[name] = why.partition(":")[0]  # which code has changed tells the plan
         elif upstream:
             moving[name] = FOLLOWS
-    still = len(in_build_order()) - len(moving)
+    still = len(in_build_order()) - len(moving) - len(stuck)
     for why in dict.fromkeys(moving.values()):
-        names = [name for name, told in moving.items() if told == why]
-        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        yield Line("next", some, f"{why}; see `make plan`")
-    yield Line("next", f"{still} tables", "stand still")
+        yield Line(
+            "next", _some([n for n in moving if moving[n] == why]), f"{why}; see `make plan`"
+        )
+    if stuck:
+        yield Line("next", _some(stuck), "refused; see above")
+    yield Line("next", _number(still, "table", "tables"), f"stand{'s' * (still == 1)} still")
+
+
+def _has_news(which: Built, refusal: Row) -> bool:
+    """Whether something came in after a build was refused."""
+    if isinstance(which, Landed):
+        taken, held = _taken(which), _refused_batches(which, refusal)
+        landed = {name: m.sha256 for name, m in landing.manifests(which.entity).items()}
+        return any(taken.get(n) != landed.get(n) for n in (taken.keys() | landed.keys()) - held)
+    asked = "select table_name, started_at from t where outcome = 'written' or rows_written > 0"
+    inputs = {arrow.name for arrow in which.inputs}
+    written = [row for row in _rows("ops.builds", asked) if row["table_name"] in inputs]
+    return any(row["started_at"] > refusal["started_at"] for row in written)
+
+
+def _some(which: Sequence[str]) -> str:
+    return ", ".join(which[:3]) + (f" and {len(which) - 3} more" if len(which) > 3 else "")
+
+
+def _number(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}"
 
 
 def _built() -> list[str]:
@@ -190,8 +257,8 @@ def _built() -> list[str]:
     return [name for name in due.last_good_builds() if lake.exists(name)]
 
 
-def _rows(name: str, sql: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = lake.read(name, sql=sql).to_pylist() if lake.exists(name) else []
+def _rows(name: str, sql: str) -> list[Row]:
+    found: list[Row] = lake.read(name, sql=sql).to_pylist() if lake.exists(name) else []
     return found
 
 

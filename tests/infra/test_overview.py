@@ -42,6 +42,7 @@ def test_a_refused_table_stands_there_since_the_first_refusal_in_a_row(state: Pa
 def test_what_is_put_aside_broken_or_told_of_has_a_line(state: Path) -> None:
     entry = dict.fromkeys(("source_file", "received", "run_id"), "a")
     row = entry | {"table_name": "bronze.coupons", "rules": ["key"], "known_at": AT, "rows": 2}
+    row |= {"refused_at": AT + dt.timedelta(hours=1)}  # since then, not since the data was known
     lake.append(quarantine.TABLE, [row | {"batch_id": b, "row_number": 1} for b in ("a", "b")])
     check = {"table_name": "gold.departments", "verb": "check", "seconds": 0.1}
     for hours, faults in enumerate((None, "1 files are missing")):
@@ -50,7 +51,7 @@ def test_what_is_put_aside_broken_or_told_of_has_a_line(state: Path) -> None:
     alerts.report(alerts.Fault("land.till", "failed", "no [drop]", "wait", "the log", AT))
     found = lines()
     told = "4 rows of 2 batches: `make quarantine`"
-    assert found["quarantined", "bronze.coupons"] == (told, "2026-03-02 08:00")
+    assert found["quarantined", "bronze.coupons"] == (told, "2026-03-02 09:00")
     assert found["broken", "gold.departments"] == ("1 files are missing", "2026-03-02 09:00")
     assert found["alerts", "land.till"] == ("failed: no [drop]", "2026-03-02 08:00")
 
@@ -62,9 +63,41 @@ def test_a_batch_that_was_held_back_and_what_moves_next(state: Path) -> None:
     made_as = {"table_id": str(lake.opened("bronze.coupons").metadata().id), "table_version": 0}
     build("bronze.coupons", "written", 0, watermark=mark, **made_as)
     found = lines()
-    assert found["held back", "bronze.coupons"][0] == "1 batches: erp/2017-03-01"
+    assert found["held back", "bronze.coupons"][0] == "1 batch: erp/2017-03-01"
     assert found["next", "bronze.coupons"][0] == "code changed; see `make plan`"
     assert "first build; see `make plan`" in {told for told, _ in found.values()}
+
+
+def test_a_batch_that_a_build_refused_is_held_back_and_no_build_helps(
+    state: Path, tmp_path: Path
+) -> None:
+    lake.create(Log("bronze.coupons", "coupon_upc string"))
+    lake.create(Log("silver.coupons", "coupon_upc string"))
+    file = tmp_path / "coupons.csv"
+
+    def land(text: str) -> landing.Manifest:
+        file.write_text(text)
+        words = ("coupons", "erp", "2017-03-01", [file])
+        told = {"watermark": "", "columns": {}, "format": "csv"}
+        return landing.land(*words, mode="events", known_at=AT, **told)  # type: ignore[arg-type]
+
+    bad = land("nothing of it\n")
+    # the build took no other batch: it has committed nothing
+    build("bronze.coupons", "refused", 0, "bronze.coupons: 1 batches held back, the others are …")
+    entry = {"table_name": "bronze.coupons", "run_id": "a", "batch_id": "erp/2017-03-01"}
+    entry |= {"source_file": bad.source_file(bad.files[0]), "row_number": 0, "rows": 1}
+    entry |= {"rules": ["file(missing column)"], "received": "{}", "known_at": AT}
+    lake.append(quarantine.TABLE, [entry])
+    build("silver.accounts", "written", 0)
+    lake.create(Log("silver.accounts", "account_id string"))
+    found = lines()
+    assert found["held back", "bronze.coupons"][0] == "1 batch: erp/2017-03-01"
+    assert found["refused", "bronze.coupons"][0].startswith("refused: 1 batches held back")
+    assert found["next", "bronze.coupons"][0] == "refused; see above"
+    land("mended\n")
+    found = lines()
+    assert ("held back", "bronze.coupons") not in found
+    assert "refused; see above" not in {told for told, _ in found.values()}
 
 
 def test_a_log_that_cannot_be_read_hides_nothing_else(state: Path) -> None:
@@ -72,6 +105,16 @@ def test_a_log_that_cannot_be_read_hides_nothing_else(state: Path) -> None:
     alerts.report(alerts.Fault("land.till", "failed", "no drop", "wait", "the log", AT))
     for commit in (state / "lake/ops/builds/_delta_log").iterdir():
         commit.write_text("{")
+    found = lines()
+    assert found["broken", "refused"][0].startswith("cannot be read")
+    assert found["alerts", "land.till"]
+
+
+def test_a_file_of_a_log_that_is_gone_hides_nothing_else(state: Path) -> None:
+    build("silver.products", "refused", 0, "breaks key")
+    alerts.report(alerts.Fault("land.till", "failed", "no drop", "wait", "the log", AT))
+    for data in (state / "lake/ops/builds").rglob("*.parquet"):
+        data.unlink()
     found = lines()
     assert found["broken", "refused"][0].startswith("cannot be read")
     assert found["alerts", "land.till"]
