@@ -65,13 +65,71 @@ def test_an_order_of_the_same_second_replaces_none(shop: Shop) -> None:
     assert [row["order_id"] for row in landed()] == [f"webshop-{n}" for n in range(3)]
 
 
-@pytest.mark.parametrize("change", [{"customer": ...}, {"ordered_at": "2017-03-06T15:00:00"}])
-def test_an_order_that_is_not_as_agreed_is_named(shop: Shop, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"customer": ...},
+        {"customer": 4.5e12},
+        {"customer": {"id": 1}},
+        {"customer": "\ud800"},  # half a character
+        {"id": None},
+        {"lines": None},
+        {"lines": ["milk"]},
+        {"lines": [{"sku": "a", "quantity": 1, "amount_cents": 1, "discount_cents": 0}, {}]},
+        {"ordered_at": "2017-03-06T15:00:00"},  # without a zone
+        {"ordered_at": "0001-01-01T00:00:00+14:00"},
+        {"changed_at": "0001-01-01T00:00:00+00:00"},
+        {"changed_at": None},
+    ],
+)
+def test_an_order_that_cannot_be_taken_is_named_and_the_others_are_landed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
+) -> None:
+    for number in (6, 7, 8):
+        shop.sell(number, at(15))
+    bad = {n: v for n, v in (shop.orders[7] | change).items() if v is not ...}
+    page = {"orders": [shop.orders[6], bad, shop.orders[8]], "next": None}
+    monkeypatch.setattr(shop, "page", lambda asked: page)
+    which = change.get("id", 7)
+    with pytest.raises(ShopError, match=f"1 orders left out.*order {which} is not as agreed"):
+        webshop.land(DAY, DAY)
+    assert [row["order_id"] for row in landed()] == ["webshop-6", "webshop-8"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "text"),
+    [
+        ("quantity", 1.5, "1.5"),  # once landed as 1
+        ("quantity", "2", "2"),
+        ("quantity", 2.0, "2"),
+        ("quantity", 10**30, "1" + 30 * "0"),
+        ("quantity", None, None),
+        ("quantity", True, "true"),
+        ("sku", 4011, "4011"),
+        ("sku", None, None),
+        # no dollars: bronze refuses it, and shows what the shop said
+        ("amount_cents", 99.5, "99.5 cents"),
+        ("amount_cents", "100", "100 cents"),
+        ("amount_cents", None, None),
+        ("amount_cents", -5, "-0.05"),
+    ],
+)
+def test_a_value_is_landed_as_the_shop_told_it(
+    shop: Shop, name: str, told: object, text: str | None
+) -> None:
     shop.sell(7, at(15))
-    for name, value in change.items():
-        shop.orders[7].pop(name)
-        shop.orders[7] |= {name: value} if value is not ... else {}
-    with pytest.raises(ShopError, match="order 7 is not as agreed"):
+    shop.orders[7]["lines"][0][name] = told
+    webshop.land(DAY, DAY)
+    ours = {"sku": "product_id", "amount_cents": "sales_usd"}
+    assert [row[ours.get(name, name)] for row in landed()] == [text]
+
+
+@pytest.mark.parametrize("page", [{"orders": None, "next": None}, {"orders": [], "next": {}}])
+def test_an_answer_without_a_list_of_orders_is_none(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, page: dict[str, object]
+) -> None:
+    monkeypatch.setattr(shop, "page", lambda asked: page)
+    with pytest.raises(ShopError, match=r"no usable answer from .* orders are no list"):
         webshop.land(DAY, DAY)
 
 
