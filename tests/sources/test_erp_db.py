@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import adbc_driver_postgresql.dbapi as postgres
@@ -95,7 +96,7 @@ def test_what_changed_is_landed_once_and_a_change_again(erp: postgres.Connection
     assert orders() == [("1", "1.50"), ("2", "2.00")]
     assert first["order_lines"].known_at == at(17).astimezone(dt.UTC).isoformat()
     assert first["order_lines"].mode == "changes"
-    assert [row["on_hand"] for row in landed("stock_levels")] == [12]
+    assert [row["on_hand"] for row in landed("stock_levels")] == ["12"]
     # nothing changed: no batch, also where the same days are asked for again
     assert erp_db.land(DAY, DAY) == []
     # a price is corrected a week later; the run of that day finds it
@@ -178,3 +179,53 @@ def test_what_is_wrong_is_told_in_a_sentence_without_the_password(
     monkeypatch.delenv("SALES_SECRET_ERP_DB")
     with pytest.raises(NotConnected, match="erp_db"):
         erp_db.land(DAY, DAY)
+
+
+def test_half_a_piece_is_landed_as_the_database_told_it(erp: postgres.Connection) -> None:
+    sell(erp, 1, 100, at(9))
+    tell(
+        erp,
+        """drop view lakehouse.order_lines;
+        create view lakehouse.order_lines as select customer as account_id, store as store_id,
+        order_id, sku as product_id, 1.50 as quantity, 1.00 as sales_usd,
+        0.00 as loyalty_discount_usd, 0.00 as coupon_discount_usd,
+        0.00 as coupon_match_discount_usd, sold_at, changed_at from erp.lines""",
+    )
+    erp_db.land(DAY, DAY)
+    assert [row["quantity"] for row in landed("order_lines")] == ["1.5"]  # once rounded to 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://reader:pa55/SECRET@127.0.0.1:1/erp",
+        "postgresql://reader:pa55@SECRET@127.0.0.1:1/erp",
+        "postgresql://reader:p%zzSECRET@127.0.0.1:1/erp",
+        "postgresql://reader:p%00SECRET@127.0.0.1:1/erp",
+        "postgresql://reader:pa55 SECRET@127.0.0.1:1/erp",
+        "postgresql://reader:SECRET",
+        "postgres:reader:SECRET@127.0.0.1",
+        "host=127.0.0.1 user=reader pasword SECRET",
+        "SECRET",
+    ],
+)
+def test_of_an_address_that_cannot_be_read_nothing_is_shown(
+    state: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("SALES_SECRET_ERP_DB", address)
+    with pytest.raises(DatabaseError, match=r"'erp_db'.*%2F for /, %40 for @") as told:
+        erp_db.land(DAY, DAY)
+    assert not [part for part in ("SECRET", "pa55", "127.0.0.1") if part in str(told.value)]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://reader:pa%2F5%40@erp.example:5432/erp?sslmode=require&application_name=lake",
+        "postgres://reader:a:b?c#d[e@[::1]:5432,10.0.0.2/erp",
+        "postgresql://reader@erp.example",
+        "postgresql:///erp?host=/run/postgresql",
+    ],
+)
+def test_an_address_may_be_written_as_postgresql_takes_it(address: str) -> None:
+    assert erp_db.ADDRESS.fullmatch(address)
