@@ -16,6 +16,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LAKE_SCHEMES = ("s3a", "abfss", "gs")  # of LAKE_URI, beside a plain folder
+# Hadoop takes brackets, braces, * and ? for patterns, Spark's SQL ends a path at `, an address ends
+# at #, and one of two readers decodes %41: they would look into another folder than was written.
+NOT_IN_LAKE = re.compile(r"%[0-9A-Fa-f]{2}|[#`{}\[\]*?]")
+# Folders of the kernel's: nothing can be kept there.
+NO_DISK = (Path("/proc"), Path("/sys"))
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -236,7 +241,7 @@ class _Told:
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         text = self.text(name, str(default))
-        if not text.isdigit() or not low <= int(text) <= high:
+        if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
             self.faults.append(f"{name}={text!r} must be a whole number from {low} to {high}")
             return default
         return int(text)
@@ -250,7 +255,7 @@ class _Told:
 
     def memory(self, name: str, default: str) -> str:
         text = self.text(name, default)
-        found = re.fullmatch(r"(\d+)([kmgt])", text.lower())
+        found = re.fullmatch(r"([0-9]{1,9})([kmgt])", text.lower())
         if not found or int(found[1]) * MIB[found[2]] < LEAST_MIB:
             self.faults.append(
                 f"{name}={text!r} must be a size as the JVM writes it, {LEAST_MIB}m or more, "
@@ -273,24 +278,55 @@ class _Told:
             self.faults.append(f"{name}={text!r} must be a file that is there")
         return text and str(Path(text).resolve())
 
+    def folder(self, name: str, default: Path) -> Path:
+        """A folder that is there or can be made. The default is not looked at: few need it."""
+        if name not in self.texts:
+            return default.resolve()
+        path = Path(self.texts[name]).resolve()
+        there = next((above for above in (path, *path.parents) if os.path.lexists(above)), path)
+        can_be_made = there == path or os.access(there, os.W_OK)
+        if any(path.is_relative_to(kernel) for kernel in NO_DISK) or not (
+            os.path.isdir(there) and can_be_made
+        ):
+            self.faults.append(
+                f"{name}={str(path)!r} must be a folder that is there or can be made: choose "
+                "another one, or let this user write to the one above"
+            )
+        return path
+
     def lake(self, name: str, default: str) -> str:
         """Where tables lie: a whole path, however a folder is written, or an object store."""
         text = self.text(name, default)
         folder = (text.removeprefix("file://") if text.startswith("file:///") else text).rstrip("/")
         if not folder:
             self.faults.append(f"{name}={text!r} must be a folder of its own")
-        if not re.match(r"[A-Za-z][\w+.-]*:", folder):
-            return str(Path(folder).resolve())
+        is_plain = not re.match(r"[A-Za-z][\w+.-]*:", folder)
+        folder = str(Path(folder).resolve()) if is_plain else folder
+        if sign := NOT_IN_LAKE.search(folder):
+            self.faults.append(
+                f"{name}={folder!r} must not have {sign[0]} in it, which stands for something else "
+                "in an address: choose another folder"
+                + ("" if name in self.texts else " for SALES_STATE, in which the lake lies")
+            )
+        if is_plain:
+            return folder
         if folder.partition("://")[0] not in LAKE_SCHEMES:
             schemes = ", ".join(f"{scheme}://" for scheme in LAKE_SCHEMES)
             self.faults.append(f"{name}={text!r} must be a folder, or begin with one of {schemes}")
         return folder
 
-    def address(self, name: str) -> str:
-        """An http address; empty: none."""
+    def address(self, name: str, path: str = "") -> str:
+        """An http address; empty: none.
+
+        Args:
+            path: pattern of what may stand behind host and port.
+        """
         text = self.text(name, "").rstrip("/")
-        if text and not re.fullmatch(r"https?://[^/\s@]+", text):
-            self.faults.append(f"{name}={text!r} must be http://host:port or https://host:port")
+        if text and not re.fullmatch(rf"https?://[^/\s@?#]+{path}", text):
+            end = "host/path" if path else "host:port"
+            shown = re.sub(r"^.*@", "…@", text)  # before it stands a password
+            secret = "" if shown == text else ", without user and password: they are secrets"
+            self.faults.append(f"{name}={shown!r} must be http://{end} or https://{end}{secret}")
         return text
 
     def timezone(self, name: str, default: str) -> str:
@@ -317,7 +353,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     settings = Settings(
         state=state,
         lake_uri=told.lake("LAKE_URI", str(state / "lake")),
-        cache=Path(told.text("SALES_CACHE", str(ROOT / ".cache"))).resolve(),
+        cache=told.folder("SALES_CACHE", ROOT / ".cache"),
         port_base=port_base,
         driver_memory=told.memory("SPARK_DRIVER_MEMORY", "3g"),
         spark_cores=told.number("SPARK_CORES", min(os.cpu_count() or 2, 8), 1, 512),
@@ -331,7 +367,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         timezone=told.timezone("COMPANY_TIMEZONE", "America/New_York"),
         clock=told.choice("COMPANY_CLOCK", "wall", "data"),
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
-        webshop_url=told.text("WEBSHOP_URL", "").rstrip("/"),
+        webshop_url=told.address("WEBSHOP_URL", path=r"(/[^\s@?#]*)?"),
         java_home=told.text("JAVA_HOME", ""),
     )
     if faults:
@@ -342,7 +378,17 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 def _from_file(path: Path, faults: list[str]) -> dict[str, str]:
     """What a state folder's file says: NAME=value lines, and comments."""
     told: dict[str, str] = {}
-    for number, line in enumerate(path.read_text().splitlines() if path.exists() else (), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return told
+    except UnicodeDecodeError as error:
+        faults.append(f"{path} is not UTF-8 text from byte {error.start + 1} on: save it as UTF-8")
+        return told
+    except OSError as error:
+        faults.append(f"{path} cannot be read ({error.strerror}): it must be a file of this user's")
+        return told
+    for number, line in enumerate(lines, start=1):
         name, equals, value = (part.strip() for part in line.partition("="))
         if not name or name.startswith("#"):
             continue

@@ -34,6 +34,12 @@ def test_a_heap_that_no_jvm_takes_is_refused(size: str) -> None:
         from_environment({"SPARK_DRIVER_MEMORY": size})
 
 
+@pytest.mark.parametrize("number", ["²", "٣٠٠٠٠", "-1", "3e4", "9" * 5000])
+def test_a_number_is_written_in_digits(number: str) -> None:
+    with pytest.raises(SettingsError, match=r"SALES_PORT_BASE='.*' must be a whole number"):
+        from_environment({"SALES_PORT_BASE": number})
+
+
 @pytest.mark.parametrize("size", ["512m", "3g", "3G", "600000k", "1t"])
 def test_a_heap_is_told_as_the_jvm_writes_it(size: str) -> None:
     assert from_environment({"SPARK_DRIVER_MEMORY": size}).driver_memory == size
@@ -62,6 +68,17 @@ def test_a_state_folder_has_settings_of_its_own_and_the_environment_goes_before(
     assert from_environment(here).spark_cores == 3
     assert from_environment(here | {"SPARK_CORES": "4", "COMPANY_CLOCK": ""}).spark_cores == 4
     assert from_environment(here | {"COMPANY_CLOCK": ""}).clock == "data"
+
+
+def test_a_file_of_settings_that_is_no_text_says_so(tmp_path: Path) -> None:
+    here = {"SALES_STATE": str(tmp_path)}
+    (tmp_path / "settings.env").write_bytes("COMPANY_CLOCK=däta".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"settings.env is not UTF-8 text from byte 16 .* save"):
+        from_environment(here)
+    (tmp_path / "settings.env").unlink()
+    (tmp_path / "settings.env").mkdir()
+    with pytest.raises(SettingsError, match=r"settings.env cannot be read \(Is a directory\)"):
+        from_environment(here)
 
 
 def test_a_line_that_is_no_setting_is_named_with_the_other_faults(tmp_path: Path) -> None:
@@ -179,3 +196,47 @@ def test_a_folder_is_one_lake_however_it_is_written(
     monkeypatch.chdir(tmp_path)
     for written in ("lake", "./lake/", f"file://{tmp_path}/lake", f"{tmp_path}/none/../lake"):
         assert from_environment({"LAKE_URI": written}).lake_uri == str(tmp_path / "lake")
+
+
+@pytest.mark.parametrize("sign", ["%41", "#", "`", "{", "}", "[", "]", "*", "?"])
+@pytest.mark.parametrize("place", ["/data/a{}b", "s3a://bucket/a{}b", "file:///data/a{}b"])
+def test_a_lake_whose_name_readers_take_for_another_is_refused(place: str, sign: str) -> None:
+    written = place.replace("{}", sign)
+    with pytest.raises(SettingsError, match=r"must not have .* choose another folder") as told:
+        from_environment({"LAKE_URI": written})
+    assert f"must not have {sign} in it" in str(told.value)
+
+
+def test_a_state_in_which_no_lake_can_lie_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="choose another folder for SALES_STATE"):
+        from_environment({"SALES_STATE": str(tmp_path / "a#b")})
+    assert from_environment({"SALES_STATE": str(tmp_path / "a b%é'c")}).lake_uri.endswith("c/lake")
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "/sys/x", "{}/file", "{}/file/below", "{}/shut/x"])
+def test_a_cache_that_cannot_be_made_is_named(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "shut").mkdir()
+    # the tests may be run by root, who may write anywhere
+    monkeypatch.setattr("os.access", lambda path, _: path.name != "shut")
+    told = place.replace("{}", str(tmp_path))
+    with pytest.raises(SettingsError, match=f"SALES_CACHE='{told}' must be a folder that is there"):
+        from_environment({"SALES_CACHE": told})
+    assert from_environment({"SALES_CACHE": f"{tmp_path}/new/cache"}).cache.name == "cache"
+
+
+@pytest.mark.parametrize("name", ["WEBSHOP_URL", "S3_ENDPOINT"])
+def test_an_address_with_a_password_is_refused_and_not_shown(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}='…@host' must be .* without user") as told:
+        from_environment({name: "http://bob:PASS/w@rd@host"})
+    assert "PASS" not in str(told.value)
+
+
+def test_a_shop_s_address_may_have_a_path() -> None:
+    found = from_environment({"WEBSHOP_URL": "https://shop.example.com/api/v2/"})
+    assert found.webshop_url == "https://shop.example.com/api/v2"
+    for wrong in ("shop.example.com", "https://shop.example.com/api?key=1", "https://"):
+        with pytest.raises(SettingsError, match=r"WEBSHOP_URL='.*' must be http://host/path"):
+            from_environment({"WEBSHOP_URL": wrong})
