@@ -119,7 +119,8 @@ def land(
 
     Raises:
         NotLanded: a file is none that can be taken over, or changes meanwhile.
-        ValueError: `known_at` has no zone, two files share a name, or a name is no folder's.
+        ValueError: `known_at` has no zone, two files share a name, a name is no folder's, or there
+            is no such mode or format.
         FileNotFoundError: a file is not there.
     """
     if known_at.tzinfo is None:
@@ -147,6 +148,8 @@ def land(
     if constants:
         told["constants"] = dict(constants)
     told["sha256"] = _sha256(told)
+    if fault := _fault(told):
+        raise ValueError(f"{entity} {system}/{batch}: {fault}")
     manifest = _manifest(told)
     if not _is_whole(manifest):
         _take_over(files, manifest)

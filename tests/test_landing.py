@@ -141,6 +141,14 @@ def test_a_file_whose_name_no_build_could_read_is_refused(drop: Path) -> None:
     assert not settings().landing.exists()
 
 
+@pytest.mark.parametrize(("name", "told"), [("mode", "all"), ("format", "xml"), ("batch", "..")])
+def test_what_no_build_could_read_is_not_landed(drop: Path, name: str, told: str) -> None:
+    how = {"batch": "1", "mode": "events", "format": "csv"} | {name: told}
+    with pytest.raises(ValueError, match=f"'{told}'"):
+        landing.land("toys", "till", files=[drop], known_at=NOON, watermark="1", columns={}, **how)
+    assert not settings().landing.exists()
+
+
 @pytest.mark.parametrize("kind", ["folder", "link", "link to nothing", "pipe"])
 def test_only_files_are_taken_over(drop: Path, kind: str) -> None:
     odd = drop.with_name("odd.csv")

@@ -80,7 +80,7 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
     log.info("%s: %d lines read, %d of them new", SYSTEM, rows.num_rows, new)
     if faults:
         raise ShopError(
-            f"{SYSTEM}: {len(faults)} orders left out, all others are landed: "
+            f"{SYSTEM}: {len(faults)} of the orders left out, all others are landed: "
             f"{'; '.join(faults[:NAMED_ORDERS])}; an order comes with the next run once the shop "
             "has put it right"
         )
