@@ -380,7 +380,7 @@ def _from_file(path: Path, faults: list[str]) -> dict[str, str]:
     told: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # whoever makes the folder tells of the latter
         return told
     except UnicodeDecodeError as error:
         faults.append(f"{path} is not UTF-8 text from byte {error.start + 1} on: save it as UTF-8")
