@@ -186,7 +186,7 @@ def land_each(
     return landed
 
 
-def is_name(name: str) -> bool:
+def _is_name(name: str) -> bool:
     """Whether a folder or a file below landing/ may be called so: builds read it, by UTF-8."""
     try:
         name.encode()
@@ -199,14 +199,14 @@ def _check_names(entity: str, system: str, batch: str, files: Sequence[Path]) ->
     """A link could lead to a file that the source itself may not read; a pipe never ends."""
     which = f"{entity} {system}/{batch}"
     for name in (entity, system, batch):
-        if not is_name(name):
+        if not _is_name(name):
             raise ValueError(
                 f"{which!a}: {name!a} names a folder: UTF-8, no / in it, and no dot first"
             )
     if len({path.name for path in files}) != len(files):
         raise ValueError(f"{which}: two files share a name; give each its own")
     for path in files:
-        if not is_name(path.name):
+        if not _is_name(path.name):
             raise NotLanded(
                 f"{which}: {str(path)!a} cannot be taken over: its name must be UTF-8, with no dot "
                 "first; rename it and land the drop again"
@@ -221,7 +221,7 @@ def _check_names(entity: str, system: str, batch: str, files: Sequence[Path]) ->
 def _is_whole(manifest: Manifest) -> bool:
     """Whether all that a manifest names lies there, byte by byte."""
     try:
-        return all(
+        return manifest.folder.is_dir() and all(
             _sha256_of(manifest.folder / file.name) == file.sha256 for file in manifest.files
         )
     except OSError:
@@ -395,7 +395,7 @@ def _fault(told: object) -> str:
             return f"{name} {told[name]!r} is none of {', '.join(allowed)}"
     names = [told["entity"], told["system"], told["batch"]]
     names += [file["name"] for file in told["files"]]
-    wrong = [name for name in names if not isinstance(name, str) or not is_name(name)]
+    wrong = [name for name in names if not isinstance(name, str) or not _is_name(name)]
     return f"{wrong[0]!a} names no file below landing/" if wrong else ""
 
 

@@ -62,6 +62,10 @@ def test_landing_again_mends_what_was_damaged(drop: Path, damage: str) -> None:
     assert leftovers() == []
 
 
+def test_a_batch_may_have_no_files() -> None:
+    assert land() == land() == landing.manifests("toys")["till/2017-03-06"]
+
+
 def test_landing_again_leaves_whole_files_alone(drop: Path) -> None:
     before = (land(drop).folder / drop.name).stat()
     assert (land(drop).folder / drop.name).stat() == before

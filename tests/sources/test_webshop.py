@@ -91,7 +91,9 @@ def test_an_order_that_cannot_be_taken_is_named_and_the_others_are_landed(
     page = {"orders": [shop.orders[6], bad, shop.orders[8]], "next": None}
     monkeypatch.setattr(shop, "page", lambda asked: page)
     which = change.get("id", 7)
-    with pytest.raises(ShopError, match=f"1 of the orders left out.*order {which} is not as agreed"):
+    with pytest.raises(
+        ShopError, match=f"1 of the orders left out.*order {which} is not as agreed"
+    ):
         webshop.land(DAY, DAY)
     assert [row["order_id"] for row in landed()] == ["webshop-6", "webshop-8"]
 
