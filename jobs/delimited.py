@@ -10,9 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 
+from jobs import quotes
 from jobs.dialect import Dialect
+from jobs.quotes import LINE_END, Quotes, Value
 
 HEAD_BYTES = 1 << 16  # the header and what stands above it lie within
+BLOCK_BYTES = 1 << 20  # what Arrow cuts in one go; no row may be longer
+ROW_BYTES = 1 << 27  # the longest row that is read: blocks are larger only for files that need it
+CURE = (
+    "rows cannot be told apart: let the source double the quotes within a value, or put quotes "
+    "around all fields, the header's too"
+)
 BOM = b"\xef\xbb\xbf"
 # How files begin that are called CSV and are none.
 OTHERS = {
@@ -48,20 +56,27 @@ def read(data: bytes, dialect: Dialect) -> Delimited:
     """Read a whole file.
 
     Blank lines, the header where it comes again, and what the dialect calls a footer are no rows.
+    A line ends with CR, LF or both. A row in which text follows a closing quote stays uncut.
 
     Raises:
         NotRead: it is another kind of file, or not written as its dialect says.
-        UnicodeError, pa.ArrowInvalid: likewise.
+        UnicodeError, ValueError, pa.ArrowInvalid: likewise.
     """
+    if not (dialect.delimiter + dialect.quote).isascii():
+        raise NotRead(
+            f"delimiter {dialect.delimiter!r} and quote {dialect.quote!r} of its dialect must be "
+            "ASCII signs: no other is read"
+        )
     data = _as_utf8(data, dialect)
-    header, body = _header(data, dialect)
-    parsed = _parsed(body, header, dialect)
-    is_cut = parsed.table.num_rows or not parsed.uncut
-    if not is_cut and parsed.uncut[0][1].rstrip().endswith(dialect.delimiter):
-        # each row ends with one delimiter more than the header
-        longer = _parsed(body, [*header, ""], dialect)
-        parsed = longer if longer.table.num_rows else parsed
-    _check_quotes(body, parsed, dialect)
+    header = _header(data, dialect)
+    found = None
+    if dialect.quote.encode() in header.body:
+        found = quotes.find(header.body, dialect.delimiter, dialect.quote, len(header.names) - 2)
+        _check_closed(header, found)
+    parsed = _cut(header, dialect)
+    if found:
+        _check_lines(header, found, parsed, dialect)
+        parsed = _without_torn(parsed, found, header.body)
     return _without_footer(_without_headers(_without_unnamed(parsed)), dialect)
 
 
@@ -74,29 +89,74 @@ def _as_utf8(data: bytes, dialect: Dialect) -> bytes:
         data = data.decode(dialect.encoding).encode()
     if b"\0" in data:
         raise NotRead("it holds NUL bytes: a damaged file, or UTF-16 that the dialect does not say")
-    if b"\n" not in data and b"\r" in data:
-        data = data.replace(b"\r", b"\n")
     return data.removeprefix(BOM)
 
 
-def _header(data: bytes, dialect: Dialect) -> tuple[list[str], bytes]:
-    """The header's names, and what comes after it."""
+@dataclass(frozen=True)
+class _Header:
+    names: list[str]
+    has_quotes: bool  # around a name that needs none: whoever wrote it puts them around all fields
+    body: bytes  # what comes after it
+    lines: int  # above the body
+
+    def line(self, place: int) -> int:
+        """The file's line in which a byte of the body stands; the first is 1."""
+        return self.lines + sum(1 for _ in LINE_END.finditer(self.body, 0, place)) + 1
+
+
+def _header(data: bytes, dialect: Dialect) -> _Header:
+    place = 0
     for _ in range(dialect.skip_lines):
-        data = data.partition(b"\n")[2]
-    data = data.lstrip(b"\r\n")
-    head = data[:HEAD_BYTES].decode(errors="ignore" if len(data) > HEAD_BYTES else "strict")
+        place = _after_line(data, place)
+    place = len(data) - len(data[place:].lstrip(b"\r\n"))
+    head = data[place : place + HEAD_BYTES]
+    text = head.decode(errors="ignore" if len(data) - place > HEAD_BYTES else "strict")
     lines = standard.reader(
-        io.StringIO(head, newline=""), delimiter=dialect.delimiter, quotechar=dialect.quote
+        io.StringIO(text, newline=""), delimiter=dialect.delimiter, quotechar=dialect.quote
     )
     names = next(lines, None)
     if names is None:
         raise NotRead("it is empty: not even a header")
     for _ in range(lines.line_num):
-        data = data.partition(b"\n")[2]
-    return [name.strip() for name in names], data
+        place = _after_line(data, place)
+    has_quotes = text.startswith(dialect.quote) and not (
+        {dialect.delimiter, dialect.quote, "\r", "\n"} & set(names[0])
+    )
+    above = sum(1 for _ in LINE_END.finditer(data, 0, place))
+    return _Header([name.strip() for name in names], has_quotes, data[place:], above)
 
 
-def _parsed(body: bytes, names: list[str], dialect: Dialect) -> Delimited:
+def _after_line(data: bytes, place: int) -> int:
+    end = LINE_END.search(data, place)
+    return end.end() if end else len(data)
+
+
+def _cut(header: _Header, dialect: Dialect) -> Delimited:
+    """The rows as fields; each may end with one delimiter more than the header."""
+    parsed = _parsed(header, header.names, dialect)
+    is_cut = parsed.table.num_rows or not parsed.uncut
+    if not is_cut and parsed.uncut[0][1].rstrip().endswith(dialect.delimiter):
+        longer = _parsed(header, [*header.names, ""], dialect)
+        parsed = longer if longer.table.num_rows else parsed
+    return parsed
+
+
+def _parsed(header: _Header, names: list[str], dialect: Dialect) -> Delimited:
+    try:
+        return _by_blocks(header.body, names, dialect, BLOCK_BYTES)
+    except pa.ArrowInvalid as error:
+        if "straddling" not in str(error):
+            raise
+    size, place = quotes.find(header.body, dialect.delimiter, dialect.quote, 0).longest
+    if size > ROW_BYTES:
+        raise NotRead(
+            f"line {header.line(place)}: a row of {size:,} bytes, {ROW_BYTES:,} are the most; "
+            "is a line end missing, or another file's content in a field?"
+        )
+    return _by_blocks(header.body, names, dialect, 2 * ROW_BYTES)
+
+
+def _by_blocks(body: bytes, names: list[str], dialect: Dialect, size: int) -> Delimited:
     uncut: list[tuple[int, str]] = []
 
     def keep(row: csv.InvalidRow) -> Literal["skip"]:
@@ -109,7 +169,7 @@ def _parsed(body: bytes, names: list[str], dialect: Dialect) -> Delimited:
     if body:
         table = csv.read_csv(
             io.BytesIO(body),
-            read_options=csv.ReadOptions(use_threads=False, column_names=places),
+            read_options=csv.ReadOptions(use_threads=False, column_names=places, block_size=size),
             parse_options=csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char=dialect.quote,
@@ -123,20 +183,79 @@ def _parsed(body: bytes, names: list[str], dialect: Dialect) -> Delimited:
             ),
         )
     bad = {number for number, _ in uncut}
-    numbers = [n for n in range(1, table.num_rows + len(bad) + 1) if n not in bad]
+    numbers = [*range(1, table.num_rows + len(bad) + 1)]
+    if bad:
+        numbers = [number for number in numbers if number not in bad]
     return Delimited(table.rename_columns(names), numbers, uncut)
 
 
-def _check_quotes(body: bytes, parsed: Delimited, dialect: Dialect) -> None:
-    """A quote that is never closed makes one value, or one row, of all that comes after it."""
-    if any("\n" in text.rstrip("\r\n") for _, text in parsed.uncut):
-        raise NotRead("a row of several lines cannot be cut: a quote that is never closed?")
-    table = parsed.table
-    if not table.num_rows or not body.count(dialect.quote.encode()) % 2:
-        return
-    last = [column[-1].as_py() or "" for column in table.columns]
-    if any("\n" in value for value in last):
-        raise NotRead("a quote is opened and never closed: rows after it cannot be told apart")
+def _check_closed(header: _Header, found: Quotes) -> None:
+    """A quote that is closed by another value's, or by none, makes one value of many rows."""
+    if found.unclosed is not None:
+        raise NotRead(
+            f"line {header.line(found.unclosed)}: a quote is opened and never closed; {CURE}"
+        )
+    for value in found.torn:
+        if LINE_END.search(header.body, value.start, value.end):
+            raise NotRead(
+                f"line {header.line(value.start)}: a quote is opened that the next one, in line "
+                f"{header.line(value.end)}, does not close: text follows it; {CURE}"
+            )
+
+
+def _check_lines(header: _Header, found: Quotes, parsed: Delimited, dialect: Dialect) -> None:
+    """Two quotes too many can look like one value of many lines: rows would be gone unseen."""
+    for _, text in parsed.uncut:
+        if LINE_END.search(text.strip().encode()):
+            place = header.body.find(text.strip().encode())
+            raise NotRead(
+                f"line {header.line(place)}: a row of several lines that has not "
+                f"{parsed.table.num_columns} fields; {CURE}"
+            )
+    columns = parsed.table.num_columns
+    for value in found.suspect:
+        if _is_of_rows(header, value, columns, dialect):
+            raise NotRead(
+                f"line {header.line(value.start)}: a value in quotes goes on until line "
+                f"{header.line(value.end)}, and what is in it looks like rows of {columns} "
+                f"fields; {CURE}"
+            )
+
+
+def _is_of_rows(header: _Header, value: Value, columns: int, dialect: Dialect) -> bool:
+    """True where the lines of a value could be the end of a row, rows, and the begin of a row.
+
+    Text that is meant so has fewer delimiters in a line, or others than these; or stands in a file
+    with quotes around all fields, none of whose rows begins without.
+    """
+    delimiter, quote = (re.escape(sign.encode()) for sign in (dialect.delimiter, dialect.quote))
+    lines = LINE_END.split(header.body[value.start + 1 : value.end])
+    opening = dialect.quote.encode()
+    is_all_quoted = header.has_quotes and header.body.startswith(opening, value.row)
+    if is_all_quoted and not any(line.startswith(opening) for line in lines[1:]):
+        return False
+    field = rb"(?:%b[^%b]*(?:%b%b[^%b]*)*%b|[^%b]*)" % (*[quote] * 6, delimiter)
+    before = len(re.findall(field + delimiter, header.body[value.row : value.start]))
+    counts = [line.count(dialect.delimiter.encode()) for line in lines]
+    whole = len(header.names) - 1
+    spare = columns - len(header.names)  # 1 where rows end with a delimiter too many
+    if any(whole <= count <= whole + spare for count in counts[1:-1]):
+        return True
+    return counts[-1] >= before - spare and max(counts[:-1]) >= whole - before
+
+
+def _without_torn(parsed: Delimited, found: Quotes, body: bytes) -> Delimited:
+    """A row in which text follows a closing quote, such as "12" PIZZA", could be cut otherwise."""
+    torn: dict[int, str] = {}
+    for value in found.torn:
+        end = LINE_END.search(body, value.end)
+        torn[value.number] = body[value.row : end.start() if end else len(body)].decode()
+    if not torn:
+        return parsed
+    keep = [number not in torn for number in parsed.numbers]
+    uncut = dict(parsed.uncut) | torn
+    numbers = [number for number in parsed.numbers if number not in torn]
+    return Delimited(parsed.table.filter(pa.array(keep, pa.bool_())), numbers, [*uncut.items()])
 
 
 def _without_unnamed(parsed: Delimited) -> Delimited:

@@ -1,0 +1,147 @@
+"""Where the quotes of a delimited text open and close, and which of its values run over lines.
+
+A quote that opens a value is the first sign of its field, and the one that closes it the last; a
+quote within is doubled (https://www.rfc-editor.org/rfc/rfc4180). In a field without quotes around
+it one is a sign like any other: 12" PIZZA.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+BLOCK_BYTES = 1 << 19  # what is looked at in one go; more where a row is longer
+
+
+class Value(NamedTuple):
+    """A value in quotes. Places are of bytes in the text; `start` and `end` are its quotes'."""
+
+    number: int  # of its row among all rows, the first is 1
+    row: int  # where its row begins
+    start: int
+    end: int
+
+
+@dataclass
+class Quotes:
+    """What the quotes of a text do."""
+
+    suspect: list[Value] = field(default_factory=list)  # of many lines, and enough delimiters
+    torn: list[Value] = field(default_factory=list)  # more text follows the closing quote
+    unclosed: int | None = None  # place of the quote
+    rows: int = 0
+    longest: tuple[int, int] = (0, 0)  # bytes of the longest row, and where it begins
+
+
+def find(text: bytes, delimiter: str, quote: str, enough: int) -> Quotes:
+    """Look at each quote of a text that begins with a row.
+
+    Args:
+        enough: how many delimiters make a value of many lines suspect.
+    """
+    found, place, size = Quotes(), 0, BLOCK_BYTES
+    signs = np.frombuffer(text, np.uint8)
+    while place < len(text):
+        block = _Block(signs[place : place + size], ord(delimiter), ord(quote), enough)
+        if place + size >= len(text):
+            _add(found, block, place, len(block.signs))
+            if block.unclosed is not None:
+                found.unclosed = place + block.unclosed
+            break
+        if block.row_ends.size:
+            # the row that the block's end cuts off is looked at with the next block
+            whole = int(block.row_ends[-1]) + 1
+            _add(found, block, place, whole)
+            place, size = place + whole, BLOCK_BYTES
+        else:
+            size *= 2
+    return found
+
+
+def _add(found: Quotes, block: "_Block", place: int, length: int) -> None:
+    """Add what a block's first `length` bytes hold."""
+    rows = np.concatenate(([0], block.row_ends + 1))
+    rows = rows[rows < length]
+    sizes = np.diff(rows, append=length)
+    longest = int(np.argmax(sizes))
+    found.longest = max(found.longest, (int(sizes[longest]), place + int(rows[longest])))
+    numbers = found.rows + np.cumsum(~block.is_line_end[rows])  # a blank line is no row
+
+    def values(which: Any) -> list[Value]:
+        starts, ends = block.starts[which], block.ends[which]
+        starts, ends = starts[ends < length], ends[ends < length]
+        row = np.searchsorted(rows, starts, side="right") - 1
+        told = (numbers[row], rows[row] + place, starts + place, ends + place)
+        return [Value(*each) for each in zip(*(one.tolist() for one in told), strict=True)]
+
+    found.suspect += values(block.suspect)
+    found.torn += values(block.torn)
+    found.rows = int(numbers[-1])
+
+
+class _Block:
+    """Some rows, the last may be cut off. Places are within the block."""
+
+    def __init__(self, signs: Any, delimiter: int, quote: int, enough: int) -> None:
+        self.signs = signs
+        self.is_line_end = (signs == ord("\n")) | (signs == ord("\r"))
+        is_edge = np.zeros(256, bool)
+        is_edge[[delimiter, *b"\r\n"]] = True
+        places = np.flatnonzero(signs == quote)
+        is_kept, tears = _pairs(signs, places, is_edge)
+        kept = places[is_kept]
+        opens, closes = kept[::2], kept[1::2]
+        # a doubled quote closes its value and opens it again
+        is_other = opens[1:] != closes[: max(len(opens) - 1, 0)] + 1
+        self.starts = opens[np.append(True, is_other)[: len(opens)]]
+        self.ends = closes[np.append(is_other, True)[: len(closes)]]
+        self.unclosed = int(self.starts[-1]) if len(opens) > len(closes) else None
+        line_ends = np.flatnonzero(self.is_line_end)
+        is_inner = np.searchsorted(kept, line_ends) % 2 == 1
+        self.row_ends = line_ends[~is_inner]
+        self.suspect = self._suspect(line_ends[is_inner], delimiter, enough)
+        self.torn = np.searchsorted(self.ends, places[tears])
+
+    def _suspect(self, inner_ends: Any, delimiter: int, enough: int) -> Any:
+        if not inner_ends.size:
+            return inner_ends
+        values = np.unique(np.searchsorted(self.starts, inner_ends) - 1)
+        values = values[values < len(self.ends)]
+        delimiters = np.flatnonzero(self.signs == delimiter)
+        first, last = (np.searchsorted(delimiters, at[values]) for at in (self.starts, self.ends))
+        return values[last - first >= enough]
+
+
+def _pairs(signs: Any, places: Any, is_edge: Any) -> tuple[Any, list[int]]:
+    """Which quotes open or close, in turn; and which of those that close do so amid text.
+
+    One look at all quotes does where each stands as it should; else one more after each that does
+    not, for what opened and closed before is exchanged after it.
+    """
+    is_kept = np.zeros(len(places), bool)
+    tears: list[int] = []
+    if not len(places):
+        return is_kept, tears
+    is_next = np.diff(places) == 1
+    begins = is_edge[signs[places - 1]]
+    begins[0] |= places[0] == 0
+    closes = is_edge[signs[np.minimum(places + 1, len(signs) - 1)]] | np.append(is_next, False)
+    closes[-1] |= places[-1] == len(signs) - 1
+    opens = begins | np.append(False, is_next)
+    is_odd = np.arange(len(places)) % 2 == 1
+    # faults where the first quote that opens has an even place, and where it has an odd one
+    faults = [np.flatnonzero(~np.where(is_odd == odd, opens, closes)) for odd in (False, True)]
+    firsts = np.flatnonzero(begins)
+    place = 0
+    while (at := int(np.searchsorted(firsts, place))) < len(firsts):
+        first = int(firsts[at])
+        wrong = faults[first % 2]
+        at = int(np.searchsorted(wrong, first))
+        place = int(wrong[at]) if at < len(wrong) else len(places)
+        if place < len(places) and (place - first) % 2:
+            tears.append(place)
+            place += 1
+        is_kept[first:place] = True
+    return is_kept, tears
