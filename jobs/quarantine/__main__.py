@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table as Shown
 
 from jobs import command
@@ -15,6 +16,8 @@ from jobs.quarantine.refused import Group
 from jobs.table import Landed, names, table
 
 app = typer.Typer(no_args_is_help=True, help="What is refused, and how it comes back.")
+
+HEADS = ("rows", "batches", "known", "first refused")
 
 OfTable = Annotated[str | None, typer.Option("--table", help="such as bronze.order_lines")]
 OfRule = Annotated[str | None, typer.Option("--rule", help="reason code, such as type(quantity)")]
@@ -57,17 +60,18 @@ def list_(
     for each in new:
         console.print(
             f"{each.table}: the files bring {each.column!r}, which SCHEMA does not have: kept in "
-            f"_extra since {each.first_batch} ({each.batches} batches, last {each.last_batch})",
+            f"_extra since {each.first_batch} ({_number(each.batches, 'batch', 'batches')}, last "
+            f"{each.last_batch})",
             markup=False,
         )
     for correction, number in outdated.items():
         console.print(
-            f"{correction} mends {number} rows of a batch that has come anew since: look whether "
-            "it still holds, or take it away",
+            f"{correction} mends {_rows(number)} of a batch that has come anew since: look "
+            "whether it still holds, or take it away",
             markup=False,
         )
     count = sum(entry["rows"] for entry in found)
-    console.print(f"{count:,} rows refused; {mended:,} were refused and have a correction")
+    console.print(f"{_rows(count)} refused; {_were(mended)} refused and have a correction")
 
 
 def _samples(
@@ -85,7 +89,10 @@ def _samples(
 
 
 def _shown(by_rule: list[Group]) -> Shown:
-    shown = Shown("table", "rule", "rows", "batches", "known", "first refused")
+    # a name is never cut: it is what a person types next
+    longest = max(len(group.table) for group in by_rule)
+    name = Column("table", no_wrap=True, min_width=longest)
+    shown = Shown(name, Column("rule", overflow="fold"), *HEADS)
     for group in by_rule:
         first, last = group.first_known_at.date(), group.last_known_at.date()
         refused_at = group.first_refused_at
@@ -111,24 +118,37 @@ def export(
     which = _bronze(of)
     if file.exists():
         raise typer.BadParameter(f"{file} is there already: name a new file")
-    rows = sheet.export(refused.entries(of, rule, batch), which)
-    sheet.write(rows, file, which)
-    typer.echo(
-        f"{file}: {len(rows):,} rows of {of} as received; mend them, then `correct` the file"
-    )
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"{file.parent} is no folder: name a file in one that is there")
+    found = refused.entries(of, rule, batch)
+    rows = sheet.export(found, which)
+    if not rows:
+        whole = f"; {len(found):,} stand for whole files: land those again" if found else ""
+        typer.echo(f"no row of {of} is refused so{whole}: no file is written")
+        return
+    try:
+        sheet.write(rows, file, which)
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be written: {error.strerror}") from None
+    typer.echo(f"{file}: {_rows(len(rows))} of {of} as received; mend, then `correct` the file")
 
 
 @app.command()
 def correct(
-    file: Annotated[Path, typer.Argument(help="what `export` wrote, mended", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="what `export` wrote, mended", exists=True, dir_okay=False)
+    ],
     encoding: Annotated[str, typer.Option(help="as the spreadsheet saved it")] = "utf-8-sig",
 ) -> None:
     """Land the rows that were mended; the next build takes them."""
-    landed = corrections.correct(sheet.read(file, encoding))
-    for manifest in landed:
+    done = corrections.correct(sheet.read(file, encoding))
+    for manifest in done.landed:
         rows = sum(each.rows or 0 for each in manifest.files)
-        typer.echo(f"{manifest.entity}: {rows:,} mended rows landed as {manifest.batch_id}")
-    if not landed:
+        told = f"{rows:,} mended {'row' if rows == 1 else 'rows'}"
+        typer.echo(f"{manifest.entity}: {told} landed as {manifest.batch_id}")
+    if done.already:
+        typer.echo(f"{file}: {_were(done.already)} corrected already, with the same values")
+    if not done.landed and not done.already:
         typer.echo(f"{file}: no row is other than it was received: nothing to land")
 
 
@@ -140,15 +160,30 @@ def check(of: OfTable = None) -> None:
         found = counts.counts(_bronze(name))
         landed, waiting = sum(c.landed for c in found), sum(c.waiting for c in found)
         typer.echo(
-            f"{name}: {landed:,} rows in {len(found)} batches; {sum(c.refused for c in found):,} "
-            f"refused, {sum(c.mended for c in found):,} mended, {waiting:,} wait with their batch"
+            f"{name}: {_rows(landed)} in {_number(len(found), 'batch', 'batches')}; "
+            f"{sum(c.refused for c in found):,} refused, {sum(c.mended for c in found):,} mended, "
+            f"{waiting:,} waiting with their batch"
         )
         for count in found:
             if not count.adds_up:
                 wrong += 1
                 typer.echo(f"  does not add up: {count}")
     if wrong:
+        typer.echo(f"{_number(wrong, 'batch does', 'batches do')} not add up")
         raise typer.Exit(1)
+    typer.echo("all of it adds up: every landed row is written, refused, mended, or waits")
+
+
+def _number(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}"
+
+
+def _rows(n: int) -> str:
+    return _number(n, "row", "rows")
+
+
+def _were(n: int) -> str:
+    return _number(n, "was", "were")
 
 
 def _bronze(name: str) -> Landed:

@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ from jobs.table import Landed, columns, table
 FILE = "mended.csv"
 
 
-def correct(rows: Iterable[Row], known_at: dt.datetime | None = None) -> list[Manifest]:
+@dataclass(frozen=True)
+class Corrected:
+    """What became of the rows that a person changed."""
+
+    landed: list[Manifest]
+    already: int  # rows that have just this correction
+
+
+def correct(rows: Iterable[Row], known_at: dt.datetime | None = None) -> Corrected:
     """Land the rows that were mended, all or none; rows left as they were stay refused.
 
     Args:
@@ -39,6 +48,7 @@ def correct(rows: Iterable[Row], known_at: dt.datetime | None = None) -> list[Ma
     faults: list[str] = []
     by_source: dict[tuple[str, str], list[Row]] = defaultdict(list)
     seen: set[Address] = set()
+    already = 0
     for row in rows:
         place = address(row)
         if place in seen:
@@ -53,7 +63,10 @@ def correct(rows: Iterable[Row], known_at: dt.datetime | None = None) -> list[Ma
             continue
         mend = _mend(row, told[place])
         if place in has:
-            if mend and not mend.items() <= has[place].row.items():
+            if not mend:
+                continue
+            already += 1
+            if not mend.items() <= has[place].row.items():
                 faults.append(f"{_words(place)} has a correction, {has[place].by}: take that away")
         elif mend:
             faults += _faults(place, landed[_entity(place)].get(place[0]))
@@ -61,7 +74,7 @@ def correct(rows: Iterable[Row], known_at: dt.datetime | None = None) -> list[Ma
     if faults:
         more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise NotACorrection(f"nothing was landed: {'; '.join(faults[:5])}{more}")
-    return _land_each(by_source, landed, known_at)
+    return Corrected(_land_each(by_source, landed, known_at), already)
 
 
 def _place(entry: dict[str, Any]) -> Address:

@@ -59,7 +59,11 @@ def show(planned: Sequence[Planned]) -> None:
     """Print a plan: the tables that move, and how many stand still."""
     moving = [each for each in planned if each.kind != "nothing"]
     if moving:
-        grid = Grid(Column("table", no_wrap=True), "what", "slices, at most", "why")
+        # a name is never cut: it is what a person types next
+        longest = max(len(each.table) for each in moving)
+        name = Column("table", no_wrap=True, min_width=longest)
+        others = (Column(head, overflow="fold") for head in ("what", "slices, at most", "why"))
+        grid = Grid(name, *others)
         for each in moving:
             units = (f"{each.units:,} keys",) if each.units else ()
             what = "\n".join((*each.ranges, *units, *each.also)) or "all"

@@ -67,6 +67,18 @@ def test_a_plan_says_how_far_own_changes_reach_and_which_code_is_other(
     assert told["gold.toy_products"].units == 1
 
 
+def test_on_a_narrow_screen_no_name_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    long = ("the account_id, business_date of rows that change in bronze.order_lines",)
+    names = ("silver.order_lines", "silver.order_lines_superseded")
+    plan.show([Planned(name, "changed", "bronze.order_lines moves", also=long) for name in names])
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert {line.split()[1] for line in told.splitlines() if " silver." in line} == {*names}
+
+
 def test_days_in_a_row_are_one_range_and_batches_too() -> None:
     days = [MONDAY + dt.timedelta(n) for n in (0, 1, 2, 5)]
     assert ranges(days) == ("2017-03-06 … 03-08 (3 days)", "2017-03-11")

@@ -163,7 +163,9 @@ def test_a_refused_row_is_mended_by_a_batch_of_its_own_and_every_count_adds_up(
     assert (of_kiosk.landed, of_kiosk.written, of_kiosk.refused, of_kiosk.mended) == (5, 1, 1, 3)
 
     # --- the same again lands nothing, another mend of a mended row is refused ---
-    assert "nothing to land" in run("correct", str(file), "--encoding", "cp1252").output
+    said = run("correct", str(file), "--encoding", "cp1252").output
+    assert "3 were corrected already, with the same values" in said
+    assert "nothing to land" not in said
     with pytest.raises(NotACorrection, match="say its --encoding"):
         sheet.read(file)
     mend_again = sheet.read(file, "cp1252")
@@ -225,6 +227,10 @@ def test_a_held_back_batch_comes_once_enough_of_it_is_mended(lake: Path, tmp_pat
     assert build(strict).rows_written == 2
     assert kept() == {"o1": "1.50", "o2": "0.00"}
     assert all(count.adds_up for count in counts.counts(strict))
+    said = run("check", "--table", strict.name)
+    assert said.exit_code == 0
+    assert "2 batches" in said.output
+    assert "all of it adds up" in said.output
 
 
 def test_a_row_of_a_snapshot_is_not_mended_by_itself(lake: Path, tmp_path: Path) -> None:
@@ -280,6 +286,19 @@ def test_a_row_without_the_address_of_what_it_mends_is_refused(tmp_path: Path) -
         sheet.read(path)
 
 
+def test_what_cannot_be_exported_or_corrected_is_said_in_a_sentence(
+    state: Path, tmp_path: Path
+) -> None:
+    file, of = tmp_path / "refused.csv", ("--table", "bronze.toy_lines")
+    done = run("export", str(file), *of)
+    assert (done.exit_code, file.exists()) == (0, False)
+    assert "no row of bronze.toy_lines is refused so: no file is written" in done.output
+    for words in (("export", str(tmp_path / "none/refused.csv"), *of), ("correct", str(tmp_path))):
+        done = run(*words)
+        assert done.exit_code == 2
+        assert isinstance(done.exception, SystemExit)
+
+
 def test_zeros_that_a_spreadsheet_took_are_missed(state: Path, tmp_path: Path) -> None:
     landed = land_kiosk(tmp_path, "0815;p;06.03.2017 17:00;free;-")
     place = {"batch_id": SHOP, "source_file": landed.source_file(landed.files[0]), "row_number": 1}
@@ -290,5 +309,5 @@ def test_zeros_that_a_spreadsheet_took_are_missed(state: Path, tmp_path: Path) -
     (row,) = sheet.export(refused.entries(), toys.LINES)
     with pytest.raises(NotACorrection, match=r"lost the zeros of order_id \(815\)"):
         corrections.correct([{**row, "order_id": "815", "amount_usd": "0"}])
-    (correction,) = corrections.correct([{**row, "amount_usd": "0"}])
+    (correction,) = corrections.correct([{**row, "amount_usd": "0"}]).landed
     assert (correction.mode, correction.dialect) == ("events", GERMAN.of_values())
