@@ -34,17 +34,28 @@ class NoChampion(Exception):
     """No version of the family has the alias `champion`."""
 
 
+class SawLater(Exception):
+    """The champion has learnt from days after the one that is asked for."""
+
+
 def predict(name: str, as_of: dt.date | None = None, size: int | None = None) -> landing.Manifest:
     """Land the champion's answers as of a date; the same question is answered only once.
 
     Raises:
         NoChampion: nothing was promoted yet.
+        SawLater: the champion knows more than was known on the date.
     """
     of = family(name)
     version = tracking.champion(name)
     if version is None:
         raise NoChampion(
             f"{name} has no champion; run `python -m jobs.training.promote {name}` first"
+        )
+    if as_of and as_of < dt.date.fromisoformat(version.tags["as_of"]):
+        raise SawLater(
+            f"{name}: champion version {version.version} learnt up to {version.tags['as_of']}; its"
+            f" answers as of {as_of} would know the future. Ask for a later day, or let"
+            f" `python -m jobs.training.bench {name} --cut {as_of}` judge what was known then"
         )
     newest = [Dataset(table, lake.version(table)) for table in of.tables]
     if landed := answered(of, question(version, newest, as_of, size)):

@@ -76,6 +76,17 @@ def _compared(
     return passed, f"{verb} {other}: {by.metric} {value:+.4f} ({low:+.4f} .. {high:+.4f})"
 
 
+def _newer(version: ModelVersion, champion: ModelVersion | None) -> tuple[bool, str]:
+    """Whether a version has not learnt from less than the champion: one fitted as of a day long
+    past, to look at what was known then, has."""
+    if champion is None or version.tags["as_of"] >= champion.tags["as_of"]:
+        return True, f"learnt up to {version.tags['as_of']}"
+    return False, (
+        f"learnt up to {version.tags['as_of']} only, champion version {champion.version} up to"
+        f" {champion.tags['as_of']}"
+    )
+
+
 def promote(name: str) -> str:
     """Look at the newest version and move the alias if the gate lets it.
 
@@ -94,7 +105,8 @@ def promote(name: str) -> str:
     if champion and champion.version == version.version:
         logger.info("%s: version %s is the champion already", name, version.version)
         return "unchanged"
-    passed, reason = gate(test_row(version, by), by, champion)
+    verdicts = (_newer(version, champion), gate(test_row(version, by), by, champion))
+    passed, reason = all(ok for ok, _ in verdicts), "; ".join(why for _, why in verdicts)
     decision = "promoted" if passed else "refused"
     _record(decision, version, champion, reason)
     if passed:

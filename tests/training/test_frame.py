@@ -399,7 +399,7 @@ def test_subjects_without_a_value_are_left_out_and_none_at_all_is_said():
 
 def test_landed_recommendations_are_one_batch_a_day(store):
     bench.bench("recommenders")
-    train.train("recommenders")
+    train.train("recommenders", dt.date(2017, 11, 19))
     promote.promote("recommenders")
     predict.predict("recommenders", dt.date(2017, 11, 19))
     predict.predict("recommenders", dt.date(2017, 11, 20))
@@ -414,6 +414,20 @@ def champion(store):
     bench.bench("recommenders")
     train.train("recommenders")
     assert promote.promote("recommenders") == "promoted"
+
+
+def test_a_champion_answers_for_no_day_before_the_last_that_it_learnt_from(champion):
+    with pytest.raises(predict.SawLater, match="learnt up to 2017-11-26; its answers as of"):
+        predict.predict("recommenders", dt.date(2017, 11, 25))
+    assert not landing.manifests("recommendations")
+
+
+def test_a_model_of_a_day_long_past_does_not_replace_a_newer_champion(champion):
+    train.train("recommenders", dt.date(2017, 11, 5))
+    assert promote.promote("recommenders") == "refused"
+    told = lake.read("ops.promotions", sql="select reason from t where decision = 'refused'")
+    assert "learnt up to 2017-11-05 only" in told["reason"][0].as_py()
+    assert str(tracking.champion("recommenders").version) == "1"
 
 
 def versions(manifest: landing.Manifest) -> set[int]:
