@@ -7,13 +7,15 @@ import great_expectations.expectations as gxe
 from expectations.bronze import not_blank
 
 # the till nets returns before it sends: a negative line is an error, and its sign is not guessed
-NOT_NEGATIVE = (
-    "quantity",
-    "sales_usd",
-    "loyalty_discount_usd",
-    "coupon_discount_usd",
-    "coupon_match_discount_usd",
-)
+# and nobody pays a million for one line, or buys ten million pieces (fuel comes in thousandths of a
+# gallon): one such value would not fit into the sums of all days
+LARGEST = {
+    "quantity": 10_000_000,
+    "sales_usd": 1_000_000,
+    "loyalty_discount_usd": 1_000_000,
+    "coupon_discount_usd": 1_000_000,
+    "coupon_match_discount_usd": 1_000_000,
+}
 OLDEST = dt.datetime(2000, 1, 1)  # a till's clock that was reset starts at 1970
 
 RULES = [
@@ -22,7 +24,16 @@ RULES = [
         gxe.ExpectColumnValuesToBeBetween(
             column=column, min_value=0, severity="critical", meta={"reason": f"negative({column})"}
         )
-        for column in NOT_NEGATIVE
+        for column in LARGEST
+    ),
+    *(
+        gxe.ExpectColumnValuesToBeBetween(
+            column=column,
+            max_value=largest,
+            severity="critical",
+            meta={"reason": f"too_large({column})"},
+        )
+        for column, largest in LARGEST.items()
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="source_week", min_value=1, severity="critical", meta={"reason": "week_below_one"}

@@ -77,9 +77,29 @@ class Record:
 
     def note(self) -> None:
         """Write the row."""
-        self.finished_at = dt.datetime.now(dt.UTC)
-        self.seconds = round((self.finished_at - self.started_at).total_seconds(), 3)
+        now = dt.datetime.now(dt.UTC)
+        self.seconds = round((now - self.started_at).total_seconds(), 3)
+        self.finished_at = after_others(self.table_name, now)
         lake.append(TABLE, [vars(self)])
+
+
+def after_others(table_name: str, now: dt.datetime) -> dt.datetime:
+    """Now, or just after a table's newest row: a clock that was set back leaves rows in order."""
+    newest = _highest("finished_at", f"table_name = '{table_name}'")
+    return max(now, newest + dt.timedelta(microseconds=1)) if newest else now
+
+
+def newest_version(table_name: str, table_id: str) -> int:
+    """The highest version of a table that a build told of; -1: none did."""
+    highest = _highest("table_version", f"table_name = '{table_name}' and table_id = '{table_id}'")
+    return -1 if highest is None else highest
+
+
+def _highest(column: str, condition: str) -> Any:
+    if not lake.exists(TABLE.name):
+        return None
+    asked = f"select max({column}) as highest from t where {condition}"  # noqa: S608 our own names
+    return lake.read(TABLE.name, sql=asked)["highest"][0].as_py()
 
 
 def recovered(commit: Mapping[str, Any], table_id: str) -> Record | None:
@@ -100,5 +120,6 @@ def recovered(commit: Mapping[str, Any], table_id: str) -> Record | None:
     }
     record = Record(**{**commit["record"], **times, "watermark": commit["watermark"]})
     record.table_id, record.table_version = table_id, commit["version"]
+    record.finished_at = after_others(record.table_name, record.finished_at)
     lake.append(TABLE, [vars(record)])
     return record

@@ -96,6 +96,7 @@ def build(
         try:
             was, now = None, None
             if lake.exists(which.name):
+                _tell_apart(which)
                 before, since = _recovered(which), lake.version(which.name)
                 was, now = watermark.last(which), watermark.current(which)
             if accept_code or days or not was or was != now:
@@ -148,13 +149,18 @@ def _build(
     record.kind, record.why = what.kind, what.why
     if what.kind != "named":
         record.watermark = now.to_json()
-    if what.kind != "nothing":
-        if isinstance(which, Entities):
+    try:
+        if what.kind == "nothing":
+            pass
+        elif isinstance(which, Entities):
             _entities(at, which, what)
         elif isinstance(which, Landed):
             _landed(at, which, what)
         else:
             _events(at, which, what)
+    except Refused:
+        store.clear_staging(which.name)  # it may hold personal data, and nobody looks at it
+        raise
     store.clear_staging(which.name)
 
 
@@ -338,9 +344,12 @@ def _gate(
     for verdict in broken:
         told = (which.name, verdict.severity, verdict.rule, verdict.observed)
         log.warning("%s: %s rule %s: %s", *told)
-    if critical := [v.rule for v in broken if v.severity == "critical"]:
+    if critical := [v for v in broken if v.severity == "critical"]:
+        of_them = ", ".join(
+            v.rule + (f" ({v.observed})" if v.is_unjudged else "") for v in critical
+        )
         raise Refused(
-            f"{which.name}: the candidate breaks {', '.join(critical)}; nothing of it was written; "
+            f"{which.name}: the candidate breaks {of_them}; nothing of it was written; "
             f"see ops.quality, run {at.record.run_id}"
         )
 
@@ -362,6 +371,19 @@ def _check_columns(name: str, wanted: set[str], made: set[str]) -> None:
             f"missing {sorted(wanted - made) or 'none'}, "
             f"not in SCHEMA {sorted(made - wanted) or 'none'}"
         )
+
+
+def _tell_apart(which: Built) -> None:
+    """See whether the table was put back from a backup, or its newest commits were removed.
+
+    Then versions that were built are gone. What is made from it must not take those that come for
+    them.
+    """
+    told = builds.newest_version(which.name, store.pin(which.name).table_id)
+    if told > lake.version(which.name):
+        log.warning("%s: version %d is gone: it was put back by hand", which.name, told)
+        with session.opened(which.name) as spark:
+            store.tell_apart(spark, which.name)
 
 
 def _recovered(which: Built) -> Record | None:

@@ -12,7 +12,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.connect.session import SparkSession
 
-from jobs import landing
+from jobs import lake, landing
+from jobs.settings import settings
 from jobs.spark import store
 from jobs.spark.store import Slice
 from jobs.spark.watermark import Watermark, batches, reason_for_everything
@@ -20,9 +21,16 @@ from jobs.table import Built, Entities, Events, Input, Landed, columns, table
 
 # Above this many separate runs of dates an input is read from the first date to the last.
 RUNS = 32
+# Taking out more than this share of a table's batches at once is taken for an accident: of a few
+# batches only where none is left.
+MOST_GONE, FEWEST_GONE = 0.5, 5
 DATED = re.compile(r"\d{4}-\d{2}-\d{2}")  # in a batch's name, wherever its system puts it
 # What Spark and Delta say when the versions between two watermarks cannot be read any more.
 FEED_IS_GONE = ("DELTA_CHANGE_", "DELTA_VERSION", "DELTA_FILE_NOT_FOUND", "FILE_NOT_EXIST")
+
+
+class BatchesGone(Exception):
+    """So many landed batches are not there any more that the landing folder must be another."""
 
 
 class CannotName(Exception):
@@ -129,8 +137,10 @@ def passed(
 def everything(spark: SparkSession, which: Built, now: Watermark, why: str) -> Changes:
     """All slices that inputs can feed, and those that are stored."""
     if isinstance(which, Landed):
-        stored = store.read(spark, which.name, store.pin(which.name))
-        found = {*batches(which), *store.slices(stored, which.slice)}
+        stored = store.slices(store.read(spark, which.name, store.pin(which.name)), which.slice)
+        landed = batches(which)
+        _check_landed(which, {str(batch) for batch in stored}, landed)
+        found = {*landed, *stored}
         return Changes("everything", why, now, tuple(sorted(found, key=str)))
     if isinstance(which, Entities):
         return Changes("everything", why, now)
@@ -278,7 +288,28 @@ def _landed(spark: SparkSession, which: Landed, was: Watermark, now: Watermark) 
         return everything(spark, which, now, "the list of taken batches is gone")
     if not touched:
         return Changes("nothing", "no batch landed", now)
+    _check_landed(which, landing.taken(which.entity, was.batches or "") or {}, batches(which))
     return Changes("changed", told_batches(touched), now, tuple(sorted(touched)))
+
+
+def _check_landed(which: Landed, before: Iterable[str], landed: Iterable[str]) -> None:
+    """Refuse to take out most of a table: a disk that is not mounted looks like that.
+
+    Raises:
+        BatchesGone: see MOST_GONE.
+    """
+    before, landed = {*before}, {*landed}
+    gone = sorted(before - landed)
+    fewest = FEWEST_GONE if landed else 2
+    if len(gone) < fewest or len(gone) <= MOST_GONE * len(before):
+        return
+    folder = settings().landing / which.entity
+    raise BatchesGone(
+        f"{which.name}: {len(gone)} of its {len(before)} batches are not in {folder} any more "
+        f"({', '.join(gone[:3])}, …); nothing was written. Is its disk there, and is it the folder "
+        "that this lake was built from? To take them out for good, remove the table's folder "
+        f"{lake.location(which.name)} too, and build it anew"
+    )
 
 
 def told_batches(touched: set[str]) -> str:

@@ -41,6 +41,10 @@ class Verdict:
     observed: str
     rows_broken: int | None = 0  # null: a rule of the whole, or one that could not be judged
 
+    @property
+    def is_unjudged(self) -> bool:
+        return self.observed.startswith(UNJUDGED)
+
 
 def declared(which: Built) -> list["Expectation"]:
     """RULES of expectations/<layer>/<table>.py; none where there is no such file.
@@ -98,6 +102,7 @@ def _of_rows(
     try:
         return _counted(spark, rows, asked)
     except UNASKED as error:
+        _probe(rows)
         if len(asked) == 1:
             told = f"{UNJUDGED}: {str(error).splitlines()[0][:300]}"
             return [Verdict(reason, "critical", False, told, None) for reason in asked]
@@ -143,7 +148,18 @@ def _of_the_whole(
         configurations=told,
         runtime_configuration={"result_format": {"result_format": "BASIC"}},
     )
+    if any(e for answer in answers for e in row_rules.faults_told(answer.exception_info)):
+        _probe(rows)
     return [_answered(answer, asked) for answer in answers]
+
+
+def _probe(rows: DataFrame) -> None:
+    """Read a candidate for which a rule could not be asked.
+
+    Where the server or one of its files is gone, that is none of the rule's faults, and no reason
+    to refuse: then this raises it, and the build may be run again.
+    """
+    rows.write.format("noop").mode("overwrite").save()
 
 
 def _answered(answer: Any, asked: Mapping[str, "Expectation"]) -> Verdict:

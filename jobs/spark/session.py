@@ -15,7 +15,8 @@ from jobs.settings import settings
 from jobs.spark import store
 
 # A query that fails writes its whole stack as one JSON line; the exception carries the message.
-logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+for logger in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+    logging.getLogger(logger).setLevel(logging.CRITICAL)
 
 # Waits of .05 to 12.8 s, 17 s in all: a JVM that died is told of within a breath. The client's own
 # 15 retries ask a dead port for ten minutes.

@@ -22,6 +22,7 @@ from jobs.table import table as contract
 # Commits looked through for a watermark: OPTIMIZE and VACUUM add commits that carry none.
 COMMITS_BACK = 100
 COMMITS_SINCE = 10  # and for one that was written a moment ago
+PUT_BACK = "sales.putBack"  # a property of a table: see Pin
 STATISTICS = "delta.dataSkippingStatsColumns"
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -89,7 +90,11 @@ def _lock(what: str, name: str) -> filelock.FileLock:
 
 @dataclass(frozen=True)
 class Pin:
-    """A table at a version. A table that was dropped and made again has another id."""
+    """A table at a version.
+
+    A table that was dropped and made again has another id, and so has one that was put back to an
+    older state by hand: from there on its versions have numbers that others had before.
+    """
 
     table_id: str
     version: int
@@ -97,7 +102,15 @@ class Pin:
 
 def pin(name: str) -> Pin:
     handle = lake.opened(name)
-    return Pin(str(handle.metadata().id), handle.version())
+    about = handle.metadata()
+    since = about.configuration.get(PUT_BACK)
+    return Pin(f"{about.id}/{since}" if since else str(about.id), handle.version())
+
+
+def tell_apart(spark: SparkSession, name: str) -> None:
+    """Give a table that was put back to an older state an id of its own (see `pin`)."""
+    told = f"'{PUT_BACK}' = '{uuid.uuid4().hex[:8]}'"
+    spark.sql(f"alter table delta.`{lake.location(name)}` set tblproperties ({told})").collect()
 
 
 def folders(table: Built) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def last(which: Built) -> Watermark | None:
     commit, taken_back = store.last_told(which.name)
     told = str(commit["watermark"]) if commit else None
     at = store.pin(which.name)
-    held = [f"table_version >= {commit['version'] if commit else 0}"]
+    held = [f"table_version between {commit['version'] if commit else 0} and {at.version}"]
     held += [f"table_version not between {first} and {until}" for first, until in taken_back]
     if lake.exists(builds.TABLE.name):
         later = lake.read(

@@ -190,6 +190,20 @@ def test_an_input_that_was_made_anew_is_compared_whole(shop: Path, tmp_path: Pat
     assert [r[3] for r in toys.rows("silver.toy_lines")] == [3]
 
 
+def test_a_landing_folder_that_is_away_empties_no_table(shop: Path, tmp_path: Path) -> None:
+    for n in (1, 2):
+        toys.land_lines(tmp_path, day(n), [(f"d{n}", "p1", noon(n), "1.50")])
+    build(toys.LINES)
+    rows, landed = toys.rows("bronze.toy_lines"), settings().landing
+    landed.rename(tmp_path / "not mounted")
+    with pytest.raises(changes.BatchesGone, match=r"3 of its 3 batches .* Is its disk there"):
+        build(toys.LINES)
+    assert toys.rows("bronze.toy_lines") == rows
+    shutil.rmtree(landed, ignore_errors=True)
+    (tmp_path / "not mounted").rename(landed)
+    assert build(toys.LINES).outcome == "unchanged"
+
+
 def test_a_feed_that_was_vacuumed_is_compared_whole(shop: Path, tmp_path: Path) -> None:
     for amount in ("2", "3"):
         toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), amount)])

@@ -2,9 +2,11 @@
 
 import datetime as dt
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.errors import PySparkException
 
 from jobs.spark.rules import declared, judge
 from jobs.table import columns, names, table
@@ -239,3 +241,14 @@ def test_null_and_repeated_keys_are_broken_rules(spark: Any, rows: Any) -> None:
     found = judge(spark, frame, table("silver.stores"))  # type: ignore[arg-type]
     broken = {v.rule: v.rows_broken for v in found if not v.is_kept}
     assert broken == {"not_null(store_id)": 1, "key(store_id)": 1}
+
+
+def test_a_candidate_that_is_gone_breaks_no_rule(spark: Any, rows: Any, tmp_path: Path) -> None:
+    """Nor does a server that died: the build fails, and may be run again."""
+    folder = tmp_path / "candidate"
+    rows("gold.daily_sales", {}, {"department": "another"}).write.parquet(str(folder))
+    candidate = spark.read.parquet(str(folder))
+    for path in folder.glob("*.parquet"):
+        path.unlink()
+    with pytest.raises(PySparkException):
+        judge(spark, candidate, table("gold.daily_sales"))  # type: ignore[arg-type]

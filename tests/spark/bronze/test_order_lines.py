@@ -13,6 +13,8 @@ def test_a_line_that_cannot_be_is_refused_with_its_reasons(broken):
         ({"quantity": 0, "sales_usd": 0}, []),  # free goods
         ({"sales_usd": -0.01}, ["negative(sales_usd)"]),
         ({"quantity": -1}, ["negative(quantity)"]),
+        ({"quantity": 2**63 - 1}, ["too_large(quantity)"]),  # two of them fit into no sum
+        ({"sales_usd": 9_999_999_999.99}, ["too_large(sales_usd)"]),
         ({"loyalty_discount_usd": -1}, ["negative(loyalty_discount_usd)"]),
         ({"coupon_discount_usd": -1}, ["negative(coupon_discount_usd)"]),
         ({"coupon_match_discount_usd": -1}, ["negative(coupon_match_discount_usd)"]),
