@@ -108,7 +108,8 @@ def _header(data: bytes, dialect: Dialect) -> _Header:
     place = 0
     for _ in range(dialect.skip_lines):
         place = _after_line(data, place)
-    place = len(data) - len(data[place:].lstrip(b"\r\n"))
+    while data[place : place + 1] in (b"\r", b"\n"):
+        place += 1
     head = data[place : place + HEAD_BYTES]
     text = head.decode(errors="ignore" if len(data) - place > HEAD_BYTES else "strict")
     lines = standard.reader(

@@ -72,7 +72,7 @@ def read(
         numbers = range(1, table.num_rows + 1)
     places, extra = _matched(table.column_names, ours, wanted)
     fixed: dict[str, str | None] = dict.fromkeys(may_lack) | dict(constants or {})
-    _check(table, places, wanted, [*fixed], dialect if format == "csv" else None)
+    _check(table, places, ours, wanted, [*fixed], dialect if format == "csv" else None)
     if both := [name for name in constants or {} if name in places]:
         raise NotRead(f"{', '.join(both)}: a constant by its source, and a column of the file")
     nulls = pa.nulls(table.num_rows, pa.string())
@@ -119,6 +119,7 @@ def _plain(name: str) -> str:
 def _check(
     table: pa.Table,
     places: Mapping[str, int],
+    ours: Mapping[str, str],
     wanted: Sequence[Column],
     may_lack: Sequence[str],
     dialect: Dialect | None,
@@ -129,7 +130,7 @@ def _check(
         hint = ""
         if dialect and len(names) == 1 and (signs := set(";,\t|") & set(names[0])):
             hint = f"; is its delimiter {sorted(signs)[0]!r} and not {dialect.delimiter!r}?"
-        told = ", ".join(f"{c.name} ({c.type})" for c in missing)
+        told = ", ".join(_told(column, ours) for column in missing)
         # where no name is known the first row may be no header: what stands there stays untold
         known = ", ".join(names) if places else f"{len(names)} columns, and no name that is known"
         raise MissingColumn(f"missing {told}; the file has {known}{hint}")
@@ -137,6 +138,14 @@ def _check(
     if retyped := {c: kind for c, kind in found.items() if not is_read_from(kind, c.type)}:
         told = ", ".join(f"{c.name} (expected {c.type}, found {k})" for c, k in retyped.items())
         raise RetypedColumn(f"retyped {told}")
+
+
+def _told(column: Column, ours: Mapping[str, str]) -> str:
+    """A column by the names that its source may give it, for whoever looks into the file."""
+    theirs = [name for name, our in ours.items() if our == column.name]
+    if all(_plain(name) == _plain(column.name) for name in theirs):
+        return f"{column.name} ({column.type})"
+    return f"{' or '.join(theirs)} (our {column.name}, {column.type})"
 
 
 def is_read_from(found: pa.DataType, expected: str) -> bool:
