@@ -67,9 +67,12 @@ def _add(found: Quotes, block: "_Block", place: int, length: int) -> None:
     sizes = np.diff(rows, append=length)
     longest = int(np.argmax(sizes))
     found.longest = max(found.longest, (int(sizes[longest]), place + int(rows[longest])))
-    numbers = found.rows + np.cumsum(~block.is_line_end[rows])  # a blank line is no row
+    is_row = ~block.is_line_end[rows]  # else a blank line
 
     def values(which: Any) -> list[Value]:
+        if not len(which):
+            return []
+        numbers = found.rows + np.cumsum(is_row)
         starts, ends = block.starts[which], block.ends[which]
         starts, ends = starts[ends < length], ends[ends < length]
         row = np.searchsorted(rows, starts, side="right") - 1
@@ -78,7 +81,7 @@ def _add(found: Quotes, block: "_Block", place: int, length: int) -> None:
 
     found.suspect += values(block.suspect)
     found.torn += values(block.torn)
-    found.rows = int(numbers[-1])
+    found.rows += int(np.count_nonzero(is_row))
 
 
 class _Block:
@@ -87,11 +90,11 @@ class _Block:
     def __init__(self, signs: Any, delimiter: int, quote: int, enough: int) -> None:
         self.signs = signs
         self.is_line_end = (signs == ord("\n")) | (signs == ord("\r"))
-        is_edge = np.zeros(256, bool)
-        is_edge[[delimiter, *b"\r\n"]] = True
+        # shifted by one: both ends of a text are ends of a field too
+        is_edge = np.ones(len(signs) + 2, bool)
+        np.logical_or(self.is_line_end, signs == delimiter, out=is_edge[1:-1])
         places = np.flatnonzero(signs == quote)
-        is_kept, tears = _pairs(signs, places, is_edge)
-        kept = places[is_kept]
+        kept, torn = _pairs(places, is_edge)
         opens, closes = kept[::2], kept[1::2]
         # a doubled quote closes its value and opens it again
         is_other = opens[1:] != closes[: max(len(opens) - 1, 0)] + 1
@@ -102,7 +105,7 @@ class _Block:
         is_inner = np.searchsorted(kept, line_ends) % 2 == 1
         self.row_ends = line_ends[~is_inner]
         self.suspect = self._suspect(line_ends[is_inner], delimiter, enough)
-        self.torn = np.searchsorted(self.ends, places[tears])
+        self.torn = np.searchsorted(self.ends, torn)
 
     def _suspect(self, inner_ends: Any, delimiter: int, enough: int) -> Any:
         if not inner_ends.size:
@@ -114,34 +117,32 @@ class _Block:
         return values[last - first >= enough]
 
 
-def _pairs(signs: Any, places: Any, is_edge: Any) -> tuple[Any, list[int]]:
-    """Which quotes open or close, in turn; and which of those that close do so amid text.
+def _pairs(places: Any, is_edge: Any) -> tuple[Any, Any]:
+    """Places of quotes that open and close, in turn; and of those that close amid text.
 
-    One look at all quotes does where each stands as it should; else one more after each that does
-    not, for what opened and closed before is exchanged after it.
+    One look at all quotes does where each stands as it should. Else there is one more after each
+    that does not: it exchanges what opens and what closes.
     """
-    is_kept = np.zeros(len(places), bool)
-    tears: list[int] = []
-    if not len(places):
-        return is_kept, tears
-    is_next = np.diff(places) == 1
-    begins = is_edge[signs[places - 1]]
-    begins[0] |= places[0] == 0
-    closes = is_edge[signs[np.minimum(places + 1, len(signs) - 1)]] | np.append(is_next, False)
-    closes[-1] |= places[-1] == len(signs) - 1
-    opens = begins | np.append(False, is_next)
+    begins, ends, is_next = is_edge[places], is_edge[places + 2], np.diff(places) == 1
+    opens, closes = begins.copy(), ends
+    opens[1:] |= is_next
+    closes[:-1] |= is_next
+    if begins[:1].all() and opens[::2].all() and closes[1::2].all():
+        return places, places[:0]
+    # faults where the first quote that opens has an even number, and where it has an odd one
     is_odd = np.arange(len(places)) % 2 == 1
-    # faults where the first quote that opens has an even place, and where it has an odd one
     faults = [np.flatnonzero(~np.where(is_odd == odd, opens, closes)) for odd in (False, True)]
     firsts = np.flatnonzero(begins)
-    place = 0
-    while (at := int(np.searchsorted(firsts, place))) < len(firsts):
-        first = int(firsts[at])
+    is_kept = np.zeros(len(places), bool)
+    torn: list[int] = []
+    at = 0
+    while (next_first := int(np.searchsorted(firsts, at))) < len(firsts):
+        first = int(firsts[next_first])
         wrong = faults[first % 2]
-        at = int(np.searchsorted(wrong, first))
-        place = int(wrong[at]) if at < len(wrong) else len(places)
-        if place < len(places) and (place - first) % 2:
-            tears.append(place)
-            place += 1
-        is_kept[first:place] = True
-    return is_kept, tears
+        next_wrong = int(np.searchsorted(wrong, first))
+        at = int(wrong[next_wrong]) if next_wrong < len(wrong) else len(places)
+        if at < len(places) and (at - first) % 2:
+            torn.append(at)
+            at += 1
+        is_kept[first:at] = True
+    return places[is_kept], places[torn]
