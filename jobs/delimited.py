@@ -113,18 +113,37 @@ def _header(data: bytes, dialect: Dialect) -> _Header:
     head = data[place : place + HEAD_BYTES]
     text = head.decode(errors="ignore" if len(data) - place > HEAD_BYTES else "strict")
     lines = standard.reader(
-        io.StringIO(text, newline=""), delimiter=dialect.delimiter, quotechar=dialect.quote
+        io.StringIO(text, newline=""),
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        strict=True,
     )
-    names = next(lines, None)
+    above = sum(1 for _ in LINE_END.finditer(data, 0, place))
+    try:
+        names = next(lines, None)
+    except standard.Error as error:
+        raise NotRead(f"line {above + 1}: no header can be read, {error}; {CURE}") from error
     if names is None:
         raise NotRead("it is empty: not even a header")
+    _check_names(names, above + 1, dialect)
     for _ in range(lines.line_num):
         place = _after_line(data, place)
     has_quotes = text.startswith(dialect.quote) and not (
         {dialect.delimiter, dialect.quote, "\r", "\n"} & set(names[0])
     )
-    above = sum(1 for _ in LINE_END.finditer(data, 0, place))
-    return _Header([name.strip() for name in names], has_quotes, data[place:], above)
+    return _Header(
+        [name.strip() for name in names], has_quotes, data[place:], above + lines.line_num
+    )
+
+
+def _check_names(names: list[str], line: int, dialect: Dialect) -> None:
+    """A quote too many in the header would make a name of the rows below it."""
+    for name in names:
+        if LINE_END.search(name.encode()) and (dialect.delimiter in name or len(names) == 1):
+            raise NotRead(
+                f"line {line}: the name {name.splitlines()[0]!r} in the header goes on in the next "
+                f"line, which could be a row; {CURE}"
+            )
 
 
 def _after_line(data: bytes, place: int) -> int:
@@ -230,7 +249,7 @@ def _is_of_rows(header: _Header, value: Value, columns: int, dialect: Dialect) -
     with quotes around all fields, none of whose rows begins without.
     """
     delimiter, quote = (re.escape(sign.encode()) for sign in (dialect.delimiter, dialect.quote))
-    lines = LINE_END.split(header.body[value.start + 1 : value.end])
+    lines = LINE_END.split(header.body[value.start : value.end + 1])
     opening = dialect.quote.encode()
     is_all_quoted = header.has_quotes and header.body.startswith(opening, value.row)
     if is_all_quoted and not any(line.startswith(opening) for line in lines[1:]):

@@ -58,8 +58,8 @@ def test_quotes_too_many_lose_no_row_unseen(
     rows: list[list[str]], quoting: Any, end: str, data: st.DataObject
 ) -> None:
     text = written(rows, quoting, end)
-    header = text.index(end) + len(end)
-    for place in data.draw(st.lists(st.integers(header, len(text)), min_size=1, max_size=2)):
+    body = text.index(end) + len(end)
+    for place in data.draw(st.lists(st.integers(body, len(text)), min_size=1, max_size=2)):
         text = text[:place] + '"' + text[place:]
     try:
         found = delimited.read(text.encode(), PLAIN)
@@ -81,9 +81,11 @@ def test_two_quotes_too_many_do_not_swallow_the_rows_between_them() -> None:
             read("id,dept,name,unit\n" + "\n".join(rows))
 
 
-def test_rows_that_end_with_a_delimiter_too_many_are_swallowed_by_no_quotes() -> None:
+def test_rows_of_empty_fields_are_swallowed_by_no_quotes() -> None:
     with pytest.raises(NotRead, match="line 2: a value in quotes goes on until line 3"):
         read('h0,h1\n",","\n",\n')  # as written: an empty field and a comma, two empty fields
+    with pytest.raises(NotRead, match="line 2: a value in quotes goes on until line 3"):
+        read('"h0","h1"\n""",""\n",","a"\n')  # the quote that closes is the next row's first
 
 
 def test_the_line_of_a_quote_that_is_never_closed_is_named() -> None:
@@ -122,6 +124,13 @@ def test_a_row_with_text_after_a_closing_quote_stays_uncut_and_others_are_read()
 )
 def test_a_line_ends_with_cr_lf_or_both(text: str) -> None:
     assert cells(read(text, skip_lines=1)) == [["1", "2"], ["3", "4"], ["5", "6"]]
+
+
+@pytest.mark.parametrize("header", ['id,"name', 'id,"na"me', '"id,name'])
+def test_a_quote_too_many_in_a_header_makes_no_name_of_the_rows(header: str) -> None:
+    for row in ('1,"a"', "1,a", '1,a"'):
+        with pytest.raises(NotRead, match="line 1: "):
+            read(f"{header}\n{row}\n2,b\n")
 
 
 def test_a_line_break_in_a_header_is_of_its_name() -> None:
