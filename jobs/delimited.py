@@ -15,8 +15,7 @@ from jobs.dialect import Dialect
 from jobs.quotes import LINE_END, Quotes, Value
 
 HEAD_BYTES = 1 << 16  # the header and what stands above it lie within
-BLOCK_BYTES = 1 << 20  # what Arrow cuts in one go; no row may be longer
-ROW_BYTES = 1 << 27  # the longest row that is read: blocks are larger only for files that need it
+BLOCK_BYTES = 1 << 20  # what Arrow cuts in one go: larger only for files of longer rows
 CURE = (
     "rows cannot be told apart: let the source double the quotes within a value, or put quotes "
     "around all fields, the header's too"
@@ -168,12 +167,12 @@ def _parsed(header: _Header, names: list[str], dialect: Dialect) -> Delimited:
         if "straddling" not in str(error):
             raise
     size, place = quotes.find(header.body, dialect.delimiter, dialect.quote, 0).longest
-    if size > ROW_BYTES:
+    if size > quotes.ROW_BYTES:
         raise NotRead(
-            f"line {header.line(place)}: a row of {size:,} bytes, {ROW_BYTES:,} are the most; "
-            "is a line end missing, or another file's content in a field?"
+            f"line {header.line(place)}: a row of {size:,} bytes or more, "
+            f"{quotes.ROW_BYTES:,} are the most; is a line end missing, or another file's content in a field?"
         )
-    return _by_blocks(header.body, names, dialect, 2 * ROW_BYTES)
+    return _by_blocks(header.body, names, dialect, 2 * quotes.ROW_BYTES)
 
 
 def _by_blocks(body: bytes, names: list[str], dialect: Dialect, size: int) -> Delimited:

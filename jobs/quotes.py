@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 LINE_END = re.compile(rb"\r\n|\n|\r")
+ROW_BYTES = 1 << 27  # the longest row that is read
 BLOCK_BYTES = 1 << 19  # what is looked at in one go; more where a row is longer
 
 
@@ -32,7 +33,7 @@ class Quotes:
     torn: list[Value] = field(default_factory=list)  # more text follows the closing quote
     unclosed: int | None = None  # place of the quote
     rows: int = 0
-    longest: tuple[int, int] = (0, 0)  # bytes of the longest row, and where it begins
+    longest: tuple[int, int] = (0, 0)  # bytes of the longest row, or more, and where it begins
 
 
 def find(text: bytes, delimiter: str, quote: str, enough: int) -> Quotes:
@@ -55,8 +56,14 @@ def find(text: bytes, delimiter: str, quote: str, enough: int) -> Quotes:
             whole = int(block.row_ends[-1]) + 1
             _add(found, block, place, whole)
             place, size = place + whole, BLOCK_BYTES
-        else:
+        elif size <= ROW_BYTES:
             size *= 2
+        else:
+            # a quote at the head of a huge file that is never closed must not fill the memory
+            found.longest = (size, place)
+            if block.unclosed is not None:
+                found.unclosed = place + block.unclosed
+            break
     return found
 
 

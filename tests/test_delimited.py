@@ -146,9 +146,12 @@ def test_a_long_field_is_read(long: str) -> None:
 
 
 def test_a_row_that_is_too_long_is_named_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "ROW_BYTES", 2_000_000)
-    with pytest.raises(NotRead, match="line 3: a row of 3,000,003 bytes, 2,000,000 are the most"):
-        read(f"id,note\n1,ok\n2,{'x' * 3_000_000}\n3,ok\n")
+    monkeypatch.setattr(quotes, "ROW_BYTES", 2_000_000)
+    text = f"id,note\n1,ok\n2,{'x' * 5_000_000}\n3,ok\n"
+    with pytest.raises(NotRead, match=r"line 3: a row of \d,\d{3},\d{3} bytes or more, 2,000,000 "):
+        read(text)
+    with pytest.raises(NotRead, match="line 2: a quote is opened and never closed"):
+        read(text.replace("1,ok", '1,"ok'))
 
 
 def test_rows_are_the_same_wherever_a_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
