@@ -57,8 +57,9 @@ DEFAULTS: dict[str, Any] = {
 
 OUTBOX = "scores.crm_outbox"
 
-# Built from what stands when an input failed: what was sold does not wait for the CRM.
-FROM_WHAT_STANDS = ("silver.account_identities",)
+# Built from what stands when what comes before it failed: what was sold does not wait for the CRM,
+# nor the drops that landed for one that did not.
+FROM_WHAT_STANDS = ("bronze.", "silver.account_identities")
 
 # one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
 POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
@@ -207,10 +208,11 @@ def build(
 def land(name: str, *, params: Any = None, dag_run: Any = None) -> dict[str, Any]:
     """Land a source system's drops of the run's business dates."""
     from jobs.increment import NotConnected
+    from jobs.landing import NotLanded
 
     start, end = business_dates(params["start"], params["end"], dag_run.run_after)
     try:
-        with no_retry_where_refused():
+        with no_retry_where_refused(), no_retry_after(NotLanded):
             manifests = importlib.import_module(f"jobs.sources.{name}").land(start, end)
     except NotConnected as error:
         raise AirflowSkipException(str(error)) from None
@@ -341,7 +343,8 @@ def unit(name: str) -> Any:
         return VERBS[verb].override(task_id=name, pool=POOLS.get(verb, "default_pool"))(rest)
     told = importlib.import_module(f"jobs.spark.{name}").__doc__
     # a family without a champion skips its prediction, and the tables go on with what there is
-    waits = TriggerRule.ALL_DONE if name in FROM_WHAT_STANDS else TriggerRule.NONE_FAILED
+    stands = name.startswith(FROM_WHAT_STANDS)
+    waits = TriggerRule.ALL_DONE if stands else TriggerRule.NONE_FAILED
     return build.override(
         task_id=name,
         doc_md=told,
