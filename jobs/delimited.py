@@ -170,7 +170,7 @@ def _parsed(header: _Header, names: list[str], dialect: Dialect) -> Delimited:
     if size > quotes.ROW_BYTES:
         raise NotRead(
             f"line {header.line(place)}: a row of {size:,} bytes or more, "
-            f"{quotes.ROW_BYTES:,} are the most; is a line end missing, or another file's content in a field?"
+            f"{quotes.ROW_BYTES:,} are the most; is a line end missing, or another file in a field?"
         )
     return _by_blocks(header.body, names, dialect, 2 * quotes.ROW_BYTES)
 
@@ -254,13 +254,16 @@ def _is_of_rows(header: _Header, value: Value, columns: int, dialect: Dialect) -
     if is_all_quoted and not any(line.startswith(opening) for line in lines[1:]):
         return False
     field = rb"(?:%b[^%b]*(?:%b%b[^%b]*)*%b|[^%b]*)" % (*[quote] * 6, delimiter)
-    before = len(re.findall(field + delimiter, header.body[value.row : value.start]))
+    above = header.body[value.row : value.start]
+    before = len(re.findall(field + delimiter, above))
     counts = [line.count(dialect.delimiter.encode()) for line in lines]
     whole = len(header.names) - 1
     spare = columns - len(header.names)  # 1 where rows end with a delimiter too many
     if any(whole <= count <= whole + spare for count in counts[1:-1]):
         return True
-    return counts[-1] >= before - spare and max(counts[:-1]) >= whole - before
+    # what stands above in quotes may be fields too, where the first of the quotes is too many
+    needed = whole - above.count(dialect.delimiter.encode())
+    return counts[-1] >= before - spare and max(counts[:-1]) >= needed
 
 
 def _without_torn(parsed: Delimited, found: Quotes, body: bytes) -> Delimited:

@@ -29,7 +29,7 @@ class Value(NamedTuple):
 class Quotes:
     """What the quotes of a text do."""
 
-    suspect: list[Value] = field(default_factory=list)  # of many lines, and enough delimiters
+    suspect: list[Value] = field(default_factory=list)  # of many lines, and perhaps of many rows
     torn: list[Value] = field(default_factory=list)  # more text follows the closing quote
     unclosed: int | None = None  # place of the quote
     rows: int = 0
@@ -121,7 +121,10 @@ class _Block:
         values = values[values < len(self.ends)]
         delimiters = np.flatnonzero(self.signs == delimiter)
         first, last = (np.searchsorted(delimiters, at[values]) for at in (self.starts, self.ends))
-        return values[last - first >= enough]
+        rows = np.append(0, self.row_ends + 1)[np.searchsorted(self.row_ends, self.starts[values])]
+        # of several values in a row, those above may be fields of other rows as well
+        is_second = (values > 0) & (self.starts[values - 1] >= rows)
+        return values[(last - first >= enough) | is_second]
 
 
 def _pairs(places: Any, is_edge: Any) -> tuple[Any, Any]:

@@ -86,6 +86,8 @@ def test_rows_of_empty_fields_are_swallowed_by_no_quotes() -> None:
         read('h0,h1\n",","\n",\n')  # as written: an empty field and a comma, two empty fields
     with pytest.raises(NotRead, match="line 2: a value in quotes goes on until line 3"):
         read('"h0","h1"\n""",""\n",","a"\n')  # the quote that closes is the next row's first
+    with pytest.raises(NotRead, match="line 2: a value in quotes goes on until line 3"):
+        read('h0,h1,h2,h3\n",,,","\n,",,\n')  # three fields of the first row look like one
 
 
 def test_the_line_of_a_quote_that_is_never_closed_is_named() -> None:
