@@ -57,9 +57,8 @@ DEFAULTS: dict[str, Any] = {
 
 OUTBOX = "scores.crm_outbox"
 
-# Built from what stands when what comes before it failed: what was sold does not wait for the CRM,
-# nor the drops that landed for one that did not.
-FROM_WHAT_STANDS = ("bronze.", "silver.account_identities")
+# Built from what stands when an input failed: what was sold does not wait for the CRM.
+FROM_WHAT_STANDS = ("silver.account_identities",)
 
 # one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
 POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
@@ -343,8 +342,7 @@ def unit(name: str) -> Any:
         return VERBS[verb].override(task_id=name, pool=POOLS.get(verb, "default_pool"))(rest)
     told = importlib.import_module(f"jobs.spark.{name}").__doc__
     # a family without a champion skips its prediction, and the tables go on with what there is
-    stands = name.startswith(FROM_WHAT_STANDS)
-    waits = TriggerRule.ALL_DONE if stands else TriggerRule.NONE_FAILED
+    waits = TriggerRule.ALL_DONE if name in FROM_WHAT_STANDS else TriggerRule.NONE_FAILED
     return build.override(
         task_id=name,
         doc_md=told,
