@@ -5,7 +5,7 @@ Nothing is made by looking: a state that does not exist has nothing to tell.
 
 import datetime as dt
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from rich.table import Table as Shown
 
 from infra import airflow_home
 from jobs import alerts, due, lake, landing
+from jobs.command import number
 from jobs.settings import Settings
 from jobs.table import Built, Landed, built_table, in_build_order, names, table
 
@@ -114,13 +115,11 @@ def _held_back() -> Iterable[Line]:
         taken = _taken(which)
         held = {batch for batch, sha256 in taken.items() if not sha256}
         if build := refusals.get(name):
-            held |= _refused_batches(which, build)
+            held |= _refused_batches(which, build, taken)
         if held:
             some = ", ".join(sorted(held)[:3]) + (", …" if len(held) > 3 else "")
             since = _at(build["started_at"]) if build else ""
-            yield Line(
-                "held back", name, f"{_number(len(held), 'batch', 'batches')}: {some}", since
-            )
+            yield Line("held back", name, f"{number(len(held), 'batch', 'batches')}: {some}", since)
 
 
 def _taken(which: Landed) -> dict[str, str]:
@@ -131,14 +130,17 @@ def _taken(which: Landed) -> dict[str, str]:
     return (landing.taken(which.entity, was.batches) if was and was.batches else None) or {}
 
 
-def _refused_batches(which: Landed, build: Row) -> set[str]:
+def _refused_batches(which: Landed, build: Row, taken: Mapping[str, str]) -> set[str]:
     """Batches that a build held back, as they are landed still.
 
     Where it took no other it has committed nothing that could say so.
+
+    Args:
+        taken: see `_taken`.
     """
     if "held back" not in str(build["error"]):
         return set()
-    taken, landed = _taken(which), landing.manifests(which.entity)
+    landed = landing.manifests(which.entity)
     asked = f"""select distinct batch_id, source_file from t
         where table_name = '{which.name}' and run_id = '{build["run_id"]}'"""  # noqa: S608 - ours
     return {
@@ -163,8 +165,8 @@ def _quarantined() -> Iterable[Line]:
         min(refused_at) as refused_at from t group by table_name order by table_name"""
     for row in _rows("ops.quarantine", asked):
         if row["rows"]:
-            batches = _number(row["batches"], "batch", "batches")
-            told = f"{_number(row['rows'], 'row', 'rows')} of {batches}: `make quarantine`"
+            batches = number(row["batches"], "batch", "batches")
+            told = f"{number(row['rows'], 'row', 'rows')} of {batches}: `make quarantine`"
             since = _at(row["refused_at"]) if row["refused_at"] else ""
             yield Line("quarantined", row["table_name"], told, since)
 
@@ -229,14 +231,16 @@ def _next() -> Iterable[Line]:
         )
     if stuck:
         yield Line("next", _some(stuck), "refused; see above")
-    yield Line("next", _number(still, "table", "tables"), f"stand{'s' * (still == 1)} still")
+    yield Line("next", number(still, "table", "tables"), f"stand{'s' * (still == 1)} still")
 
 
 def _has_news(which: Built, refusal: Row) -> bool:
     """Whether something came in after a build was refused."""
     if isinstance(which, Landed):
-        taken, held = _taken(which), _refused_batches(which, refusal)
-        landed = {name: m.sha256 for name, m in landing.manifests(which.entity).items()}
+        from jobs.spark import watermark
+
+        taken, landed = _taken(which), watermark.batches(which)
+        held = _refused_batches(which, refusal, taken)
         return any(taken.get(n) != landed.get(n) for n in (taken.keys() | landed.keys()) - held)
     asked = "select table_name, started_at from t where outcome = 'written' or rows_written > 0"
     inputs = {arrow.name for arrow in which.inputs}
@@ -246,10 +250,6 @@ def _has_news(which: Built, refusal: Row) -> bool:
 
 def _some(which: Sequence[str]) -> str:
     return ", ".join(which[:3]) + (f" and {len(which) - 3} more" if len(which) > 3 else "")
-
-
-def _number(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
 
 
 def _built() -> list[str]:

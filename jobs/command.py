@@ -24,6 +24,11 @@ def tell_facts() -> None:
         logging.getLogger(library).setLevel(logging.WARNING)
 
 
+def number(n: int, one: str, many: str) -> str:
+    """How many of what, such as 1 batch and 2,469 batches."""
+    return f"{n:,} {one if n == 1 else many}"
+
+
 def run(main: Callable[..., object] | typer.Typer) -> None:
     """Run a function, or a Typer with several commands, as this process's command line."""
     try:

@@ -205,8 +205,8 @@ def _tell(fell: Counter[str], wrong: Counter[str]) -> None:
 def _forgetful(folder: Path) -> Path:
     """Settings of a server that soon forgets a state that is gone.
 
-    By default Spark keeps sessions, and Delta logs, for an hour: those of a hundred states fill
-    3 GiB, and the builds go on at a fifth of their speed. A lake's tables have one of each.
+    By default Spark keeps sessions, and Delta logs, for an hour: those of a hundred states fill its
+    memory, and it does little but collect garbage. A lake's tables have one of each.
     """
     path = folder / "server.properties"
     path.write_text(

@@ -76,9 +76,9 @@ def _answer(rule: "Expectation", row: Row) -> "ExpectationValidationResult":
     from great_expectations.core import ExpectationValidationResult
 
     judged, broken = row["rows_judged"], row["rows_broken"]
-    # not one that raised: its account is folded, and opened by a script
-    # Great Expectations writes an observed value into the page as it is
     as_expected = "as expected" if judged else NO_ROWS
+    # an observed value is written into the page as it is. What could not be judged is told of so
+    # too, not as an exception: the account of one is folded, and a script opens it
     result: dict[str, Any] = {"observed_value": html.escape(row["observed"]) or as_expected}
     if broken is not None and judged:
         counts = {"element_count": judged, "unexpected_count": broken, "missing_count": 0}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs import lake
+from jobs.command import number
 from jobs.ops import freshness
 from jobs.settings import settings
 from jobs.table import Column, Entities, Events, Landed, Log, Table, columns, table
@@ -43,7 +44,7 @@ class About:
     def judged(self) -> str:
         """How many rows the rules were last asked of, in words."""
         rows = max((rule["rows_judged"] for rule in self.rules), default=0)
-        return f"{rows:,} {'row' if rows == 1 else 'rows'}" if rows else "no rows"
+        return number(rows, "row", "rows") if rows else "no rows"
 
     @property
     def never_due(self) -> str:

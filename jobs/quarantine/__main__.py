@@ -58,10 +58,10 @@ def list_(
         for row in told_rows:
             console.print(f"{group.table} {group.rule}", row, markup=False, highlight=False)
     for each in new:
+        batches = command.number(each.batches, "batch", "batches")
         console.print(
             f"{each.table}: the files bring {each.column!r}, which SCHEMA does not have: kept in "
-            f"_extra since {each.first_batch} ({_number(each.batches, 'batch', 'batches')}, last "
-            f"{each.last_batch})",
+            f"_extra since {each.first_batch} ({batches}, last {each.last_batch})",
             markup=False,
         )
     for correction, number in outdated.items():
@@ -144,7 +144,7 @@ def correct(
     done = corrections.correct(sheet.read(file, encoding))
     for manifest in done.landed:
         rows = sum(each.rows or 0 for each in manifest.files)
-        told = f"{rows:,} mended {'row' if rows == 1 else 'rows'}"
+        told = command.number(rows, "mended row", "mended rows")
         typer.echo(f"{manifest.entity}: {told} landed as {manifest.batch_id}")
     if done.already:
         typer.echo(f"{file}: {_were(done.already)} corrected already, with the same values")
@@ -160,7 +160,7 @@ def check(of: OfTable = None) -> None:
         found = counts.counts(_bronze(name))
         landed, waiting = sum(c.landed for c in found), sum(c.waiting for c in found)
         typer.echo(
-            f"{name}: {_rows(landed)} in {_number(len(found), 'batch', 'batches')}; "
+            f"{name}: {_rows(landed)} in {command.number(len(found), 'batch', 'batches')}; "
             f"{sum(c.refused for c in found):,} refused, {sum(c.mended for c in found):,} mended, "
             f"{waiting:,} waiting with their batch"
         )
@@ -169,21 +169,17 @@ def check(of: OfTable = None) -> None:
                 wrong += 1
                 typer.echo(f"  does not add up: {count}")
     if wrong:
-        typer.echo(f"{_number(wrong, 'batch does', 'batches do')} not add up")
+        typer.echo(f"{command.number(wrong, 'batch does', 'batches do')} not add up")
         raise typer.Exit(1)
     typer.echo("all of it adds up: every landed row is written, refused, mended, or waits")
 
 
-def _number(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
-
-
 def _rows(n: int) -> str:
-    return _number(n, "row", "rows")
+    return command.number(n, "row", "rows")
 
 
 def _were(n: int) -> str:
-    return _number(n, "was", "were")
+    return command.number(n, "was", "were")
 
 
 def _bronze(name: str) -> Landed:

@@ -150,18 +150,21 @@ def _build(
     if what.kind != "named":
         record.watermark = now.to_json()
     try:
-        if what.kind == "nothing":
-            pass
-        elif isinstance(which, Entities):
-            _entities(at, which, what)
-        elif isinstance(which, Landed):
-            _landed(at, which, what)
-        else:
-            _events(at, which, what)
+        if what.kind != "nothing":
+            _built(at, which, what)
     except Refused:
         store.clear_staging(which.name)  # it may hold personal data, and nobody looks at it
         raise
     store.clear_staging(which.name)
+
+
+def _built(at: Building, which: Built, what: Changes) -> None:
+    if isinstance(which, Entities):
+        _entities(at, which, what)
+    elif isinstance(which, Landed):
+        _landed(at, which, what)
+    else:
+        _events(at, which, what)
 
 
 def _what(

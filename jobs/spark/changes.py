@@ -288,7 +288,8 @@ def _landed(spark: SparkSession, which: Landed, was: Watermark, now: Watermark) 
         return everything(spark, which, now, "the list of taken batches is gone")
     if not touched:
         return Changes("nothing", "no batch landed", now)
-    _check_landed(which, landing.taken(which.entity, was.batches or "") or {}, batches(which))
+    before, landed = (landing.taken(which.entity, mark.batches or "") for mark in (was, now))
+    _check_landed(which, before or {}, landed or {})
     return Changes("changed", told_batches(touched), now, tuple(sorted(touched)))
 
 

@@ -87,12 +87,6 @@ def _files(which: Landed, manifests: Sequence[Manifest]) -> list[tuple[Any, ...]
     for m in manifests:
         may_lack = [column for column, day in which.since.items() if m.known_at[:10] < day]
         for file in m.files:
-            # Python writes bytes that are no text as half a sign, which no UTF-8 can hold
-            if file.name != file.name.encode(errors="replace").decode():
-                raise ValueError(
-                    f"{m.entity} {m.batch_id}: the name {file.name!r} is not UTF-8; Spark cannot "
-                    "be told of it: rename the file at its source and land the batch again"
-                )
             found.append(
                 (
                     len(found),

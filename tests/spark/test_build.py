@@ -1,5 +1,6 @@
 """`build` on a small shop with a real Spark server, real files and real kills."""
 
+import contextlib
 import gzip
 import json
 import shutil
@@ -204,6 +205,19 @@ def test_a_landing_folder_that_is_away_empties_no_table(shop: Path, tmp_path: Pa
     assert build(toys.LINES).outcome == "unchanged"
 
 
+@pytest.mark.parametrize(
+    ("before", "gone", "is_accident"),
+    [(9, 5, True), (10, 5, False), (7, 4, False), (2, 2, True), (1, 1, False)],
+)
+def test_most_of_a_tables_batches_do_not_leave_at_once(
+    state: Path, before: int, gone: int, is_accident: bool
+) -> None:
+    named = [f"till/{n}" for n in range(before)]
+    told = pytest.raises(changes.BatchesGone) if is_accident else contextlib.nullcontext()
+    with told:
+        changes._check_landed(toys.LINES, named, named[gone:])
+
+
 def test_a_feed_that_was_vacuumed_is_compared_whole(shop: Path, tmp_path: Path) -> None:
     for amount in ("2", "3"):
         toys.land_lines(tmp_path, MONDAY, [("o1", "p1", noon(0), amount)])
@@ -275,6 +289,7 @@ def test_a_key_that_stands_in_another_slice_refuses_the_build(shop: Path, tmp_pa
     blind = toys.Events(**{**vars(toys.SOLD), "inputs": (unaware, toys.SOLD.inputs[1])})
     with pytest.raises(Refused, match=r"key\(order_id, product_id\)"):
         build(blind, days=(day(5), day(5)))
+    assert not Path(settings().staging, "silver.toy_lines").exists()  # it may hold personal data
     build(toys.SOLD)
     assert [r[:3] for r in toys.rows("silver.toy_lines")] == [("o1", "p1", day(5))]
 
