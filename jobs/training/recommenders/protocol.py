@@ -26,7 +26,13 @@ SIZE = 10  # products per account that `predict` lands
 MODELS = {
     "popular": "Popular",
     "repeat": "Repeat",
+    "user_knn": "UserKnn",
+    "item_knn": "ItemKnn",
     "als": "Als",
+    "bpr": "Bpr",
+    "ease": "Ease",
+    "next_basket": "NextBasket",
+    "content": "Content",
     "two_tower": "TwoTower",
 }
 

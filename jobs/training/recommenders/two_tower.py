@@ -7,10 +7,8 @@ up to an origin, purchases in the weeks after it), and that own history adds to 
 """
 
 import datetime as dt
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,6 +20,7 @@ from torch.nn import functional
 
 from jobs.training.device import device, threads
 from jobs.training.recommenders.purchases import RECENT_DAYS, Purchases, logged
+from jobs.training.recommenders.recommender import ProductRecommender, everywhere
 
 FEATURES = ("product_type", "department", "manufacturer_id", "brand")  # columns of products
 
@@ -97,30 +96,22 @@ class Towers(nn.Module):
         return logits.index_put((history.rows, history.products), own, accumulate=True)
 
 
-class TwoTower:
+class TwoTower(ProductRecommender):
     name: ClassVar[str] = "two_tower"
     Params: ClassVar[type] = Params
+    reason: ClassVar[str] = "similar_customers"
 
     def __init__(self, params: Any) -> None:
-        self.params = params
+        super().__init__(params)
         self.device = device()
 
-    def fit(
-        self,
-        interactions: pd.DataFrame,
-        accounts: pd.DataFrame,
-        products: pd.DataFrame,
-        promotions: pd.DataFrame | None,
-        as_of: dt.date,
-    ) -> Self:
+    def learn(self, interactions: pd.DataFrame, products: pd.DataFrame, as_of: dt.date) -> None:
         torch.manual_seed(self.params.seed)
-        self.purchases = Purchases.of(interactions, as_of, self.params.half_life_weeks)
         codes, names = _codes(products, self.purchases.products)
         self.towers = Towers(codes, names, self._chance(), self.params).to(self.device)
         history, future = self._examples(interactions, as_of)
         with threads(self.params.threads):
             self.curves = {"loss": self._learn(history, future)}
-        return self
 
     def _chance(self) -> Tensor:
         """How likely an account buys each product in the weeks learnt, from late orders. (P,)"""
@@ -178,47 +169,26 @@ class TwoTower:
             losses.append(total / len(order))
         return losses
 
-    def observe(self, interactions: pd.DataFrame, as_of: dt.date) -> Self:
-        self.purchases = Purchases.of(
-            interactions, as_of, self.params.half_life_weeks, self.purchases.products
-        )
-        return self
-
-    def recommend(
-        self,
-        account_ids: Sequence[str],
-        k: int,
-        candidates: Sequence[str],
-        exclude_owned: bool,
-        as_of: dt.date,
-    ) -> pd.DataFrame:
+    def score(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.towers.eval()
+        with torch.no_grad(), threads(self.params.threads):
+            history = logged(self.purchases.orders[places])
+            logits = self.towers(Baskets.of(history, self.device))
+        return everywhere(logits.cpu().numpy().astype(np.float64))
 
-        def score(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            with torch.no_grad(), threads(self.params.threads):
-                history = logged(self.purchases.orders[places])
-                logits = self.towers(Baskets.of(history, self.device))
-            scores = logits.cpu().numpy().astype(np.float64)
-            return scores, np.ones(scores.shape, bool)
+    def keep(self) -> dict[str, Any]:
+        return {n: weight.cpu().numpy() for n, weight in self._weights()}
 
-        return self.purchases.best(
-            score, "similar_customers", account_ids, k, candidates, exclude_owned
-        )
+    def _weights(self) -> list[tuple[str, Tensor]]:
+        """By names without a dot."""
+        return [(n.replace(".", "_"), w) for n, w in self.towers.state_dict().items()]
 
-    def save(self, folder: Path) -> None:
-        (folder / "params.json").write_text(json.dumps(asdict(self.params)))
-        self.purchases.save(folder)
-        torch.save(self.towers.state_dict(), folder / "weights.pt")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        model = cls(cls.Params(**json.loads((folder / "params.json").read_text())))
-        model.purchases = Purchases.load(folder)
-        weights = torch.load(folder / "weights.pt", map_location=model.device, weights_only=True)
-        names, chance = len(weights["vectors.weight"]), torch.full_like(weights["bias"], 0.5)
-        model.towers = Towers(weights["codes"], names, chance, model.params).to(model.device)
-        model.towers.load_state_dict(weights)
-        return model
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        codes, bias = torch.from_numpy(kept["codes"]), torch.from_numpy(kept["bias"])
+        names = len(kept["vectors_weight"])
+        self.towers = Towers(codes, names, torch.full_like(bias, 0.5), self.params).to(self.device)
+        for name, weight in self._weights():
+            weight.copy_(torch.from_numpy(kept[name]))
 
 
 def _codes(products: pd.DataFrame, ids: np.ndarray) -> tuple[Tensor, int]:
