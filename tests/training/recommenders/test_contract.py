@@ -17,7 +17,7 @@ SMALL = {
     "two_tower": {"size": 16, "epochs": 30, "batch": 16, "learning_rate": 0.02},
 }
 PERSONAL = [name for name in MODELS if name != "popular"]
-COLLABORATIVE = ["als", "two_tower"]
+COLLABORATIVE = [n for n in PERSONAL if n not in ("repeat", "content")]
 
 
 def interactions(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def products() -> pd.DataFrame:
             "product_id": ids,
             "product_type": "thing",
             "department": "GROCERY",
-            "brand": None,
+            "brand": [product_id[0] for product_id in ids],
             "manufacturer_id": "1",
         }
     )
@@ -125,10 +125,12 @@ def test_a_loaded_model_observes_newer_histories(name, tmp_path):
     fitted(name, bought).save(tmp_path)
     model = FAMILY.model(name).load(tmp_path)
     # an account that was not there before; a product that was not learnt is left out
-    late = interactions([("late account", "a0", 0), ("late account", "never learnt", 0)])
-    found = lists(model.observe(pd.concat([bought, late]), AS_OF), ["late account"], k=3)
-    assert found["rank"].tolist() == [1, 2, 3]
-    assert name == "popular" or "bought_often" in found["reason_code"].tolist()
+    late = interactions([("late account", p, 0) for p in ("a0", "a1", "never learnt")])
+    found = lists(model.observe(pd.concat([bought, late]), AS_OF), ["late account"], k=20)
+    assert found["rank"].tolist() == list(range(1, 21))
+    assert name == "popular" or found["reason_code"][found["product_id"] == "a0"].tolist() == [
+        "bought_often"
+    ]
     assert "never learnt" not in found["product_id"].tolist()
 
 
