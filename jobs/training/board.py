@@ -1,0 +1,120 @@
+"""A bench's leaderboard as a file: one row per model, task or origin, window and metric.
+
+leaderboard.parquet is for anyone's tools; ops.leaderboard keeps the same of the lake's benches.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.training import metrics
+from jobs.training.family import Split
+
+FILE = "leaderboard.parquet"
+SCHEMA: list[tuple[str, pa.DataType]] = [
+    ("model", pa.string()),  # file name of the model
+    ("window", pa.string()),  # valid: what the choice rests on; test: judged beside it
+    ("metric", pa.string()),
+    ("value", pa.float64()),  # mean over the subjects
+    ("lo", pa.float64()),  # ends of its 95% interval (bootstrap over subjects)
+    ("hi", pa.float64()),
+    ("diff_to_baseline", pa.float64()),  # value - the baseline's, paired by subject
+    ("diff_lo", pa.float64()),
+    ("diff_hi", pa.float64()),
+    ("uses_plan", pa.bool_()),  # knows what is planned for after the cut
+    ("champion", pa.bool_()),  # best on the valid window by the deciding metric
+    ("seconds", pa.float64()),  # fitting and answering
+    ("peak_mb", pa.float64()),  # most memory held meanwhile, MiB
+]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One metric of one model at one place (a task, or an origin) of one window."""
+
+    model: str
+    place: str | int
+    window: Split
+    metric: str
+    per_subject: pd.Series  # indexed by account or series; one value where it is of all at once
+    uses_plan: bool
+    seconds: float
+    peak_mb: float
+
+
+def best(
+    scored: Sequence[Scored], place: str | int, metric: str, higher_is_better: bool
+) -> str | None:
+    """The model with the best mean of a metric on the valid window; null: nothing was judged."""
+    seen = {
+        one.model: float(one.per_subject.mean())
+        for one in scored
+        if (one.place, one.window, one.metric) == (place, "valid", metric)
+    }
+    seen = {model: value for model, value in seen.items() if value == value}
+    if not seen:
+        return None
+    return (max if higher_is_better else min)(seen, key=lambda model: seen[model])
+
+
+def table(
+    scored: Sequence[Scored],
+    place_name: str,
+    baseline: str,
+    champions: Mapping[str | int, str | None],
+) -> pa.Table:
+    """The leaderboard, with paired differences to the baseline at the same place.
+
+    Args:
+        place_name: what a place is called: task, or origin.
+        baseline: a model's name.
+        champions: place → model.
+    """
+    naive = {
+        (one.place, one.window, one.metric): one.per_subject
+        for one in scored
+        if one.model == baseline
+    }
+    rows = [_row(one, place_name, naive, champions.get(one.place)) for one in scored]
+    kind = pa.int64() if place_name == "origin" else pa.string()
+    schema = pa.schema([SCHEMA[0], (place_name, kind), *SCHEMA[1:]])
+    return pa.Table.from_pylist(rows, schema)
+
+
+def _row(
+    one: Scored,
+    place_name: str,
+    naive: Mapping[tuple[str | int, Split, str], pd.Series],
+    champion: str | None,
+) -> dict[str, Any]:
+    found = metrics.estimate(one.per_subject)
+    gain = metrics.difference(one.per_subject, naive[one.place, one.window, one.metric])
+    return {
+        "model": one.model,
+        place_name: one.place,
+        "window": one.window,
+        "metric": one.metric,
+        "value": found.value,
+        "lo": found.low,
+        "hi": found.high,
+        "diff_to_baseline": gain.value,
+        "diff_lo": gain.low,
+        "diff_hi": gain.high,
+        "uses_plan": one.uses_plan,
+        "champion": one.model == champion,
+        "seconds": one.seconds,
+        "peak_mb": one.peak_mb,
+    }
+
+
+def write(found: pa.Table, out: Path, name: str = FILE) -> Path:
+    """A file that is there whole or not at all."""
+    out.mkdir(parents=True, exist_ok=True)
+    arriving = out / f".{name}"
+    pq.write_table(found, arriving)
+    return arriving.replace(out / name)

@@ -1,0 +1,44 @@
+"""The leaderboard's file: what a row says, and who is champion."""
+
+import pandas as pd
+import pytest
+
+from jobs.training import board
+from jobs.training.board import Scored
+
+
+def scored(model: str, place: str | int, window: str, values: list[float]) -> Scored:
+    return Scored(model, place, window, "ndcg@10", pd.Series(values), False, 1.5, 100.0)
+
+
+def both(any_valid: list[float], any_test: list[float], model: str) -> list[Scored]:
+    return [scored(model, "any", "valid", any_valid), scored(model, "any", "test", any_test)]
+
+
+def test_the_champion_is_chosen_on_the_valid_window_whatever_the_test_says():
+    found = both([0.1, 0.2], [0.9, 0.9], "popular") + both([0.3, 0.4], [0.0, 0.0], "ease")
+    assert board.best(found, "any", "ndcg@10", higher_is_better=True) == "ease"
+    assert board.best(found, "any", "ndcg@10", higher_is_better=False) == "popular"
+    assert board.best(found, "new", "ndcg@10", higher_is_better=True) is None
+
+
+def test_a_row_has_the_mean_its_interval_and_the_paired_difference_to_the_baseline(tmp_path):
+    found = both([0.1, 0.2], [0.1, 0.3], "popular") + both([0.3, 0.4], [0.4, 0.6], "ease")
+    table = board.table(found, "task", "popular", {"any": "ease"})
+    rows = pd.read_parquet(board.write(table, tmp_path)).set_index(["model", "window"])
+    row = rows.loc[("ease", "test")]
+    assert row["value"] == pytest.approx(0.5)
+    assert (row["lo"], row["hi"]) == (pytest.approx(0.4), pytest.approx(0.6))
+    # .3 in both accounts: paired, there is no doubt
+    assert row[["diff_to_baseline", "diff_lo", "diff_hi"]].tolist() == pytest.approx([0.3] * 3)
+    assert rows["champion"].tolist() == [False, False, True, True]
+    assert [p.name for p in tmp_path.iterdir()] == ["leaderboard.parquet"]
+
+
+def test_an_origin_is_a_number_and_a_sealed_run_has_valid_rows_only():
+    found = [scored("theta", 36, "valid", [1.0]), scored("mean", 36, "valid", [2.0])]
+    table = board.table(found, "origin", "mean", {36: "theta"}).to_pylist()
+    assert [(r["model"], r["origin"], r["champion"]) for r in table] == [
+        ("theta", 36, True),
+        ("mean", 36, False),
+    ]
