@@ -9,9 +9,11 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import pandas as pd
+import pyarrow as pa
 import typer
 import yaml
 from matplotlib.figure import Figure
@@ -309,15 +311,134 @@ def show(bench_run_id: str) -> None:
     Console(width=130).print(page)
 
 
+def show_table(found: pa.Table, place: str) -> None:
+    """Print a leaderboard's deciding metric, both windows side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = found.to_pandas()
+    rows = rows[rows["metric"] == rows["metric"].iloc[0]] if len(rows) else rows
+    page = Table("model", place, "window", "metric", "value", "95%", "to baseline", "s", "MiB")
+    for r in rows.sort_values([place, "window", "value"], ascending=[True, True, False]).to_dict(
+        "records"
+    ):
+        page.add_row(
+            r["model"] + (" *" if r["champion"] else ""),
+            str(r[place]),
+            r["window"],
+            r["metric"],
+            f"{r['value']:.4f}",
+            f"{r['lo']:.4f} .. {r['hi']:.4f}",
+            f"{r['diff_to_baseline']:+.4f} ({r['diff_lo']:+.4f} .. {r['diff_hi']:+.4f})",
+            f"{r['seconds']:.1f}",
+            f"{r['peak_mb']:.0f}",
+        )
+    Console(width=130).print(page)
+
+
+def told(file_options: Mapping[str, object], needed: Sequence[str]) -> None:
+    """Whether a bench of files was told all that it needs.
+
+    Raises:
+        typer.BadParameter: something is missing.
+    """
+    if missing := [f"--{name.replace('_', '-')}" for name in needed if not file_options[name]]:
+        given = [f"--{n.replace('_', '-')}" for n, v in file_options.items() if v]
+        raise typer.BadParameter(f"{', '.join(missing)} is needed beside {', '.join(given)}")
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between.
+
+    Raises:
+        typer.BadParameter: they are none.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"--origins {text!r}: give numbers of points with commas between, such as 36,40"
+        ) from None
+
+
+def of_files(name: str, given: dict[str, Any]) -> None:
+    """The bench on files beside the lake's."""
+    if name == "recommenders":
+        told(given, ("interactions", "train_until", "out"))
+        from jobs.training.recommenders import files
+
+        wanted = files.Asked(
+            given["interactions"],
+            given["train_until"].date(),
+            given["out"],
+            given["horizon_days"],
+            given["k"],
+            given["min_buyers"],
+            given["products"],
+            given["promotions"],
+        )
+        show_table(files.bench(wanted), "task")
+        return
+    raise typer.BadParameter(f"{name} has no bench of files")
+
+
+FILES = "A bench of files, without a lake"
+DATE = ["%Y-%m-%d"]
+
+
 def main(
     family: Annotated[FamilyName, typer.Argument(help="what is asked of the models")],
     cut: Annotated[
         dt.datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="last day of training before the test"),
+        typer.Option(formats=DATE, help="last day of training before the test"),
+    ] = None,
+    interactions: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or Parquet: account_id, product_id, bought_at", rich_help_panel=FILES
+        ),
+    ] = None,
+    train_until: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=DATE, help="last day that is learnt", rich_help_panel=FILES),
+    ] = None,
+    horizon_days: Annotated[
+        int, typer.Option(min=1, help="days foretold", rich_help_panel=FILES)
+    ] = 28,
+    k: Annotated[int, typer.Option(min=1, help="products per list", rich_help_panel=FILES)] = 20,
+    min_buyers: Annotated[
+        int, typer.Option(min=1, help="of a product in the catalogue", rich_help_panel=FILES)
+    ] = 20,
+    products: Annotated[
+        Path | None,
+        typer.Option(help="product_id, then any attributes", rich_help_panel=FILES),
+    ] = None,
+    promotions: Annotated[
+        Path | None,
+        typer.Option(
+            help="product_id, starts_on, ends_on, then any numbers", rich_help_panel=FILES
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder of what is written", rich_help_panel=FILES)
     ] = None,
 ) -> None:
+    """Judge a family on the lake's tables, or on files given."""
     command.tell_facts()
-    show(bench(family, cut.date() if cut else None))
+    given = {
+        "interactions": interactions,
+        "train_until": train_until,
+        "out": out,
+        "horizon_days": horizon_days,
+        "k": k,
+        "min_buyers": min_buyers,
+        "products": products,
+        "promotions": promotions,
+    }
+    if interactions or out:
+        of_files(family, given)
+    else:
+        show(bench(family, cut.date() if cut else None))
 
 
 if __name__ == "__main__":

@@ -103,7 +103,12 @@ class Recommender(Model, Protocol):
     ) -> Self:
         """Learn from interactions dated up to as_of; the caller has cut them."""
 
-    def observe(self, interactions: pd.DataFrame, as_of: dt.date) -> Self:
+    def observe(
+        self,
+        interactions: pd.DataFrame,
+        as_of: dt.date,
+        promotions: pd.DataFrame | None = None,
+    ) -> Self:
         """Take newer histories as input to what was learnt, without learning again."""
 
     def recommend(

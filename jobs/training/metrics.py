@@ -62,6 +62,31 @@ def recall(hits: np.ndarray, truths: np.ndarray) -> np.ndarray:
     return np.divide(found, truths, out=np.zeros(len(hits)), where=truths > 0)
 
 
+def reciprocal_rank(hits: np.ndarray) -> np.ndarray:
+    """1 / rank of the first product that was bought, 0 where none was; 0..1. (A, K) → (A,)"""
+    found: np.ndarray = np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0)
+    return found
+
+
+def hit(hits: np.ndarray) -> np.ndarray:
+    """1 where any product of the list was bought, else 0. (A, K) → (A,)"""
+    return np.where(hits.any(axis=1), 1.0, 0.0)
+
+
+def self_information(shares: np.ndarray) -> np.ndarray:
+    """-log2 of the share of accounts that had bought a product: bits, 0 or more; novelty's mean.
+
+    Zhou et al., Solving the apparent diversity-accuracy dilemma (PNAS 2010).
+    """
+    found: np.ndarray = -np.log2(shares)
+    return found
+
+
+def catalogue_coverage(product_ids: np.ndarray, catalogue: int) -> float:
+    """Share of a catalogue of so many products that is in anybody's list; 0..1."""
+    return len(np.unique(product_ids)) / catalogue
+
+
 def absolute_scaled_error(
     actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray
 ) -> np.ndarray:

@@ -76,6 +76,22 @@ def client() -> MlflowClient:
     return MlflowClient()
 
 
+def keep_here_if_down(folder: Path) -> None:
+    """Where MLflow does not answer, its runs are kept in a folder: a bench of files needs no stack.
+
+    `mlflow ui --backend-store-uri sqlite:///FOLDER/mlflow.db` shows them.
+    """
+    try:
+        client()
+    except TrackingDown as down:
+        folder.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(f"sqlite:///{folder.resolve()}/mlflow.db")
+        for name in FAMILIES:
+            if client().get_experiment_by_name(name) is None:
+                client().create_experiment(name, str(folder.resolve() / "mlflow"))
+        logger.info("%s; runs are kept in %s", down, folder / "mlflow.db")
+
+
 @cache
 def code_version(family: str) -> str:
     """Git commit where there is one, and a hash of the training code of a family."""

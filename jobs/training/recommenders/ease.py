@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 
 from jobs.training.recommenders.neighbours import nearest
 from jobs.training.recommenders.purchases import logged
-from jobs.training.recommenders.recommender import ProductRecommender, everywhere
+from jobs.training.recommenders.recommender import ProductRecommender, Task, everywhere
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,9 @@ class Ease(ProductRecommender):
     name: ClassVar[str] = "ease"
     Params: ClassVar[type] = Params
     reason: ClassVar[str] = "goes_with_bought"
+    settings: ClassVar[Mapping[Task, Mapping[str, Any]]] = {
+        "new": {"regularization": 1000.0, "counts": "binary"}
+    }
 
     def learn(self, interactions: pd.DataFrame, products: pd.DataFrame, as_of: dt.date) -> None:
         buyers = np.bincount(

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix, diags
 
 from jobs.training.recommenders.neighbours import nearest
-from jobs.training.recommenders.recommender import ProductRecommender, where_above_zero
+from jobs.training.recommenders.recommender import ProductRecommender, Task, where_above_zero
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class NextBasket(ProductRecommender):
     name: ClassVar[str] = "next_basket"
     Params: ClassVar[type] = Params
     reason: ClassVar[str] = "similar_customers"
+    settings: ClassVar[Mapping[Task, Mapping[str, Any]]] = {"new": {"own_share": 0.3}}
     learns: ClassVar[bool] = False
 
     def look(self, interactions: pd.DataFrame, as_of: dt.date) -> None:

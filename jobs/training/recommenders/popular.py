@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.training.recommenders.purchases import Purchases
-from jobs.training.recommenders.recommender import ProductRecommender
+from jobs.training.recommenders.recommender import ProductRecommender, Task
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,10 @@ class Popular(ProductRecommender):
     name: ClassVar[str] = "popular"
     Params: ClassVar[type] = Params
     reason: ClassVar[str] = "popular_now"
+    settings: ClassVar[Mapping[Task, Mapping[str, Any]]] = {
+        "any": {"weeks": 52},
+        "new": {"weeks": 4},
+    }
     learns: ClassVar[bool] = False
 
     def look(self, interactions: pd.DataFrame, as_of: dt.date) -> None:

@@ -7,19 +7,21 @@ has not bought before. The catalogue of a window is what enough accounts bought 
 import datetime as dt
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from jobs.settings import settings
 from jobs.table import as_known
 from jobs.training import metrics
 from jobs.training.data import as_it_stood, believed, known, read
 from jobs.training.family import Configuration, Data, Judged, Split
+from jobs.training.recommenders.purchases import catalogue
+from jobs.training.recommenders.recommender import Task
 
-WEEKS_JUDGED = 4  # weeks of truth after a cut
-BUYERS = 20  # a product is in the catalogue once so many accounts have bought it
 NDCG_AT, RECALL_AT = 10, 20  # places of the list that are looked at
 SIZE = 10  # products per account that `predict` lands
 
@@ -34,6 +36,8 @@ MODELS = {
     "next_basket": "NextBasket",
     "content": "Content",
     "two_tower": "TwoTower",
+    "ranker": "Ranker",
+    "ranker_plan": "RankerPlan",
 }
 
 INTERACTIONS = """
@@ -55,6 +59,17 @@ PRODUCTS = """
 """
 
 
+# the plan of a week, as it stood when it was known first
+PROMOTIONS = """
+    select product_id, week_start_date as starts_on, week_start_date + 6 as ends_on,
+           display_store_share, mailer_store_share, plan_known_date as known_date,
+           date '9999-12-31' as superseded_date
+    from t
+    where plan_known_date is not null
+    order by starts_on, product_id
+"""
+
+
 @dataclass(frozen=True)
 class Window:
     """Training up to a cut, and what each account bought in the weeks after it."""
@@ -63,15 +78,20 @@ class Window:
     train: pd.DataFrame  # interactions with catalogue products
     catalogue: np.ndarray  # product ids
     account_ids: np.ndarray  # accounts with a catalogue product in train
-    truth: Mapping[str, pd.DataFrame]  # task → distinct (account_id, product_id)
+    truth: Mapping[Task, pd.DataFrame]  # task → distinct (account_id, product_id)
+    popularity: pd.Series  # share of accounts that had bought each catalogue product
     data: Data
 
 
-def catalogue(interactions: pd.DataFrame) -> np.ndarray:
-    """Product ids bought by enough accounts, sorted."""
-    pairs = interactions[["account_id", "product_id"]].drop_duplicates()
-    buyers = pairs["product_id"].value_counts()
-    return np.sort(buyers[buyers >= BUYERS].index.to_numpy(dtype=str))
+@dataclass(frozen=True)
+class Terms:
+    """What is asked: how far ahead, of which products."""
+
+    horizon_days: int = 28  # of truth after a cut
+    min_buyers: int = 20  # a product is in the catalogue once so many accounts have bought it
+
+
+TERMS = Terms()
 
 
 def known_by(interactions: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
@@ -80,7 +100,7 @@ def known_by(interactions: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     return known(dated, as_of)
 
 
-def window(data: Data, cut: dt.date) -> Window:
+def window(data: Data, cut: dt.date, terms: Terms = TERMS) -> Window:
     """What the bench needs of one split.
 
     Raises:
@@ -88,10 +108,10 @@ def window(data: Data, cut: dt.date) -> Window:
     """
     interactions = data.frames["interactions"]
     before = known_by(interactions, cut)
-    products = catalogue(before)
+    products = catalogue(before, terms.min_buyers)
     train = before[before["product_id"].isin(products)]
     date = interactions["business_date"]
-    end = pd.Timestamp(cut + dt.timedelta(weeks=WEEKS_JUDGED))
+    end = pd.Timestamp(cut + dt.timedelta(days=terms.horizon_days))
     after = believed(interactions[(date > pd.Timestamp(cut)) & (date <= end)])
     account_ids = np.sort(train["account_id"].unique().astype(str))
     bought = after.loc[
@@ -100,27 +120,50 @@ def window(data: Data, cut: dt.date) -> Window:
     ].drop_duplicates()
     if bought.empty:
         raise ValueError(
-            f"nothing to judge at cut {cut}: {len(before)} interactions before it,"
-            f" {len(after)} in the {WEEKS_JUDGED} weeks after, {len(products)} catalogue products"
+            f"nothing to judge at cut {cut}: {len(before)} interactions before it, {len(after)} in"
+            f" the {terms.horizon_days} days after, {len(products)} catalogue products"
         )
     owned = train[["account_id", "product_id"]].drop_duplicates().assign(owned=1)
     seen = bought.merge(owned, how="left", on=["account_id", "product_id"])
     new = seen.loc[seen["owned"].isna(), ["account_id", "product_id"]]
-    return Window(cut, train, products, account_ids, {"any": bought, "new": new}, data)
+    popularity = owned["product_id"].astype(str).value_counts() / len(account_ids)
+    truth: dict[Task, pd.DataFrame] = {"any": bought, "new": new}
+    return Window(cut, train, products, account_ids, truth, popularity, data)
 
 
-def judged(lists: pd.DataFrame, truth: pd.DataFrame) -> dict[str, pd.Series]:
-    """Metrics per account that bought something in the window."""
+def judged(
+    lists: pd.DataFrame, truth: pd.DataFrame, popularity: pd.Series | None = None
+) -> dict[str, pd.Series]:
+    """Metrics per account that bought something in the window.
+
+    Args:
+        lists: best first, ranks from 1.
+        truth: distinct (account_id, product_id).
+        popularity: share of accounts that had bought each product of the catalogue; null: novelty
+            and coverage are not asked.
+    """
     accounts, sizes = np.unique(truth["account_id"].to_numpy(dtype=str), return_counts=True)
-    bought = set(zip(truth["account_id"].astype(str), truth["product_id"].astype(str), strict=True))
     lists = lists[lists["account_id"].isin(accounts) & (lists["rank"] <= RECALL_AT)]
+    pairs = pd.MultiIndex.from_frame(lists[["account_id", "product_id"]].astype(str))
+    bought = pairs.isin(pd.MultiIndex.from_frame(truth[["account_id", "product_id"]].astype(str)))
     hits = np.zeros((len(accounts), RECALL_AT), bool)  # (A, K)
-    hits[np.searchsorted(accounts, lists["account_id"].to_numpy(str)), lists["rank"] - 1] = [
-        pair in bought for pair in zip(lists["account_id"], lists["product_id"], strict=True)
-    ]
-    return {
-        f"ndcg_at_{NDCG_AT}": pd.Series(metrics.ndcg(hits[:, :NDCG_AT], sizes), accounts),
+    hits[np.searchsorted(accounts, lists["account_id"].to_numpy(str)), lists["rank"] - 1] = bought
+    top = hits[:, :NDCG_AT]
+    found = {
+        f"ndcg_at_{NDCG_AT}": pd.Series(metrics.ndcg(top, sizes), accounts),
         f"recall_at_{RECALL_AT}": pd.Series(metrics.recall(hits, sizes), accounts),
+        f"mrr_at_{NDCG_AT}": pd.Series(metrics.reciprocal_rank(top), accounts),
+        f"hit_at_{NDCG_AT}": pd.Series(metrics.hit(top), accounts),
+    }
+    if popularity is None:
+        return found
+    shown = lists[lists["rank"] <= NDCG_AT]
+    unusual = metrics.self_information(shown["product_id"].map(popularity).to_numpy(float))
+    novelty = pd.Series(unusual).groupby(shown["account_id"].to_numpy(str)).mean()
+    coverage = metrics.catalogue_coverage(shown["product_id"].to_numpy(str), len(popularity))
+    return found | {
+        f"novelty_at_{NDCG_AT}": novelty.reindex(accounts),
+        f"coverage_at_{NDCG_AT}": pd.Series([coverage], ["all"]),
     }
 
 
@@ -128,7 +171,19 @@ class Recommenders:
     name = "recommenders"
     entity = "recommendations"
     valid_days = 7
-    tables = ("features.interactions", "silver.product_history", "silver.accounts")
+    tables = (
+        *("features.interactions", "silver.product_history", "silver.accounts"),
+        "gold.product_weeks",
+    )
+
+    def __init__(self, terms: Terms = TERMS, store: Path | None = None) -> None:
+        """store: folder where what was fitted on past days is kept; null: the lake's own."""
+        self.terms = terms
+        self._store = store
+
+    @property
+    def store(self) -> Path:
+        return self._store or settings().state / "training" / "days"
 
     def model(self, name: str) -> type[Any]:
         if name not in MODELS:
@@ -139,18 +194,30 @@ class Recommenders:
 
     @property
     def baseline(self) -> Configuration:
-        return self._configuration("popular", weeks=52)
+        return self.configuration("popular", weeks=52)
 
-    def _configuration(self, model: str, **params: Any) -> Configuration:
-        return Configuration(model, self.model(model).Params(**params))
+    def configuration(self, model: str, **params: Any) -> Configuration:
+        """A model with these settings, its own for the rest; two stages ask what the bench asks."""
+        kind = self.model(model)
+        asked = asdict(self.terms) if kind.whole else {}
+        return Configuration(model, kind.Params(**asked | params))
+
+    def for_task(self, model: str, task: Task) -> Configuration:
+        """A model with the settings that its file has for a task."""
+        return self.configuration(model, **self.model(model).settings.get(task, {}))
 
     def configurations(self) -> Sequence[Configuration]:
+        """What is judged every week; `bench` with files judges all models."""
         return [
             self.baseline,
-            self._configuration("popular", weeks=4),
-            *(self._configuration("repeat", half_life_weeks=h) for h in (None, 32.0, 16.0, 8.0)),
-            self._configuration("als"),
-            self._configuration("two_tower"),
+            self.configuration("popular", weeks=4),
+            self.configuration("repeat"),
+            self.configuration("next_basket"),
+            self.configuration("als"),
+            self.configuration("ease"),
+            self.configuration("two_tower"),
+            self.configuration("ranker"),
+            self.configuration("ranker_plan"),
         ]
 
     def data(self, as_of: dt.date | None) -> Data:
@@ -163,8 +230,10 @@ class Recommenders:
         )
         products, of_products = read("silver.product_history", PRODUCTS)
         accounts, of_accounts = read("silver.accounts")
+        promotions, of_promotions = read("gold.product_weeks", PROMOTIONS)
         if as_of:
             interactions = as_it_stood(interactions, as_of)
+            promotions = known(promotions, as_of)
         days = believed(interactions)["business_date"]
         if days.empty:
             raise ValueError(
@@ -172,47 +241,74 @@ class Recommenders:
                 " build it first, or take a later date"
             )
         return Data(
-            {"interactions": interactions, "products": products, "accounts": accounts},
-            (features, of_products, of_accounts),
+            {
+                "interactions": interactions,
+                "products": products,
+                "accounts": accounts,
+                "promotions": promotions,
+            },
+            (features, of_products, of_accounts, of_promotions),
             days.max().date(),
         )
 
     def cut(self, data: Data) -> dt.date:
-        """Four complete weeks (Monday to Sunday) before the newest complete one's end."""
+        """The last Sunday with a whole horizon behind it, up to the newest complete week's end."""
         days_since_sunday = (data.newest.weekday() + 1) % 7
-        return data.newest - dt.timedelta(days=days_since_sunday, weeks=WEEKS_JUDGED)
+        return data.newest - dt.timedelta(days=days_since_sunday + self.terms.horizon_days)
 
     def windows(self, data: Data, cut: dt.date) -> Mapping[Split, Window]:
-        before = cut - dt.timedelta(weeks=WEEKS_JUDGED)
-        return {"valid": window(data, before), "test": window(data, cut)}
+        before = cut - dt.timedelta(days=self.terms.horizon_days)
+        return {"valid": window(data, before, self.terms), "test": window(data, cut, self.terms)}
 
     def judge(self, window: Window, configuration: Configuration) -> Sequence[Judged]:
-        model = self._fitted(window.data, window.train, configuration, window.cut)
-        results = []
-        for task, truth in window.truth.items():
-            lists = model.recommend(
-                window.account_ids, RECALL_AT, window.catalogue, task == "new", window.cut
-            )
-            curves = getattr(model, "curves", {})
-            results.append(Judged(task, judged(lists, truth), model.device, curves))
-        return results
+        model = self.fit(window.data, configuration, window.cut)
+        return [self.judge_task(window, model, task) for task in window.truth]
+
+    def judge_task(self, window: Window, model: Any, task: Task) -> Judged:
+        """One task's lists of a fitted model, judged."""
+        lists = model.recommend(
+            window.account_ids, RECALL_AT, window.catalogue, task == "new", window.cut
+        )
+        values = judged(lists, window.truth[task], window.popularity)
+        return Judged(task, values, model.device, getattr(model, "curves", {}))
 
     def fit(self, data: Data, configuration: Configuration, as_of: dt.date) -> Any:
-        before = known_by(data.frames["interactions"], as_of)
-        train = before[before["product_id"].isin(catalogue(before))]
-        return self._fitted(data, train, configuration, as_of)
+        kind = self.model(configuration.model)
+        model = kind(configuration.params)
+        model.store = self.store
+        return model.fit(
+            self._seen(kind, data, as_of),
+            data.frames["accounts"],
+            known(data.frames["products"], as_of),
+            self._promoted(kind, data, as_of),
+            as_of,
+        )
 
-    def _fitted(
-        self, data: Data, train: pd.DataFrame, configuration: Configuration, as_of: dt.date
-    ) -> Any:
-        products = known(data.frames["products"], as_of)
-        model = self.model(configuration.model)(configuration.params)
-        return model.fit(train, data.frames["accounts"], products, None, as_of)
+    def _seen(self, kind: type[Any], data: Data, as_of: dt.date) -> pd.DataFrame:
+        """Interactions as a model takes them: of the catalogue as known, or every version."""
+        interactions = data.frames["interactions"]
+        if kind.whole:
+            dated = interactions[interactions["business_date"] <= pd.Timestamp(as_of)]
+            return as_it_stood(dated, as_of)
+        before = known_by(interactions, as_of)
+        return before[before["product_id"].isin(catalogue(before, self.terms.min_buyers))]
+
+    def _promoted(self, kind: type[Any], data: Data, as_of: dt.date) -> pd.DataFrame | None:
+        """Promotions known by as_of; those that begin later only for a model that may see plans."""
+        promotions = data.frames.get("promotions")
+        if promotions is None:
+            return None
+        promotions = known(promotions, as_of)
+        if kind.uses_plan:
+            return promotions
+        return promotions[promotions["starts_on"] <= pd.Timestamp(as_of)]
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
         before = known_by(data.frames["interactions"], as_of)
-        products = catalogue(before)
-        model.observe(before[before["product_id"].isin(products)], as_of)
+        products = catalogue(before, self.terms.min_buyers)
+        model.store = self.store
+        kind = type(model)
+        model.observe(self._seen(kind, data, as_of), as_of, self._promoted(kind, data, as_of))
         account_ids = np.sort(data.frames["accounts"]["account_id"].unique().astype(str))
         return model.recommend(account_ids, size or SIZE, products, False, as_of)
 

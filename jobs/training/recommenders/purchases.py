@@ -43,8 +43,8 @@ class Purchases:
         """
         if products is not None:
             interactions = interactions[interactions["product_id"].isin(products)]
-        accounts, rows = _indexed(interactions["account_id"])
-        found, columns = _indexed(interactions["product_id"])
+        accounts, rows = indexed(interactions["account_id"])
+        found, columns = indexed(interactions["product_id"])
         if products is not None:
             columns = np.searchsorted(products, found)[columns]
             found = products
@@ -163,7 +163,14 @@ def _filled_below(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _indexed(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def catalogue(interactions: pd.DataFrame, buyers: int) -> np.ndarray:
+    """Product ids bought by at least so many accounts, sorted."""
+    pairs = interactions[["account_id", "product_id"]].drop_duplicates()
+    found = pairs["product_id"].value_counts()
+    return np.sort(found[found >= buyers].index.to_numpy(dtype=str))
+
+
+def indexed(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Sorted distinct ids, and each row's place among them."""
     found = ids.astype("category").cat.remove_unused_categories()
     found = found.cat.reorder_categories(sorted(found.cat.categories))

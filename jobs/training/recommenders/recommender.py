@@ -9,13 +9,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
 from jobs.training.recommenders.purchases import Purchases
+
+Task = Literal["any", "new"]  # all that will be bought, or what was not bought before only
+TASKS: tuple[Task, ...] = ("any", "new")
 
 
 class ProductRecommender(ABC):
@@ -25,7 +28,12 @@ class ProductRecommender(ABC):
     Params: ClassVar[type]  # its half_life_weeks, where it has one, weighs the purchases
     reason: ClassVar[str]  # code of why it recommends what the account has not bought
     learns: ClassVar[bool] = True  # something of each product: others cannot be told of later
+    whole: ClassVar[bool] = False  # takes every version of all rows, and cuts them itself
+    # what its Params should be for a task, where not their defaults; chosen on weeks 41 to 44
+    settings: ClassVar[Mapping[Task, Mapping[str, Any]]] = {}
+    uses_plan: ClassVar[bool] = False  # knows promotions that begin after the day
     device = "cpu"
+    store: Path | None = None  # where what was fitted on past days is kept
     purchases: Purchases
 
     def __init__(self, params: Any) -> None:
@@ -68,7 +76,12 @@ class ProductRecommender(ABC):
         self.look(interactions, as_of)
         return self
 
-    def observe(self, interactions: pd.DataFrame, as_of: dt.date) -> Self:
+    def observe(
+        self,
+        interactions: pd.DataFrame,
+        as_of: dt.date,
+        promotions: pd.DataFrame | None = None,
+    ) -> Self:
         """Take newer histories as input to what was learnt, without learning again."""
         learnt = self.purchases.products if self.learns else None
         self.purchases = self._bought(interactions, as_of, learnt)

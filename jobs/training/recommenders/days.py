@@ -1,0 +1,113 @@
+"""A day as the ranker sees it: what was known by its closing, and what was bought after it."""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jobs.training.data import believed, known
+from jobs.training.recommenders import candidates
+from jobs.training.recommenders.candidates import Candidates
+from jobs.training.recommenders.plans import Plans
+from jobs.training.recommenders.purchases import catalogue
+from jobs.training.recommenders.signals import Lines, Signals
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Tables with every version of their rows, of all days; a day takes what it may know."""
+
+    interactions: pd.DataFrame
+    products: pd.DataFrame
+    promotions: pd.DataFrame | None
+    store: Path | None  # where the candidates of days are kept
+
+    def known(self, as_of: dt.date) -> pd.DataFrame:
+        """Interactions dated up to a day, as known by its closing."""
+        dated = self.interactions[self.interactions["business_date"] <= pd.Timestamp(as_of)]
+        return known(dated, as_of)
+
+
+@dataclass(frozen=True)
+class Day:
+    """Letters: N candidate pairs, F columns."""
+
+    as_of: dt.date
+    signals: Signals
+    plans: Plans | None
+    candidates: Candidates
+
+    def columns(self, at: np.ndarray) -> pd.DataFrame:
+        """Every column of the candidates at some places. (N,) → (N, F)"""
+        account, product = self.candidates.account[at], self.candidates.product[at]
+        found = {f"score.{n}": values[at] for n, values in self.candidates.scores.items()}
+        found |= dict(self.signals.of(account, product))
+        if self.plans:
+            found |= dict(self.plans.of(product))
+        return pd.DataFrame(found, dtype=np.float32)
+
+    @property
+    def keys(self) -> np.ndarray:
+        """A number per pair, rising. (N,)"""
+        size = len(self.signals.lines.products)
+        found: np.ndarray = self.candidates.account * size + self.candidates.product
+        return found
+
+    @property
+    def owned(self) -> np.ndarray:
+        """Whether the account had bought the candidate. (N,)"""
+        own = self.signals.own
+        at = own.places(self.candidates.account, self.candidates.product)
+        found: np.ndarray = at < len(own.keys)
+        return found
+
+    def of_accounts(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Candidates of accounts at places, and to which of these each belongs. (N,), (N,)"""
+        starts = np.searchsorted(self.candidates.account, places)
+        ends = np.searchsorted(self.candidates.account, places, side="right")
+        at = np.concatenate([np.arange(a, b) for a, b in zip(starts, ends, strict=True)])
+        return at.astype(np.int64), np.repeat(np.arange(len(places)), ends - starts)
+
+
+def day(
+    sources: Sources, as_of: dt.date, min_buyers: int, weeks_ahead: int, uses_plan: bool
+) -> Day:
+    """A day's candidates and signals; candidates that were kept are not made again."""
+    rows = sources.known(as_of)
+    products = catalogue(rows, min_buyers)
+    rows = rows[rows["product_id"].isin(products)]
+    about = known(sources.products, as_of)
+    signals = Signals(Lines.of(rows, products, as_of), attributes(about, products))
+    mark = candidates.mark(rows, products, as_of)
+    found = candidates.kept(sources.store, as_of, mark) if sources.store else None
+    if found is None:
+        found = candidates.propose(signals, rows, about, as_of)
+        if sources.store:
+            candidates.keep(found, sources.store, mark)
+    plans = None
+    if sources.promotions is not None:
+        plans = Plans(sources.promotions, products, as_of, weeks_ahead, uses_plan)
+    return Day(as_of, signals, plans, found)
+
+
+def attributes(about: pd.DataFrame, products: np.ndarray) -> pd.DataFrame | None:
+    """A row per product of the catalogue, in its order; null: there is nothing to say."""
+    if about.empty:
+        return None
+    found = about.drop_duplicates("product_id", keep="last").set_index("product_id")
+    return found.reindex(products)
+
+
+def bought_after(sources: Sources, at: Day, horizon_days: int, as_of: dt.date) -> np.ndarray:
+    """Keys of pairs bought in the days after a day, none later than as_of: what is learnt."""
+    date = sources.interactions["business_date"]
+    end = min(at.as_of + dt.timedelta(days=horizon_days), as_of)
+    rows = sources.interactions[(date > pd.Timestamp(at.as_of)) & (date <= pd.Timestamp(end))]
+    rows = believed(rows)
+    lines = at.signals.lines
+    rows = rows[rows["product_id"].isin(lines.products) & rows["account_id"].isin(lines.accounts)]
+    account = np.searchsorted(lines.accounts, rows["account_id"].to_numpy(str))
+    product = np.searchsorted(lines.products, rows["product_id"].to_numpy(str))
+    return np.unique(account * len(lines.products) + product)

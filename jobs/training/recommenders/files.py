@@ -1,0 +1,380 @@
+"""The bench of recommenders on anyone's files: who bought what and when, no lake needed.
+
+recommendations.parquet   model, task, account_id, product_id, rank, score: as of the last day
+leaderboard.parquet       how good every model was: see jobs/training/board.py
+"""
+
+import datetime as dt
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.table import FOREVER
+from jobs.training import board, tracking
+from jobs.training.board import Scored
+from jobs.training.family import Data, Split
+from jobs.training.recommenders.protocol import (
+    MODELS,
+    RECALL_AT,
+    Recommenders,
+    Terms,
+    Window,
+    judged,
+    window,
+)
+from jobs.training.recommenders.purchases import catalogue
+from jobs.training.recommenders.recommender import TASKS, Task
+
+logger = logging.getLogger(__name__)
+
+LISTS = "recommendations.parquet"
+DECIDES = "ndcg@10"
+BASELINE = "popular"
+ALWAYS = pd.Timestamp("1900-01-01")  # a file says nothing of when its rows were known
+COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("model", pa.string()),
+    ("task", pa.string()),
+    ("account_id", pa.string()),
+    ("product_id", pa.string()),
+    ("rank", pa.int32()),  # 1 to k, without gaps
+    ("score", pa.float64()),  # not rising
+]
+SCHEMA = pa.schema(COLUMNS)
+
+# an order is a moment at which an account bought; quantities and amounts tell the models nothing
+DAYS = """
+    select account_id, product_id, cast(cast(bought_at as timestamp) as date) as business_date,
+           count(distinct bought_at) as orders
+    from rows group by all order by business_date, account_id, product_id
+"""
+
+
+class BadFile(ValueError):
+    """A file that the bench cannot read; the message names it, what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for."""
+
+    interactions: Path
+    train_until: dt.date  # its rows are the last that are learnt
+    out: Path
+    horizon_days: int = 28
+    k: int = 20  # products per list
+    min_buyers: int = 20  # of a product in the catalogue
+    products: Path | None = None
+    promotions: Path | None = None
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.horizon_days, self.min_buyers)
+
+
+def opened(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
+    """A CSV or Parquet file; a CSV's needed columns as text, so that an id keeps its zeros.
+
+    Raises:
+        BadFile: it is not there, not readable, or lacks columns.
+    """
+    if not path.is_file():
+        raise BadFile(f"{path} is not there: give the path of a CSV or Parquet file")
+    is_parquet = path.suffix == ".parquet"
+    try:
+        found = (
+            duckdb.read_parquet(str(path))
+            if is_parquet
+            else duckdb.read_csv(str(path), header=True)
+        )
+        names = found.columns
+        if missing := [name for name in needed if name not in names]:
+            raise BadFile(
+                f"{path}: column {', '.join(missing)} is missing; it has {', '.join(names)}"
+            )
+        if is_parquet:
+            return found
+        return duckdb.read_csv(str(path), header=True, dtype=dict.fromkeys(needed, "VARCHAR"))
+    except duckdb.Error as error:
+        told = str(error).splitlines()[0]
+        raise BadFile(f"{path} is neither CSV with a header nor Parquet: {told}") from None
+
+
+def rows(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
+    """A file with some columns cast; rows in which one of them has no value are left out.
+
+    Raises:
+        BadFile: see `opened`.
+    """
+    found = opened(path, needed)
+    typed = found.select(
+        *(duckdb.ColumnExpression(name) for name in found.columns if name not in needed),
+        *(duckdb.SQLExpression(f"try_cast({n} as {kind})").alias(n) for n, kind in needed.items()),
+    )
+    kept = typed
+    for name in needed:
+        kept = kept.filter(duckdb.ColumnExpression(name).isnotnull())
+    total, left = (one.count("*").fetchall()[0][0] for one in (found, kept))
+    if left < total:
+        logger.warning(
+            "%s: %d of %d rows left out, in which %s is missing or not of its type",
+            path,
+            total - left,
+            total,
+            ", ".join(f"{n} ({kind})" for n, kind in needed.items()),
+        )
+    return kept
+
+
+def read(asked: Asked) -> Data:
+    """The files as the family's frames; every row counts as known on its own day.
+
+    Raises:
+        BadFile: a file cannot be used, or no row is left to learn from.
+    """
+    needed = {"account_id": "varchar", "product_id": "varchar", "bought_at": "timestamp"}
+    bought = rows(asked.interactions, needed).query("rows", DAYS).df()
+    bought = _dated(_ids(bought), bought["business_date"])
+    last = pd.Timestamp(asked.train_until)
+    if not (bought["business_date"] <= last).any():
+        raise BadFile(
+            f"{asked.interactions} has no purchase up to {asked.train_until}:"
+            " take a later --train-until"
+        )
+    products = pd.DataFrame({"product_id": pd.Series(dtype=str)})
+    if asked.products:
+        products = rows(asked.products, {"product_id": "varchar"}).df()
+    frames = {
+        "interactions": bought,
+        "accounts": pd.DataFrame({"account_id": bought["account_id"].cat.categories}),
+        "products": _dated(products, ALWAYS),
+    }
+    if asked.promotions:
+        needed = {"product_id": "varchar", "starts_on": "date", "ends_on": "date"}
+        plan = rows(asked.promotions, needed).df()
+        frames["promotions"] = _dated(_ids(plan, ["product_id"]), ALWAYS)
+    return Data(frames, (), asked.train_until)
+
+
+def _dated(frame: pd.DataFrame, known: Any) -> pd.DataFrame:
+    return frame.assign(known_date=known, superseded_date=pd.Timestamp(FOREVER))
+
+
+def _ids(
+    frame: pd.DataFrame, columns: Sequence[str] = ("account_id", "product_id")
+) -> pd.DataFrame:
+    return frame.astype(dict.fromkeys(columns, "category"))
+
+
+@dataclass(frozen=True)
+class Place:
+    """One split: where training ends, and what was bought after it, as far as the file says."""
+
+    split: Split
+    cut: dt.date
+    data: Data  # nothing in it is later than what the split may know
+    window: Window | None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One model on everything that was asked."""
+
+    lists: pa.Table  # SCHEMA
+    scored: list[Scored]
+
+
+def places(asked: Asked, data: Data) -> list[Place]:
+    """The valid split, where there is history enough, and the last day with what follows it."""
+    bought = data.frames["interactions"]
+    until = bought["business_date"] <= pd.Timestamp(asked.train_until)
+    train = Data({**data.frames, "interactions": bought[until]}, (), asked.train_until)
+    first = bought["business_date"].min().date()
+    days = min(asked.horizon_days, ((asked.train_until - first).days + 1) // 2)
+    if days < asked.horizon_days:
+        logger.warning(
+            "history from %s to %s is short: the valid window has %d days, not %d",
+            *(first, asked.train_until, days, asked.horizon_days),
+        )
+    before = asked.train_until - dt.timedelta(days=days)
+    return [
+        Place("valid", before, train, _window(train, before, Terms(days, asked.min_buyers))),
+        Place("test", asked.train_until, train, _window(data, asked.train_until, asked.terms)),
+    ]
+
+
+def _window(data: Data, cut: dt.date, terms: Terms) -> Window | None:
+    try:
+        return window(data, cut, terms)
+    except ValueError as error:
+        logger.info("%s", error)
+        return None
+
+
+def answer(of: Recommenders, model: str, places: Sequence[Place], asked: Asked) -> Answered:
+    """Fit a model at every place, for both tasks, and judge what can be judged."""
+    scored, parts = [], []
+    for place in places:
+        fitted: dict[str, Any] = {}
+        for task in TASKS:
+            with tracking.PeakMemory() as memory:
+                started = time.perf_counter()
+                configuration = of.for_task(model, task)
+                if configuration.id not in fitted:
+                    fitted[configuration.id] = of.fit(place.data, configuration, place.cut)
+                lists = _lists(of, fitted[configuration.id], place, task, asked)
+                seconds = time.perf_counter() - started
+            if place.split == "test":
+                parts.append(_told(lists[lists["rank"] <= asked.k], model, task))
+            if place.window:
+                cost = (of.model(model).uses_plan, seconds, memory.mib)
+                values = judged(lists, place.window.truth[task], place.window.popularity)
+                scored += [
+                    Scored(model, task, place.split, metric.replace("_at_", "@"), found, *cost)
+                    for metric, found in values.items()
+                    if found.notna().any()
+                ]
+    return Answered(pa.concat_tables(parts), scored)
+
+
+def _lists(of: Recommenders, model: Any, place: Place, task: Task, asked: Asked) -> pd.DataFrame:
+    before = place.data.frames["interactions"]
+    before = before[before["business_date"] <= pd.Timestamp(place.cut)]
+    account_ids = np.sort(before["account_id"].unique().astype(str))
+    products = catalogue(before, asked.min_buyers)
+    size = max(asked.k, RECALL_AT)
+    found: pd.DataFrame = model.recommend(account_ids, size, products, task == "new", place.cut)
+    return found
+
+
+def _told(lists: pd.DataFrame, model: str, task: Task) -> pa.Table:
+    columns = ["model", "task", *(name for name in SCHEMA.names if name in lists)]
+    found = lists.assign(model=model, task=task)[columns]
+    return pa.Table.from_pandas(found, SCHEMA, preserve_index=False)
+
+
+def bench(asked: Asked) -> pa.Table:
+    """Judge every recommender on the files and write both answers; gives the leaderboard.
+
+    A model that was judged on the same files by the same code is not judged again: a bench that
+    was killed goes on where it stood.
+
+    Raises:
+        BadFile: see `read`.
+    """
+    data = read(asked)
+    of = Recommenders(asked.terms, asked.out / ".days")
+    found = places(asked, data)
+    code = tracking.code_version(of.name).partition("+")[2]
+    files = {name: _sha256(path) for name, path in _files(asked).items()}
+    mark = tracking.fingerprint(files=files, code=code, asked=_settings(asked))
+    tracking.keep_here_if_down(asked.out)
+    tags = {"kind": "bench of files", "code_version": code}
+    answers = []
+    with tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run:
+        run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
+        for model in MODELS:
+            path = asked.out / ".judged" / f"{model}-{mark}"
+            if (done := _kept(path)) is None:
+                try:
+                    done = _judged(of, model, found, asked, run)
+                except Exception:
+                    if model == BASELINE:
+                        raise
+                    logger.exception("%s: failed, and is left out", model)
+                    continue
+                _keep(done, path)
+            answers.append(done)
+        scored = [one for done in answers for one in done.scored]
+        champions: dict[str | int, str | None] = {
+            task: board.best(scored, task, DECIDES, higher_is_better=True) or BASELINE
+            for task in TASKS
+        }
+        table = board.table(scored, "task", BASELINE, champions)
+        board.write(pa.concat_tables(done.lists for done in answers), asked.out, LISTS)
+        board.write(table, asked.out)
+        run.tags({f"champion_{task}": champion for task, champion in champions.items()})
+    return table
+
+
+def _judged(
+    of: Recommenders, model: str, places: Sequence[Place], asked: Asked, parent: tracking.Run
+) -> Answered:
+    """One child run."""
+    settings = {task: asdict(of.for_task(model, task).params) for task in TASKS}
+    mark = tracking.fingerprint(parent=parent.id, model=model)
+    with tracking.run(of.name, model, mark, parent=parent) as child:
+        child.params({f"{task}.{n}": v for task, told in settings.items() for n, v in told.items()})
+        found = answer(of, model, places, asked)
+        child.metrics(
+            {
+                f"{one.window}.{one.place}.{one.metric.replace('@', '_at_')}": mean
+                for one in found.scored
+                if (mean := one.per_subject.mean()) == mean
+            }
+        )
+    logger.info("%s: %s", model, _summary(found))
+    return found
+
+
+def _summary(found: Answered) -> str:
+    told = [
+        f"{one.window} {one.place} {one.per_subject.mean():.4f}"
+        for one in found.scored
+        if one.metric == DECIDES
+    ]
+    return f"{DECIDES} {', '.join(told)}" if told else f"{found.lists.num_rows:,} rows, none judged"
+
+
+def _keep(found: Answered, path: Path) -> None:
+    """The scores last: where they are, the lists are whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    board.write(found.lists, path.parent, f"{path.name}.lists.parquet")
+    rows = [
+        {
+            **asdict(one),
+            "per_subject": list(one.per_subject),
+            "subjects": list(one.per_subject.index),
+        }
+        for one in found.scored
+    ]
+    arriving = path.with_suffix(f".{os.getpid()}")
+    arriving.write_text(json.dumps(rows))
+    arriving.replace(path.with_suffix(".json"))
+
+
+def _kept(path: Path) -> Answered | None:
+    if not path.with_suffix(".json").exists():
+        return None
+    lists = pq.read_table(path.parent / f"{path.name}.lists.parquet")
+    scored = []
+    for row in json.loads(path.with_suffix(".json").read_text()):
+        row["per_subject"] = pd.Series(row["per_subject"], row.pop("subjects"), dtype=float)
+        scored.append(Scored(**row))
+    return Answered(lists, scored)
+
+
+def _files(asked: Asked) -> dict[str, Path]:
+    found = {name: getattr(asked, name) for name in ("interactions", "products", "promotions")}
+    return {name: path for name, path in found.items() if path}
+
+
+def _settings(asked: Asked) -> dict[str, Any]:
+    names = ("train_until", "horizon_days", "k", "min_buyers")
+    return {name: getattr(asked, name) for name in names}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,225 @@
+"""ranker: what other models propose, put in order by trees that have seen how it went before.
+
+Burges, From RankNet to LambdaRank to LambdaMART (2010), as computed by LightGBM. At several past
+days the models are fitted on what was known then, and the trees learn from what was bought in the
+weeks after; the last of these days says how many trees, and then belongs to what is learnt.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from jobs.training.recommenders.days import Day, Sources, bought_after, day
+from jobs.training.recommenders.purchases import Purchases
+from jobs.training.recommenders.recommender import TASKS, ProductRecommender, Task
+
+logger = logging.getLogger(__name__)
+
+LOOKED_AT = 10  # places of a list that count
+MOST_ROUNDS = 400
+
+
+@dataclass(frozen=True)
+class Params:
+    horizon_days: int = 28  # after a day, that are learnt and foretold, 7 or more
+    min_buyers: int = 20  # of a product, to be in a day's catalogue, 1 or more
+    origins: int = 4  # past days that are learnt from, a horizon apart, 1 or more
+    negatives: int = 100  # pairs not bought that are learnt, per account and day, 1 or more
+    leaves: int = 15  # of a tree, 2..255
+    learning_rate: float = 0.05  # above 0
+    fewest: int = 300  # pairs in a leaf, 1 or more
+    share: float = 0.5  # of the columns that a tree may use, above 0, at most 1
+    seed: int = 0  # of the pairs not bought, and of the trees
+    threads: int = 2  # 1 or more
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pairs with what became of them, account by account."""
+
+    columns: pd.DataFrame  # (N, F)
+    bought: np.ndarray  # (N,)
+    sizes: np.ndarray  # of each account's part; sum N
+
+
+class Ranker(ProductRecommender):
+    """Letters: pairs N, columns F, accounts A, products P; B accounts are scored at once."""
+
+    name: ClassVar[str] = "ranker"
+    Params: ClassVar[type] = Params
+    reason: ClassVar[str] = "similar_customers"
+    whole: ClassVar[bool] = True
+    uses_plan: ClassVar[bool] = False
+
+    def fit(
+        self,
+        interactions: pd.DataFrame,
+        accounts: pd.DataFrame,
+        products: pd.DataFrame,
+        promotions: pd.DataFrame | None,
+        as_of: dt.date,
+    ) -> Self:
+        self.sources = Sources(interactions, products, promotions, self.store)
+        past = self._past(interactions, as_of)
+        self.boosters = self._boosters(past, as_of)
+        return self._look(as_of)
+
+    def _past(self, interactions: pd.DataFrame, as_of: dt.date) -> list[dt.date]:
+        """The days that are learnt from, oldest first: as many as have a horizon before them."""
+        horizon = dt.timedelta(days=self.params.horizon_days)
+        first = interactions["business_date"].min().date()
+        days = [as_of - horizon * (n + 1) for n in range(self.params.origins)]
+        found = sorted(d for d in days if d >= first + horizon)
+        if len(found) < self.params.origins:
+            logger.warning(
+                "%s: history from %s to %s has room for %d past days of %d days each, not %d",
+                self.name,
+                first,
+                as_of,
+                len(found),
+                horizon.days,
+                self.params.origins,
+            )
+        return found
+
+    def _boosters(self, past: Sequence[dt.date], as_of: dt.date) -> dict[Task, lgb.Booster]:
+        parts: dict[Task, list[Examples]] = {task: [] for task in TASKS}
+        judged: dict[Task, Examples] = {}
+        for date in past:
+            at = self._day(date)
+            after = bought_after(self.sources, at, self.params.horizon_days, as_of)
+            for task in TASKS:
+                parts[task].append(self._examples(at, after, task, self.params.negatives))
+                if date == past[-1]:
+                    judged[task] = self._examples(at, after, task, None)
+            logger.info("%s: learnt what came after %s", self.name, date)
+        return {task: self._booster(parts[task], judged[task]) for task in TASKS if past}
+
+    def _day(self, as_of: dt.date) -> Day:
+        p = self.params
+        return day(self.sources, as_of, p.min_buyers, -(-p.horizon_days // 7), self.uses_plan)
+
+    def _examples(self, at: Day, after: np.ndarray, task: Task, negatives: int | None) -> Examples:
+        """Of accounts that bought a candidate. Null negatives: all pairs of a third of them."""
+        chance = np.random.default_rng(self.params.seed)
+        account = at.candidates.account
+        bought = np.isin(at.keys, after)
+        wanted = ~at.owned if task == "new" else np.ones(len(account), bool)
+        bought &= wanted
+        counts = np.bincount(account[bought], minlength=len(at.signals.lines.accounts))
+        wanted &= counts[account] > 0
+        if negatives is None:
+            wanted &= (chance.random(len(counts)) < 1 / 3)[account]
+        else:
+            wanted &= bought | _some(account, wanted & ~bought, negatives, chance)
+        places = np.flatnonzero(wanted)
+        _, sizes = np.unique(account[places], return_counts=True)
+        return Examples(at.columns(places), bought[places].astype(np.int8), sizes)
+
+    def _booster(self, parts: Sequence[Examples], judged: Examples) -> lgb.Booster:
+        """As many trees as served the last day best, then all days are learnt."""
+        rounds = MOST_ROUNDS // 2
+        if len(parts) > 1:
+            earlier = _dataset(parts[:-1])
+            found = lgb.train(
+                self._settings(),
+                earlier,
+                MOST_ROUNDS,
+                [_dataset([judged], earlier)],
+                callbacks=[lgb.early_stopping(60, verbose=False)],
+            )
+            rounds = found.best_iteration
+        logger.info("%s: %d trees", self.name, rounds)
+        return lgb.train(self._settings(), _dataset(parts), rounds)
+
+    def _settings(self) -> dict[str, Any]:
+        p = self.params
+        return {
+            "objective": "lambdarank",
+            "metric": "ndcg",
+            "eval_at": [LOOKED_AT],
+            "lambdarank_truncation_level": 2 * LOOKED_AT,
+            "num_leaves": p.leaves,
+            "learning_rate": p.learning_rate,
+            "min_data_in_leaf": p.fewest,
+            "feature_fraction": p.share,
+            "seed": p.seed,
+            "num_threads": p.threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbose": -1,
+        }
+
+    def _look(self, as_of: dt.date) -> Self:
+        self.today = self._day(as_of)
+        self.purchases = Purchases.of(
+            self.sources.known(as_of), as_of, None, self.today.signals.lines.products
+        )
+        return self
+
+    def observe(
+        self,
+        interactions: pd.DataFrame,
+        as_of: dt.date,
+        promotions: pd.DataFrame | None = None,
+    ) -> Self:
+        """The first stage is fitted on newer purchases; the trees stay."""
+        self.sources = Sources(interactions, self.sources.products, promotions, self.store)
+        return self._look(as_of)
+
+    def recommend(
+        self,
+        account_ids: Sequence[str],
+        k: int,
+        candidates: Sequence[str],
+        exclude_owned: bool,
+        as_of: dt.date,
+    ) -> pd.DataFrame:
+        """Rows (account_id, rank from 1, product_id, score, reason_code), best first."""
+        scorer = partial(self._score, "new" if exclude_owned else "any")
+        return self.purchases.best(scorer, self.reason, account_ids, k, candidates, exclude_owned)
+
+    def score(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._score("any", places)
+
+    def _score(self, task: Task, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = self.today.candidates
+        scores = np.zeros((len(places), len(self.purchases.products)))
+        at, row = self.today.of_accounts(places)
+        if task == "new":
+            kept = ~self.today.owned[at]
+            at, row = at[kept], row[kept]
+        personal = np.zeros(scores.shape, bool)
+        if len(at):
+            scores[row, found.product[at]] = self.boosters[task].predict(self.today.columns(at))
+            personal[row, found.product[at]] = True
+        return scores, personal
+
+
+def _some(
+    account: np.ndarray, where: np.ndarray, most: int, chance: np.random.Generator
+) -> np.ndarray:
+    """At most so many of each account's places, by chance. (N,), (N,) → (N,)"""
+    places = np.flatnonzero(where)
+    order = np.lexsort((chance.random(len(places)), account[places]))
+    of = account[places][order]
+    first = np.searchsorted(of, of)
+    found = np.zeros(len(account), bool)
+    found[places[order][np.arange(len(of)) - first < most]] = True
+    return found
+
+
+def _dataset(parts: Sequence[Examples], like: lgb.Dataset | None = None) -> lgb.Dataset:
+    return lgb.Dataset(
+        pd.concat([one.columns for one in parts], ignore_index=True),
+        np.concatenate([one.bought for one in parts]),
+        group=np.concatenate([one.sizes for one in parts]),
+        reference=like,
+    )
