@@ -107,9 +107,13 @@ class Recommender(Model, Protocol):
         self,
         interactions: pd.DataFrame,
         as_of: dt.date,
+        products: pd.DataFrame | None = None,
         promotions: pd.DataFrame | None = None,
     ) -> Self:
-        """Take newer histories as input to what was learnt, without learning again."""
+        """Take newer histories as input to what was learnt, without learning again.
+
+        Null products: those that were learnt; null promotions: none.
+        """
 
     def recommend(
         self,

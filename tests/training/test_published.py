@@ -80,7 +80,7 @@ def test_the_window_is_the_published_one(window: protocol.Window) -> None:
 def test_a_recommender_is_as_good_as_published(
     window: protocol.Window, model: str, params: dict[str, object], published: dict[str, float]
 ) -> None:
-    configuration = protocol.FAMILY._configuration(model, **params)
+    configuration = protocol.FAMILY.configuration(model, **params)
     judged = protocol.FAMILY.judge(window, configuration)
     found = {one.task: one.per_subject["ndcg_at_10"].mean() for one in judged}
     assert not {task: found[task] for task in published if found[task] < published[task] - 0.004}

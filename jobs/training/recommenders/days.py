@@ -1,8 +1,11 @@
 """A day as the ranker sees it: what was known by its closing, and what was bought after it."""
 
 import datetime as dt
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,7 @@ from jobs.training.recommenders import candidates
 from jobs.training.recommenders.candidates import Candidates
 from jobs.training.recommenders.plans import Plans
 from jobs.training.recommenders.purchases import catalogue
-from jobs.training.recommenders.signals import Lines, Signals
+from jobs.training.recommenders.signals import Group, Lines, Signals
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Sources:
     interactions: pd.DataFrame
     products: pd.DataFrame
     promotions: pd.DataFrame | None
+    groups: Sequence[Group]  # what products belong to
     store: Path | None  # where the candidates of days are kept
 
     def known(self, as_of: dt.date) -> pd.DataFrame:
@@ -45,8 +49,41 @@ class Day:
         found = {f"score.{n}": values[at] for n, values in self.candidates.scores.items()}
         found |= dict(self.signals.of(account, product))
         if self.plans:
-            found |= dict(self.plans.of(product))
-        return pd.DataFrame(found, dtype=np.float32)
+            found |= dict(self.plans.at(product))
+        # LightGBM takes no names with JSON's own characters, and a file may name a column anything
+        plain = {re.sub(r"[^\w.+-]", "_", name): values for name, values in found.items()}
+        return pd.DataFrame(plain, dtype=np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Into an existing folder."""
+        lines = self.signals.lines
+        arrays = {f.name: getattr(lines, f.name) for f in fields(lines)}
+        np.savez_compressed(folder / "lines.npz", **arrays)
+        if self.signals.attributes is not None:
+            self.signals.attributes.to_parquet(folder / "attributes.parquet")
+        if self.plans:
+            np.savez_compressed(folder / "plans.npz", allow_pickle=False, **self.plans.columns)
+        candidates.keep(self.candidates, folder, "saved")
+
+    @classmethod
+    def load(cls, folder: Path, as_of: dt.date, groups: Sequence[Group]) -> Self:
+        """What `save` wrote.
+
+        Raises:
+            FileNotFoundError: the folder has no candidates of the day.
+        """
+        with np.load(folder / "lines.npz", allow_pickle=False) as kept:
+            lines = Lines(**kept)
+        told = folder / "attributes.parquet"
+        signals = Signals(lines, pd.read_parquet(told) if told.exists() else None, groups)
+        plans = None
+        if (folder / "plans.npz").exists():
+            with np.load(folder / "plans.npz", allow_pickle=False) as kept:
+                plans = Plans(dict(kept))
+        found = candidates.kept(folder, as_of, "saved")
+        if found is None:
+            raise FileNotFoundError(f"{folder} has no candidates of {as_of}")
+        return cls(as_of, signals, plans, found)
 
     @property
     def keys(self) -> np.ndarray:
@@ -79,7 +116,7 @@ def day(
     products = catalogue(rows, min_buyers)
     rows = rows[rows["product_id"].isin(products)]
     about = known(sources.products, as_of)
-    signals = Signals(Lines.of(rows, products, as_of), attributes(about, products))
+    signals = Signals(Lines.of(rows, products, as_of), attributes(about, products), sources.groups)
     mark = candidates.mark(rows, products, as_of)
     found = candidates.kept(sources.store, as_of, mark) if sources.store else None
     if found is None:
@@ -88,7 +125,8 @@ def day(
             candidates.keep(found, sources.store, mark)
     plans = None
     if sources.promotions is not None:
-        plans = Plans(sources.promotions, products, as_of, weeks_ahead, uses_plan)
+        told = known(sources.promotions, as_of)
+        plans = Plans.of(told, products, as_of, weeks_ahead, uses_plan)
     return Day(as_of, signals, plans, found)
 
 

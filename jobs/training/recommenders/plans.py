@@ -6,6 +6,8 @@ discounts. A week's number is their sum over the promotions of that week, each b
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -45,38 +47,43 @@ def by_week(
     return found
 
 
+@dataclass(frozen=True)
 class Plans:
-    """Columns of numbers per product; with `ahead`, of promotions that begin after the day too."""
+    """Columns of numbers per product."""
 
-    def __init__(
-        self,
+    columns: dict[str, np.ndarray]  # name → (P,)
+
+    @classmethod
+    def of(
+        cls,
         promotions: pd.DataFrame,
         products: np.ndarray,
         as_of: dt.date,
         weeks_ahead: int,
-        ahead: bool,
-    ) -> None:
-        begun = promotions[promotions["starts_on"] <= pd.Timestamp(as_of)]
-        before = by_week(begun, products, as_of, range(-LATELY, 0))
-        self.columns: dict[str, np.ndarray] = {}  # (P,)
-        for name, past in before.items():
-            self.columns |= {
-                f"{name}.last_week": past[:, -1],
-                f"{name}.lately": past.mean(axis=1),
-            }
-        if not ahead:
-            return
-        after = by_week(promotions, products, as_of, range(weeks_ahead))
-        for name, planned in after.items():
-            usual = self.columns[f"{name}.lately"]
-            self.columns |= {
-                f"{name}.first_week": planned[:, 0],
-                f"{name}.planned": planned.mean(axis=1),
-                f"{name}.most": planned.max(axis=1),
-                f"{name}.more_than_lately": planned.mean(axis=1) - usual,
-            }
+        uses_plan: bool,
+    ) -> Self:
+        """Of promotions that had begun by the day; uses_plan: of those planned for after it too.
 
-    def of(self, product: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        Args:
+            products: sorted ids, P of them.
+        """
+        begun = promotions[promotions["starts_on"] <= pd.Timestamp(as_of)]
+        columns: dict[str, np.ndarray] = {}
+        for name, past in by_week(begun, products, as_of, range(-LATELY, 0)).items():
+            columns |= {f"{name}.last_week": past[:, -1], f"{name}.lately": past.mean(axis=1)}
+        if not uses_plan:
+            return cls(columns)
+        for name, planned in by_week(promotions, products, as_of, range(weeks_ahead)).items():
+            mean = planned.mean(axis=1)
+            columns |= {
+                f"{name}.first_week": planned[:, 0],
+                f"{name}.planned": mean,
+                f"{name}.most": planned.max(axis=1),
+                f"{name}.more_than_lately": mean - columns[f"{name}.lately"],
+            }
+        return cls(columns)
+
+    def at(self, product: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         """Name and values (N,) of every column. (N,)"""
         for name, values in self.columns.items():
             yield f"plan.{name}", values[product].astype(np.float32)

@@ -6,19 +6,24 @@ weeks after; the last of these days says how many trees, and then belongs to wha
 """
 
 import datetime as dt
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from jobs.training.recommenders.days import Day, Sources, bought_after, day
-from jobs.training.recommenders.purchases import Purchases
+from jobs.table import FOREVER
+from jobs.training.data import known
+from jobs.training.recommenders.days import Day, Sources, attributes, bought_after, day
+from jobs.training.recommenders.purchases import Purchases, catalogue
 from jobs.training.recommenders.recommender import TASKS, ProductRecommender, Task
+from jobs.training.recommenders.signals import groups
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +71,10 @@ class Ranker(ProductRecommender):
         promotions: pd.DataFrame | None,
         as_of: dt.date,
     ) -> Self:
-        self.sources = Sources(interactions, products, promotions, self.store)
+        rows = Sources(interactions, products, promotions, (), self.store).known(as_of)
+        today = attributes(known(products, as_of), catalogue(rows, self.params.min_buyers))
+        self.groups = groups(today)
+        self.sources = Sources(interactions, products, promotions, self.groups, self.store)
         past = self._past(interactions, as_of)
         self.boosters = self._boosters(past, as_of)
         return self._look(as_of)
@@ -100,7 +108,8 @@ class Ranker(ProductRecommender):
                 if date == past[-1]:
                     judged[task] = self._examples(at, after, task, None)
             logger.info("%s: learnt what came after %s", self.name, date)
-        return {task: self._booster(parts[task], judged[task]) for task in TASKS if past}
+        learnt = {task: [one for one in parts[task] if len(one.bought)] for task in TASKS}
+        return {t: self._booster(learnt[t], judged[t]) for t in TASKS if learnt[t]}
 
     def _day(self, as_of: dt.date) -> Day:
         p = self.params
@@ -126,7 +135,7 @@ class Ranker(ProductRecommender):
     def _booster(self, parts: Sequence[Examples], judged: Examples) -> lgb.Booster:
         """As many trees as served the last day best, then all days are learnt."""
         rounds = MOST_ROUNDS // 2
-        if len(parts) > 1:
+        if len(parts) > 1 and len(judged.bought):
             earlier = _dataset(parts[:-1])
             found = lgb.train(
                 self._settings(),
@@ -168,10 +177,13 @@ class Ranker(ProductRecommender):
         self,
         interactions: pd.DataFrame,
         as_of: dt.date,
+        products: pd.DataFrame | None = None,
         promotions: pd.DataFrame | None = None,
     ) -> Self:
         """The first stage is fitted on newer purchases; the trees stay."""
-        self.sources = Sources(interactions, self.sources.products, promotions, self.store)
+        if products is None:
+            products = self.sources.products
+        self.sources = Sources(interactions, products, promotions, self.groups, self.store)
         return self._look(as_of)
 
     def recommend(
@@ -198,9 +210,48 @@ class Ranker(ProductRecommender):
             at, row = at[kept], row[kept]
         personal = np.zeros(scores.shape, bool)
         if len(at):
-            scores[row, found.product[at]] = self.boosters[task].predict(self.today.columns(at))
+            scores[row, found.product[at]] = self._ranked(task, self.today.columns(at))
             personal[row, found.product[at]] = True
         return scores, personal
+
+    def _ranked(self, task: Task, columns: pd.DataFrame) -> np.ndarray:
+        """The trees' scores; where there was no past to learn from, a plain mix. (N, F) → (N,)"""
+        if task in self.boosters:
+            trees = self.boosters[task]
+            return np.asarray(trees.predict(columns.reindex(columns=trees.feature_name())))
+        if task == "new":
+            return columns["score.ease"].to_numpy()
+        own = columns["own.orders_16"] / columns["account.visits"]
+        return (0.6 * own + 0.4 * columns["score.neighbours"]).to_numpy()
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        told = {"as_of": self.today.as_of.isoformat(), "groups": self.groups}
+        (folder / "day.json").write_text(json.dumps(told))
+        self.today.save(folder)
+        for task, booster in self.boosters.items():
+            booster.save_model(folder / f"{task}.txt")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        model = super().load(folder)
+        told = json.loads((folder / "day.json").read_text())
+        model.groups = [tuple(names) for names in told["groups"]]
+        as_of = dt.date.fromisoformat(told["as_of"])
+        model.today = Day.load(folder, as_of, model.groups)
+        found = ((task, folder / f"{task}.txt") for task in TASKS)
+        model.boosters = {t: lgb.Booster(model_file=path) for t, path in found if path.exists()}
+        about = model.today.signals.attributes
+        about = pd.DataFrame({"product_id": []}) if about is None else about.reset_index()
+        nothing = pd.DataFrame({"account_id": [], "product_id": [], "business_date": []})
+        model.sources = Sources(nothing, _always(about), None, model.groups, None)
+        return model
+
+
+def _always(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows without versions, as a table of which every row is known and believed."""
+    versions = {"known_date": pd.Timestamp.min, "superseded_date": pd.Timestamp(FOREVER)}
+    return rows.drop(columns=list(versions), errors="ignore").assign(**versions)
 
 
 def _some(

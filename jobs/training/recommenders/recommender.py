@@ -80,9 +80,13 @@ class ProductRecommender(ABC):
         self,
         interactions: pd.DataFrame,
         as_of: dt.date,
+        products: pd.DataFrame | None = None,
         promotions: pd.DataFrame | None = None,
     ) -> Self:
-        """Take newer histories as input to what was learnt, without learning again."""
+        """Take newer histories as input to what was learnt, without learning again.
+
+        Null products: those that were learnt; null promotions: none.
+        """
         learnt = self.purchases.products if self.learns else None
         self.purchases = self._bought(interactions, as_of, learnt)
         self.look(interactions, as_of)

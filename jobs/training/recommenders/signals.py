@@ -5,7 +5,7 @@ then. A week here is seven days counted back from the day. Letters: N pairs, A a
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +16,7 @@ from jobs.training.recommenders.purchases import indexed
 
 HALF_LIVES = (2, 4, 8, 16, 32)  # weeks after which an order counts half
 GROUP_HALF_LIVES = (4, 26)  # the same, for what a product belongs to
+Group = tuple[str, ...]  # names of attributes that together say what a product belongs to
 MOST_GROUPS = 6  # attributes of products that are looked at
 NOT_GROUPS = ("product_id", "known_date", "superseded_date")
 
@@ -106,17 +107,21 @@ def padded(values: np.ndarray) -> np.ndarray:
 class Signals:
     """Columns of numbers per pair, by name: see `of`."""
 
-    def __init__(self, lines: Lines, attributes: pd.DataFrame | None) -> None:
+    def __init__(
+        self, lines: Lines, attributes: pd.DataFrame | None, groups: Sequence[Group]
+    ) -> None:
         """attributes: a row per product of lines.products, in their order; null: none known."""
         self.lines = lines
+        self.attributes = attributes
         self.own = Sums.of(lines, lines.product, len(lines.products))
         self.of_own = self._own()
         self.of_product = self._products()
         self.of_account = self._accounts()
-        self.groups = [
-            (name, code, *self._group(code, name))
-            for name, code in groups(attributes, len(lines.products))
-        ]
+        self.groups = []
+        about = attributes if attributes is not None else pd.DataFrame()
+        for group in groups if len(about) else ():
+            code = coded(about, group)
+            self.groups.append(("+".join(group), code, *self._group(code)))
 
     def _own(self) -> dict[str, np.ndarray]:
         lines, own = self.lines, self.own
@@ -190,7 +195,7 @@ class Signals:
         }
         return {name: values.astype(np.float32) for name, values in found.items()}
 
-    def _group(self, code: np.ndarray, name: str) -> tuple[Sums, dict[str, np.ndarray]]:
+    def _group(self, code: np.ndarray) -> tuple[Sums, dict[str, np.ndarray]]:
         lines, of = self.lines, code[self.lines.product]
         sums = Sums.of(lines, of, int(code.max(initial=0)) + 1)
         ago = lines.weeks_ago
@@ -231,24 +236,31 @@ class Signals:
             yield f"{group}.expected", share * values["orders_26"][at]
 
 
-def groups(attributes: pd.DataFrame | None, size: int) -> list[tuple[str, np.ndarray]]:
-    """Codes (P,) of what products belong to: attributes that tell some apart, not all.
+def groups(attributes: pd.DataFrame | None) -> list[Group]:
+    """What products belong to: attributes that tell some apart, not all, the finest first.
 
-    The two finest are crossed as well: a brand within a kind.
+    The finest two are crossed as well: a size within a kind.
     """
     if attributes is None:
         return []
-    found: list[tuple[str, np.ndarray, int]] = []
+    found = {}
     for name in attributes.columns:
         if name in NOT_GROUPS or attributes[name].dtype.kind in "fM":
             continue
-        code, values = pd.factorize(attributes[name].astype(object), use_na_sentinel=False)
-        if 2 <= len(values) <= size / 2:
-            found.append((str(name), code, len(values)))
-    finest_first = sorted(found, key=lambda one: -one[2])[:MOST_GROUPS]
-    kept = [(name, code) for name, code, _ in finest_first]
+        values = attributes[name].nunique(dropna=False)
+        if 2 <= values <= len(attributes) / 2:
+            found[str(name)] = values
+    finest_first = sorted(found, key=lambda name: -found[name])[:MOST_GROUPS]
+    kept: list[Group] = [(name,) for name in finest_first]
     if len(finest_first) > 1:
-        (one, code, _), (other, beside, count) = finest_first[:2]
-        _, crossed = np.unique(code.astype(np.int64) * count + beside, return_inverse=True)
-        kept.append((f"{one}+{other}", crossed))
+        kept.append((finest_first[0], finest_first[1]))
     return kept
+
+
+def coded(attributes: pd.DataFrame, group: Group) -> np.ndarray:
+    """A number per product and different values of the group's attributes. (P,)"""
+    found = np.zeros(len(attributes), np.int64)
+    for name in group:
+        codes, values = pd.factorize(attributes[name].astype(object), use_na_sentinel=False)
+        found = found * len(values) + codes
+    return np.unique(found, return_inverse=True)[1]

@@ -8,13 +8,17 @@ import pytest
 import torch
 
 from jobs.settings import settings
+from jobs.table import FOREVER
 from jobs.training.recommenders.protocol import FAMILY, MODELS
 
 AS_OF = dt.date(2017, 6, 25)
+SMALL_RANKER = {"horizon_days": 28, "min_buyers": 1, "fewest": 5, "leaves": 4, "threads": 1}
 # small enough for seconds, large enough to learn the block of a basket
 SMALL = {
     "als": {"factors": 8, "regularization": 0.1, "threads": 1},
     "two_tower": {"size": 16, "epochs": 30, "batch": 16, "learning_rate": 0.02},
+    "ranker": SMALL_RANKER,
+    "ranker_plan": SMALL_RANKER,
 }
 PERSONAL = [name for name in MODELS if name != "popular"]
 COLLABORATIVE = [n for n in PERSONAL if n not in ("repeat", "content")]
@@ -24,7 +28,8 @@ def interactions(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
     """One order per (account, product, days before AS_OF)."""
     frame = pd.DataFrame(rows, columns=["account_id", "product_id", "age"])
     date = pd.Timestamp(AS_OF) - pd.to_timedelta(frame["age"], unit="D")
-    return frame.assign(business_date=date, known_date=date, orders=1).drop(columns="age")
+    frame = frame.assign(business_date=date, known_date=date, orders=1).drop(columns="age")
+    return frame.assign(superseded_date=pd.Timestamp(FOREVER))
 
 
 def two_blocks(seed: int) -> pd.DataFrame:
@@ -62,6 +67,8 @@ def products() -> pd.DataFrame:
             "department": "GROCERY",
             "brand": [product_id[0] for product_id in ids],
             "manufacturer_id": "1",
+            "known_date": pd.Timestamp("1900-01-01"),
+            "superseded_date": pd.Timestamp(FOREVER),
         }
     )
 

@@ -10,6 +10,7 @@ from jobs.table import FOREVER
 from jobs.training import metrics
 from jobs.training.family import Data, Dataset
 from jobs.training.recommenders import protocol
+from jobs.training.recommenders.purchases import catalogue
 
 CUT = dt.date(2017, 10, 29)
 NO_PRODUCTS = pd.DataFrame(columns=["known_date", "superseded_date"], dtype="datetime64[s]")
@@ -39,8 +40,8 @@ def crowd(product_id: str, buyers: int) -> list[tuple[str, str, str]]:
 def test_a_product_needs_twenty_buyers_to_be_in_the_catalogue():
     # tea is bought often, but by 19 accounts only
     frame = interactions(crowd("milk", 20) + crowd("tea", 19) + crowd("tea", 19))
-    assert protocol.catalogue(frame).tolist() == ["milk"]
-    assert protocol.catalogue(frame.head(0)).tolist() == []
+    assert catalogue(frame, 20).tolist() == ["milk"]
+    assert catalogue(frame.head(0), 20).tolist() == []
 
 
 def test_new_is_what_was_not_bought_before_the_cut_and_repeats_count_in_any():
@@ -79,7 +80,7 @@ def test_what_was_corrected_after_the_cut_is_learnt_from_as_it_was():
     assert window.catalogue.tolist() == ["milk", "tea"]
     # by the 20th of November the correction is known
     frame = protocol.known_by(pd.concat([others, as_it_was, as_it_is]), dt.date(2017, 11, 20))
-    assert protocol.catalogue(frame).tolist() == ["milk", "rye"]
+    assert catalogue(frame, 20).tolist() == ["milk", "rye"]
 
 
 def test_what_is_believed_no_more_is_no_truth():
