@@ -343,8 +343,7 @@ def told(file_options: Mapping[str, object], needed: Sequence[str]) -> None:
         typer.BadParameter: something is missing.
     """
     if missing := [f"--{name.replace('_', '-')}" for name in needed if not file_options[name]]:
-        given = [f"--{n.replace('_', '-')}" for n, v in file_options.items() if v]
-        raise typer.BadParameter(f"{', '.join(missing)} is needed beside {', '.join(given)}")
+        raise typer.BadParameter(f"a bench of files needs {', '.join(missing)} too")
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -379,7 +378,18 @@ def of_files(name: str, given: dict[str, Any]) -> None:
         )
         show_table(files.bench(wanted), "task")
         return
-    raise typer.BadParameter(f"{name} has no bench of files")
+    told(given, ("series", "freq", "season", "horizon", "origins", "out"))
+    from jobs.training.forecasts import files as series_files
+
+    found = series_files.bench(
+        given["series"],
+        given["freq"],
+        given["season"],
+        given["horizon"],
+        numbers(given["origins"]),
+        given["out"],
+    )
+    show_table(found, "origin")
 
 
 FILES = "A bench of files, without a lake"
@@ -419,6 +429,25 @@ def main(
             help="product_id, starts_on, ends_on, then any numbers", rich_help_panel=FILES
         ),
     ] = None,
+    series: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or Parquet: unique_id, ds, y, then what is known ahead", rich_help_panel=FILES
+        ),
+    ] = None,
+    freq: Annotated[
+        Literal["W", "D"] | None, typer.Option(help="a step: week or day", rich_help_panel=FILES)
+    ] = None,
+    season: Annotated[
+        int | None, typer.Option(min=1, help="steps of a season", rich_help_panel=FILES)
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="steps foretold", rich_help_panel=FILES)
+    ] = None,
+    origins: Annotated[
+        str | None,
+        typer.Option(help="points that are learnt, such as 36,40", rich_help_panel=FILES),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="folder of what is written", rich_help_panel=FILES)
     ] = None,
@@ -434,8 +463,13 @@ def main(
         "min_buyers": min_buyers,
         "products": products,
         "promotions": promotions,
+        "series": series,
+        "freq": freq,
+        "season": season,
+        "horizon": horizon,
+        "origins": origins,
     }
-    if interactions or out:
+    if interactions or series or out:
         of_files(family, given)
     else:
         show(bench(family, cut.date() if cut else None))

@@ -95,8 +95,8 @@ def store(state, empty_store, registry, monkeypatch):
     family = protocol.FAMILY
     quick = [
         family.baseline,
-        family._configuration("repeat"),
-        family._configuration("popular", weeks=4),
+        family.configuration("repeat"),
+        family.configuration("popular", weeks=4),
     ]
     monkeypatch.setattr(protocol.Recommenders, "configurations", lambda self: quick)
     monkeypatch.setattr(protocol, "BUYERS", 3)

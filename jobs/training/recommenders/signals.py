@@ -200,8 +200,11 @@ class Signals:
         sums = Sums.of(lines, of, int(code.max(initial=0)) + 1)
         ago = lines.weeks_ago
         found = {
+            "orders": sums.sum(lines.orders),
             **{f"orders_{h}": sums.sum(lines.orders * halved(ago, h)) for h in GROUP_HALF_LIVES},
             "weeks_since": sums.least(ago) + 1,
+            "weeks_known": sums.most(ago) + 1,
+            "weeks": sums.distinct(ago),
             "products": sums.distinct(lines.product),
         }
         return sums, {n: padded(values) for n, values in found.items()}
@@ -234,12 +237,18 @@ class Signals:
             share = popular[product] / (sold + 5)
             yield f"{group}.share", share
             yield f"{group}.expected", share * values["orders_26"][at]
+            # how faithful the account is to the product among its like, and whether it has left it
+            yield f"{group}.own_share", own["orders"] / np.maximum(values["orders"][at], 1e-6)
+            yield f"{group}.behind", own["weeks_since"] - values["weeks_since"][at]
+            weeks = np.maximum(values["weeks"][at] - 1, 1)
+            gap = (values["weeks_known"] - values["weeks_since"])[at] / weeks
+            yield f"{group}.due", values["weeks_since"][at] / np.maximum(gap, 0.5)
 
 
 def groups(attributes: pd.DataFrame | None) -> list[Group]:
     """What products belong to: attributes that tell some apart, not all, the finest first.
 
-    The finest two are crossed as well: a size within a kind.
+    The finest is crossed with the next two as well: a size, or a maker, within a kind.
     """
     if attributes is None:
         return []
@@ -252,9 +261,7 @@ def groups(attributes: pd.DataFrame | None) -> list[Group]:
             found[str(name)] = values
     finest_first = sorted(found, key=lambda name: -found[name])[:MOST_GROUPS]
     kept: list[Group] = [(name,) for name in finest_first]
-    if len(finest_first) > 1:
-        kept.append((finest_first[0], finest_first[1]))
-    return kept
+    return kept + [(finest_first[0], name) for name in finest_first[1:3]]
 
 
 def coded(attributes: pd.DataFrame, group: Group) -> np.ndarray:
