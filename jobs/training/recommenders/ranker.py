@@ -1,14 +1,15 @@
 """ranker: what other models propose, put in order by trees that have seen how it went before.
 
-Burges, From RankNet to LambdaRank to LambdaMART (2010), as computed by LightGBM. At several past
-days the models are fitted on what was known then, and the trees learn from what was bought in the
-weeks after; the last of these days says how many trees, and then belongs to what is learnt.
+Bruch, An Alternative Cross Entropy Loss for Learning-to-Rank (WWW 2021), XE-NDCG, as computed by
+LightGBM. At several past days the models are fitted on what was known then, and the trees learn
+from what was bought in the weeks after; the last of these days says how many trees, and then
+belongs to what is learnt.
 """
 
 import datetime as dt
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ import pandas as pd
 from jobs.table import FOREVER
 from jobs.training.data import known
 from jobs.training.recommenders.days import Day, Sources, attributes, bought_after, day
+from jobs.training.recommenders.examples import Examples, dataset, examples
 from jobs.training.recommenders.purchases import Purchases, catalogue
 from jobs.training.recommenders.recommender import TASKS, ProductRecommender, Task
 from jobs.training.recommenders.signals import groups
@@ -28,7 +30,14 @@ from jobs.training.recommenders.signals import groups
 logger = logging.getLogger(__name__)
 
 LOOKED_AT = 10  # places of a list that count
-MOST_ROUNDS = 400
+MOST_ROUNDS, FEWEST_ROUNDS = 300, 40
+SMOOTHED = 25  # rounds whose mean says how good one of them is
+# Losses of which a task has an ensemble each. On weeks 41 to 44, ndcg@10 of one and of several:
+# any: binary .417, xendcg .416, lambdarank .416, the first two .419; new: .060, .062, .061, .061.
+OBJECTIVES: Mapping[Task, tuple[str, ...]] = {
+    "any": ("binary", "rank_xendcg"),
+    "new": ("rank_xendcg",),
+}
 
 
 @dataclass(frozen=True)
@@ -43,15 +52,6 @@ class Params:
     share: float = 0.5  # of the columns that a tree may use, above 0, at most 1
     seed: int = 0  # of the pairs not bought, and of the trees
     threads: int = 2  # 1 or more
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Pairs with what became of them, account by account."""
-
-    columns: pd.DataFrame  # (N, F)
-    bought: np.ndarray  # (N,)
-    sizes: np.ndarray  # of each account's part; sum N
 
 
 class Ranker(ProductRecommender):
@@ -97,64 +97,54 @@ class Ranker(ProductRecommender):
             )
         return found
 
-    def _boosters(self, past: Sequence[dt.date], as_of: dt.date) -> dict[Task, lgb.Booster]:
+    def _boosters(self, past: Sequence[dt.date], as_of: dt.date) -> dict[Task, list[lgb.Booster]]:
         parts: dict[Task, list[Examples]] = {task: [] for task in TASKS}
         judged: dict[Task, Examples] = {}
+        negatives, seed = self.params.negatives, self.params.seed
         for date in past:
             at = self._day(date)
             after = bought_after(self.sources, at, self.params.horizon_days, as_of)
             for task in TASKS:
-                parts[task].append(self._examples(at, after, task, self.params.negatives))
+                parts[task].append(examples(at, after, task, negatives, seed))
                 if date == past[-1]:
-                    judged[task] = self._examples(at, after, task, None)
+                    judged[task] = examples(at, after, task, None, seed)
             logger.info("%s: learnt what came after %s", self.name, date)
         learnt = {task: [one for one in parts[task] if len(one.bought)] for task in TASKS}
-        return {t: self._booster(learnt[t], judged[t]) for t in TASKS if learnt[t]}
+        return {
+            task: [self._booster(by, learnt[task], judged[task]) for by in OBJECTIVES[task]]
+            for task in TASKS
+            if learnt[task]
+        }
 
     def _day(self, as_of: dt.date) -> Day:
         p = self.params
         return day(self.sources, as_of, p.min_buyers, -(-p.horizon_days // 7), self.uses_plan)
 
-    def _examples(self, at: Day, after: np.ndarray, task: Task, negatives: int | None) -> Examples:
-        """Of accounts that bought a candidate. Null negatives: all pairs of a third of them."""
-        chance = np.random.default_rng(self.params.seed)
-        account = at.candidates.account
-        bought = np.isin(at.keys, after)
-        wanted = ~at.owned if task == "new" else np.ones(len(account), bool)
-        bought &= wanted
-        counts = np.bincount(account[bought], minlength=len(at.signals.lines.accounts))
-        wanted &= counts[account] > 0
-        if negatives is None:
-            wanted &= (chance.random(len(counts)) < 1 / 3)[account]
-        else:
-            wanted &= bought | _some(account, wanted & ~bought, negatives, chance)
-        places = np.flatnonzero(wanted)
-        _, sizes = np.unique(account[places], return_counts=True)
-        return Examples(at.columns(places), bought[places].astype(np.int8), sizes)
-
-    def _booster(self, parts: Sequence[Examples], judged: Examples) -> lgb.Booster:
+    def _booster(self, objective: str, parts: Sequence[Examples], judged: Examples) -> lgb.Booster:
         """As many trees as served the last day best, then all days are learnt."""
+        settings = self._settings(objective)
         rounds = MOST_ROUNDS // 2
         if len(parts) > 1 and len(judged.bought):
-            earlier = _dataset(parts[:-1])
-            found = lgb.train(
-                self._settings(),
+            earlier = dataset(parts[:-1])
+            curve: dict[str, Any] = {}
+            lgb.train(
+                settings,
                 earlier,
                 MOST_ROUNDS,
-                [_dataset([judged], earlier)],
-                callbacks=[lgb.early_stopping(60, verbose=False)],
+                [dataset([judged], earlier)],
+                callbacks=[lgb.record_evaluation(curve)],
             )
-            rounds = found.best_iteration
-        logger.info("%s: %d trees", self.name, rounds)
-        return lgb.train(self._settings(), _dataset(parts), rounds)
+            [found] = curve["valid_0"].values()
+            rounds = max(FEWEST_ROUNDS, best_round(found))
+        logger.info("%s: %d trees for %s", self.name, rounds, objective)
+        return lgb.train(settings, dataset(parts), rounds)
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self, objective: str) -> dict[str, Any]:
         p = self.params
         return {
-            "objective": "lambdarank",
+            "objective": objective,
             "metric": "ndcg",
             "eval_at": [LOOKED_AT],
-            "lambdarank_truncation_level": 2 * LOOKED_AT,
             "num_leaves": p.leaves,
             "learning_rate": p.learning_rate,
             "min_data_in_leaf": p.fewest,
@@ -210,15 +200,22 @@ class Ranker(ProductRecommender):
             at, row = at[kept], row[kept]
         personal = np.zeros(scores.shape, bool)
         if len(at):
-            scores[row, found.product[at]] = self._ranked(task, self.today.columns(at))
+            scores[row, found.product[at]] = self._ranked(task, self.today.columns(at), row)
             personal[row, found.product[at]] = True
         return scores, personal
 
-    def _ranked(self, task: Task, columns: pd.DataFrame) -> np.ndarray:
-        """The trees' scores; where there was no past to learn from, a plain mix. (N, F) → (N,)"""
+    def _ranked(self, task: Task, columns: pd.DataFrame, account: np.ndarray) -> np.ndarray:
+        """The trees' scores, of each ensemble in deviations within an account: their sum. (N,)
+
+        Where there was no past to learn from, a plain mix: (N, F), (N,) → (N,)
+        """
         if task in self.boosters:
-            trees = self.boosters[task]
-            return np.asarray(trees.predict(columns.reindex(columns=trees.feature_name())))
+            names = self.boosters[task][0].feature_name()
+            told = columns.reindex(columns=names)
+            return np.sum(
+                [deviations(np.asarray(b.predict(told)), account) for b in self.boosters[task]],
+                axis=0,
+            )
         if task == "new":
             return columns["score.ease"].to_numpy()
         own = columns["own.orders_16"] / columns["account.visits"]
@@ -229,8 +226,9 @@ class Ranker(ProductRecommender):
         told = {"as_of": self.today.as_of.isoformat(), "groups": self.groups}
         (folder / "day.json").write_text(json.dumps(told))
         self.today.save(folder)
-        for task, booster in self.boosters.items():
-            booster.save_model(folder / f"{task}.txt")
+        for task, boosters in self.boosters.items():
+            for objective, booster in zip(OBJECTIVES[task], boosters, strict=True):
+                booster.save_model(folder / f"{task}.{objective}.txt")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -239,8 +237,12 @@ class Ranker(ProductRecommender):
         model.groups = [tuple(names) for names in told["groups"]]
         as_of = dt.date.fromisoformat(told["as_of"])
         model.today = Day.load(folder, as_of, model.groups)
-        found = ((task, folder / f"{task}.txt") for task in TASKS)
-        model.boosters = {t: lgb.Booster(model_file=path) for t, path in found if path.exists()}
+        paths = {t: [folder / f"{t}.{o}.txt" for o in OBJECTIVES[t]] for t in TASKS}
+        model.boosters = {
+            task: [lgb.Booster(model_file=path) for path in of]
+            for task, of in paths.items()
+            if all(path.exists() for path in of)
+        }
         about = model.today.signals.attributes
         about = pd.DataFrame({"product_id": []}) if about is None else about.reset_index()
         nothing = pd.DataFrame({"account_id": [], "product_id": [], "business_date": []})
@@ -248,29 +250,23 @@ class Ranker(ProductRecommender):
         return model
 
 
+def best_round(curve: Sequence[float]) -> int:
+    """Where the mean of the rounds around is highest: one round's value is mostly noise."""
+    width = min(SMOOTHED, len(curve))
+    smooth = np.convolve(curve, np.ones(width) / width, mode="valid")
+    return int(np.argmax(smooth)) + width // 2 + 1
+
+
+def deviations(scores: np.ndarray, account: np.ndarray) -> np.ndarray:
+    """Scores in standard deviations from their account's mean. (N,), (N,) → (N,)"""
+    count = np.maximum(np.bincount(account), 1)
+    mean = np.bincount(account, scores) / count
+    apart = scores - mean[account]
+    spread = np.sqrt(np.bincount(account, apart**2) / count)
+    return apart / np.maximum(spread, 1e-9)[account]
+
+
 def _always(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows without versions, as a table of which every row is known and believed."""
     versions = {"known_date": pd.Timestamp.min, "superseded_date": pd.Timestamp(FOREVER)}
     return rows.drop(columns=list(versions), errors="ignore").assign(**versions)
-
-
-def _some(
-    account: np.ndarray, where: np.ndarray, most: int, chance: np.random.Generator
-) -> np.ndarray:
-    """At most so many of each account's places, by chance. (N,), (N,) → (N,)"""
-    places = np.flatnonzero(where)
-    order = np.lexsort((chance.random(len(places)), account[places]))
-    of = account[places][order]
-    first = np.searchsorted(of, of)
-    found = np.zeros(len(account), bool)
-    found[places[order][np.arange(len(of)) - first < most]] = True
-    return found
-
-
-def _dataset(parts: Sequence[Examples], like: lgb.Dataset | None = None) -> lgb.Dataset:
-    return lgb.Dataset(
-        pd.concat([one.columns for one in parts], ignore_index=True),
-        np.concatenate([one.bought for one in parts]),
-        group=np.concatenate([one.sizes for one in parts]),
-        reference=like,
-    )

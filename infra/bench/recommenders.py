@@ -1,0 +1,110 @@
+"""Every recommender on The Complete Journey, by the public protocol, beside reference figures.
+
+python -m infra.bench.recommenders OUT [--level product_type]
+
+Training is weeks 1 to 44 (up to 2017-10-29), the test weeks 45 to 48; what is chosen is chosen on
+weeks 41 to 44. Paired differences are to the best single peer of each task: TIFU-kNN, and ALS.
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infra.bench import panel
+from infra.bench.panel import Level
+from jobs import command
+from jobs.training import metrics
+from jobs.training.recommenders import files
+from jobs.training.recommenders.files import Asked
+from jobs.training.recommenders.protocol import judged, window
+from jobs.training.recommenders.recommender import TASKS, Task
+
+UNTIL = dt.date(2017, 10, 29)
+METRIC = "ndcg_at_10"
+PEERS: dict[Task, str] = {"any": "next_basket", "new": "als"}  # whom the two stages must beat
+# ndcg@10 of other implementations on the same protocol: shared by nobody's paper, computed once
+REFERENCE: dict[tuple[Level, Task], dict[str, float]] = {
+    ("product_id", "any"): {
+        "popular": 0.1784, "repeat": 0.3798, "ease": 0.3340, "als": 0.2415,
+        "next_basket": 0.3971, "ranker": 0.4120, "ranker_plan": 0.4153,
+    },
+    ("product_id", "new"): {
+        "popular": 0.0363, "ease": 0.0496, "als": 0.0506, "next_basket": 0.0431,
+        "ranker": 0.0594, "ranker_plan": 0.0642,
+    },
+    ("product_type", "any"): {
+        "popular": 0.3718, "repeat": 0.5377, "ease": 0.4506, "als": 0.4086,
+        "next_basket": 0.5514, "ranker": 0.5580,
+    },
+    ("product_type", "new"): {
+        "popular": 0.0826, "ease": 0.0961, "als": 0.0981,
+        "next_basket": 0.0858, "ranker": 0.0993,
+    },
+}
+
+
+def per_account(asked: Asked) -> dict[tuple[str, Task], pd.Series]:
+    """What each account's test list is worth, from the files that the bench wrote."""
+    lists = pd.read_parquet(asked.out / files.LISTS)
+    truth = window(files.read(asked), asked.train_until, asked.terms).truth
+    return {
+        (str(model), task): judged(rows, truth[task])[METRIC]
+        for task in TASKS
+        for model, rows in lists[lists["task"] == task].groupby("model")
+    }
+
+
+def show(asked: Asked, level: Level, board: pd.DataFrame) -> None:
+    """One table per task: ours, the reference, and the paired difference to the best peer."""
+    values = per_account(asked)
+    costs = board.query("window == 'test' and metric == 'ndcg@10'").set_index(["model", "task"])
+    valid = board.query("window == 'valid' and metric == 'ndcg@10'").set_index(["model", "task"])
+    for task in TASKS:
+        peer = PEERS[task]
+        page = Table(
+            *("model", "valid", "test", "95%", "reference", f"to {peer}, paired", "s", "MiB"),
+            title=f"{level}, {task}: ndcg@10",
+        )
+        models = [model for model, of in values if of == task]
+        for model in sorted(models, key=lambda m: -values[m, task].mean()):
+            found = metrics.estimate(values[model, task])
+            gain = metrics.difference(values[model, task], values[peer, task])
+            told = REFERENCE[level, task].get(model)
+            cost = costs.loc[(model, task)]
+            page.add_row(
+                model + (" *" if cost["champion"] else ""),
+                f"{valid.loc[(model, task), 'value']:.4f}",
+                f"{found.value:.4f}",
+                f"{found.low:.4f} .. {found.high:.4f}",
+                f"{told:.4f}" if told else "",
+                f"{gain.value:+.4f} ({gain.low:+.4f} .. {gain.high:+.4f})",
+                f"{cost['seconds']:.0f}",
+                f"{cost['peak_mb']:.0f}",
+            )
+        Console(width=120).print(page)
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="folder of the files and the answers")],
+    level: Annotated[Level, typer.Option(help="what a product is")] = "product_id",
+) -> None:
+    """Print the figures; run again, what was judged is not judged again."""
+    command.tell_facts()
+    folder = panel.write(out / level, level)
+    asked = Asked(
+        interactions=folder / "interactions.parquet",
+        train_until=UNTIL,
+        out=folder / "judged",
+        products=folder / "products.parquet",
+        promotions=folder / "promotions.parquet",
+    )
+    show(asked, level, files.bench(asked).to_pandas())
+
+
+if __name__ == "__main__":
+    command.run(main)
