@@ -135,9 +135,6 @@ class Signals:
             "weeks": own.distinct(ago),
         }
         self.repeated = found["weeks"] > 1
-        # of what was bought in the two months before the last one: what was bought in it again
-        self.had = own.sum((ago >= 4) & (ago < 12)) > 0
-        self.kept = self.had & (own.least(ago) < 4)
         gap = (found["weeks_known"] - found["weeks_since"]) / np.maximum(found["weeks"] - 1, 1)
         found["gap"] = np.where(self.repeated, gap, np.nan)
         return {name: padded(values) for name, values in found.items()}
@@ -164,7 +161,6 @@ class Signals:
                 "trend": lately[4] / (lately[16] + 5),
                 "trend_now": lately[1] / (lately[4] + 3),
                 "repeaters": count(self.repeated) / (buyers + 5),
-                "kept": count(self.kept) / (count(self.had) + 5),
                 "orders_per_buyer": count(slice(None), self.of_own["orders"][:-1]) / (buyers + 1),
                 **{f"first_within_{w}": values for w, values in first.items()},
                 "first_share": first[4] / (lately[4] + 3),
@@ -195,8 +191,6 @@ class Signals:
             "weeks_since": last,
             "repeat_share": np.bincount(account, self.repeated, minlength=size)
             / np.maximum(items, 1),
-            "kept": np.bincount(account, self.kept, minlength=size)
-            / (np.bincount(account, self.had, minlength=size) + 5),
             "new_per_visit": lately / np.maximum(within[8], 1),
         }
         return {name: values.astype(np.float32) for name, values in found.items()}
@@ -236,15 +230,12 @@ class Signals:
         popular = self.of_product["buyers_within_8"]
         for group, code, sums, values in self.groups:
             at = sums.places(account, code[product])
-            of_keys = code[self.own.keys % len(self.lines.products)]
             for name, column in values.items():
                 yield f"{group}.{name}", column[at]
             sold = np.bincount(code, popular)[code[product]].astype(np.float32)
             yield f"{group}.popular", sold
             share = popular[product] / (sold + 5)
             yield f"{group}.share", share
-            had, kept = (np.bincount(of_keys, n, sums.codes) for n in (self.had, self.kept))
-            yield f"{group}.kept", (kept / (had + 5))[code[product]].astype(np.float32)
             yield f"{group}.expected", share * values["orders_26"][at]
             # how faithful the account is to the product among its like, and whether it has left it
             yield f"{group}.own_share", own["orders"] / np.maximum(values["orders"][at], 1e-6)
