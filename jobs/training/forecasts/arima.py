@@ -6,15 +6,11 @@ and AutoARIMA forecasts the rest: a tenth of the time of a seasonal ARIMA.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import pandas as pd
-from statsforecast import StatsForecast
 from statsforecast.models import MSTL, AutoARIMA
 
-from jobs.training.forecasts.forecaster import P, SeriesForecaster
-
-LEVEL = 80  # percent of values between p10 and p90
+from jobs.training.forecasts.statistical import StatisticalForecaster
 
 
 @dataclass(frozen=True)
@@ -23,23 +19,11 @@ class Params:
     max_order: int = 5  # highest p + q that is looked at, 1..10
 
 
-class Arima(SeriesForecaster):
-    """Kept as its history: fitting again finds the same orders, and needs no pickle."""
-
+class Arima(StatisticalForecaster):
     name = "arima"
     Params: ClassVar[type] = Params
 
-    def learn(self, history: pd.DataFrame) -> None:
-        arima = AutoARIMA(max_order=self.params.max_order, alias="arima")
+    def method(self) -> Any:
+        arima = AutoARIMA(max_order=self.params.max_order)
         season = self.params.season
-        model = MSTL(season, trend_forecaster=arima, alias="arima") if season > 1 else arima
-        rows = history[["series_id", "ds", "y"]].rename(columns={"series_id": "unique_id"})
-        self.fitted = StatsForecast([model], freq=f"{self.step.days}D")
-        self.fitted.fit(rows)
-
-    def forecast(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
-        found = self.fitted.predict(horizon, level=[LEVEL])
-        assert isinstance(found, pd.DataFrame)  # it answers as it was fitted: Polars or pandas
-        names = [f"arima-lo-{LEVEL}", "arima", f"arima-hi-{LEVEL}"]
-        found = found.rename(columns={"unique_id": "series_id", **dict(zip(names, P, strict=True))})
-        return future[["series_id", "ds"]].merge(found, how="left", on=["series_id", "ds"])
+        return MSTL(season, trend_forecaster=arima) if season > 1 else arima

@@ -6,13 +6,14 @@ A model file adds `learn` and `forecast` (and `keep`, `restore` where it has som
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+
+from jobs.training.forecasts import conformal
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +22,14 @@ ANSWER = ["series_id", "ds", "p10", "p50", "p90"]
 P = ANSWER[2:]
 FEWEST = 8  # points; below that a model would fit noise
 RECENT = 8  # seasons that a series without a model is judged by
+TOLD = 3  # series that a log line names
+WILD = 100  # times the largest value ever: an answer beyond it is none
 
 
 def regular(series: pd.DataFrame) -> pd.DataFrame:
     """Sorted series without gaps: a missing step between two others lies on their line.
 
-    Every series goes on to the newest step of all; the step is the smallest distance seen.
+    The step is the smallest distance seen; a series ends with its own last value.
 
     Raises:
         ValueError: no value at all, or two rows for one step of a series.
@@ -44,10 +47,9 @@ def regular(series: pd.DataFrame) -> pd.DataFrame:
             f"series {first['series_id']!r} has two rows for {first['ds']:%Y-%m-%d};"
             " sum or drop them before fitting"
         )
-    last = rows["ds"].max()
     filled = []
     for series_id, one in rows.groupby("series_id", sort=True):
-        steps = pd.date_range(last, one["ds"].min(), freq=-step)[::-1]
+        steps = pd.date_range(one["ds"].max(), one["ds"].min(), freq=-step)[::-1]
         grown = one.drop(columns="series_id").set_index("ds").reindex(steps)
         grown["y"] = grown["y"].astype(float).interpolate()
         filled.append(grown.fillna(0.0).rename_axis("ds").reset_index().assign(series_id=series_id))
@@ -61,13 +63,21 @@ def step_of(rows: pd.DataFrame) -> pd.Timedelta:
     return pd.Timedelta(gaps.min()) if len(gaps) else pd.Timedelta(days=1)
 
 
-def scales(history: pd.DataFrame, season: int) -> pd.Series:
-    """Mean |y_t - y_(t-season)| of every series, in its own unit: what an error of 1 is.
+def up_to_date(series: pd.DataFrame) -> pd.DataFrame:
+    """Series that ended before the newest step of all go on there at their last value."""
+    newest = series["ds"].max()
+    ends = series.sort_values("ds").groupby("series_id", observed=True).tail(1)
+    ended = ends[ends["ds"] < newest]
+    return pd.concat([series, ended.assign(ds=newest)], ignore_index=True)
+
+
+def scales(history: pd.DataFrame, season: int, power: int = 1) -> pd.Series:
+    """Mean |y_t - y_(t-season)|^power of every series: what an error of 1 is, where power is 1.
 
     A table's rows come in no order: they are sorted here.
     """
     history = history.sort_values(["series_id", "ds"])
-    change = history.groupby("series_id")["y"].diff(season).abs()
+    change = history.groupby("series_id")["y"].diff(season).abs() ** power
     return change.groupby(history["series_id"]).mean()
 
 
@@ -82,9 +92,21 @@ def without_model(history: pd.DataFrame, fewest: int) -> dict[str, str]:
     return found
 
 
-def ahead(last: pd.Timestamp, step: pd.Timedelta, horizon: int) -> pd.DatetimeIndex:
-    """The next `horizon` steps after `last`."""
-    return pd.date_range(last + step, periods=horizon, freq=step)
+def fewest_points(season: int) -> int:
+    """That a model needs: a season seen twice, and enough not to fit noise."""
+    return max(FEWEST, 2 * season + 1)
+
+
+def steps_after(history: pd.DataFrame, horizon: int) -> pd.DataFrame:
+    """Rows (series_id, ds): the next `horizon` steps of every series, sorted."""
+    step, last = step_of(history), history.groupby("series_id")["ds"].max().sort_index()
+    found = pd.DataFrame(
+        {
+            "series_id": np.repeat(last.index.to_numpy(), horizon),
+            "ds": np.repeat(last.to_numpy(), horizon),
+        }
+    )
+    return found.assign(ds=found["ds"] + step * (np.tile(np.arange(horizon), len(last)) + 1))
 
 
 class SeriesForecaster(ABC):
@@ -92,20 +114,27 @@ class SeriesForecaster(ABC):
 
     name: ClassVar[str]
     Params: ClassVar[type]
+    takes_covariates: ClassVar[bool] = False  # known in advance
     device = "cpu"
 
     def __init__(self, params: Any) -> None:
         self.params = params
-        self.widening = 0.0  # both ends of the interval move out by this many scales
+        self.margins = np.zeros(0)  # in scales, per step ahead: both ends of the interval move out
         self.fallbacks: dict[str, str] = {}  # series that the model does not answer for → why
 
     @abstractmethod
     def learn(self, history: pd.DataFrame) -> None:
-        """Learn from regular series that are neither short nor constant."""
+        """Learn from regular series that are neither short nor constant.
+
+        A series that cannot be learnt is put into `fallbacks`, with its reason.
+        """
 
     @abstractmethod
     def forecast(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
-        """ANSWER rows for series that were learnt."""
+        """ANSWER rows for series that were learnt, in the order of `future`.
+
+        A model of the middle only gives it three times: the interval comes from `margins`.
+        """
 
     def keep(self, folder: Path) -> None:  # noqa: B027
         """Write what `learn` found; nothing where the history says it all."""
@@ -116,7 +145,7 @@ class SeriesForecaster(ABC):
 
     @property
     def fewest(self) -> int:
-        return max(FEWEST, 2 * self.params.season + 1)
+        return fewest_points(self.params.season)
 
     def fit(self, series: pd.DataFrame) -> Self:
         """Learn from rows (series_id, ds, y, covariates known in advance)."""
@@ -130,9 +159,10 @@ class SeriesForecaster(ABC):
         return self.fit(series)
 
     def _take(self, history: pd.DataFrame) -> None:
-        self.history = history
-        self.step, self.last = step_of(history), history["ds"].max()
+        self.history, self.step = history, step_of(history)
         self.scale = scales(history, self.params.season)
+        told = [str(c) for c in history if c not in ("series_id", "ds", "y")]
+        self.covariates = told if getattr(self.params, "covariates", False) else []
         self.fallbacks = without_model(history, self.fewest)
         kept = ~history["series_id"].isin(list(self.fallbacks))
         self.learnt = history[kept].reset_index(drop=True)
@@ -141,59 +171,73 @@ class SeriesForecaster(ABC):
         """ANSWER rows, sorted, for the next `horizon` steps of every series in `future`.
 
         Raises:
-            ValueError: `future` does not hold exactly those steps.
+            ValueError: `future` does not hold exactly those steps, or not their covariates.
         """
         future = self._checked(horizon, future)
-        asked = list(dict.fromkeys(future["series_id"]))
         known = set(self.history["series_id"])
+        asked = list(dict.fromkeys(future["series_id"]))
         self.fallbacks |= {s: "unknown: no history" for s in asked if s not in known}
         ours = future[~future["series_id"].isin(list(self.fallbacks))].reset_index(drop=True)
-        parts = [self._widened(self.forecast(horizon, ours))] if len(ours) else []
-        if others := [s for s in asked if s in self.fallbacks]:
-            parts.append(self._plain(others, horizon))
+        parts = [self._answered(horizon, ours)] if len(ours) else []
+        others = future[future["series_id"].isin(list(self.fallbacks))]
+        if len(others):
+            parts.append(self._plain(others))
         answer = pd.concat(parts, ignore_index=True).sort_values(["series_id", "ds"])
-        if self.history["y"].min() >= 0:
-            answer[P] = answer[P].clip(lower=0.0)
+        never_below = self.history.groupby("series_id")["y"].min() >= 0
+        sold = answer["series_id"].map(never_below).fillna(bool(never_below.all())).to_numpy(bool)
+        answer.loc[sold, P] = answer.loc[sold, P].clip(lower=0.0)
         return answer[ANSWER].reset_index(drop=True)
 
     def _checked(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
         future = future.assign(series_id=future["series_id"].astype(str))
         future = future.sort_values(["series_id", "ds"]).reset_index(drop=True)
-        steps = list(ahead(self.last, self.step, horizon))
+        if missing := [c for c in self.covariates if c not in future]:
+            raise ValueError(
+                f"{self.name}: learnt with {', '.join(self.covariates)}, and future has no"
+                f" {', '.join(missing)}; tell them, or fit with Params(covariates=False)"
+            )
+        wanted = dict(tuple(steps_after(self.history, horizon).groupby("series_id")["ds"]))
+        latest = max(wanted.values(), key=lambda steps: steps.iloc[0])
         for series_id, ds in future.groupby("series_id")["ds"]:
-            if list(ds) != steps:
+            steps = wanted.get(series_id, latest)
+            if list(ds) != list(steps):
                 raise ValueError(
                     f"series {series_id!r}: future has {len(ds)} steps from {ds.min():%Y-%m-%d} to"
-                    f" {ds.max():%Y-%m-%d}; needed are {horizon} from {steps[0]:%Y-%m-%d} to"
-                    f" {steps[-1]:%Y-%m-%d}"
+                    f" {ds.max():%Y-%m-%d}; needed are {horizon} from {steps.iloc[0]:%Y-%m-%d} to"
+                    f" {steps.iloc[-1]:%Y-%m-%d}"
                 )
         return future
 
-    def _widened(self, answer: pd.DataFrame) -> pd.DataFrame:
-        answer[P] = np.sort(answer[P].to_numpy(), axis=1)  # learnt quantiles may cross
-        by = self.widening * answer["series_id"].map(self.scale)
-        return answer.assign(p10=answer["p10"] - by, p90=answer["p90"] + by)
+    def _answered(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
+        """The model's own answers with their intervals, without series that it fails at."""
+        answer = self.forecast(horizon, future)
+        largest = answer["series_id"].map(self.history.groupby("series_id")["y"].agg(_largest))
+        wild = ~(answer[P].abs().max(axis=1, skipna=False) <= WILD * largest)
+        failed = dict.fromkeys(answer.loc[wild, "series_id"], "failed: no sensible answer")
+        self.fallbacks |= failed
+        answer = answer[~answer["series_id"].isin(list(failed))]
+        return conformal.moved_out(answer, self.margins, self.scale)
 
-    def _plain(self, series_ids: Sequence[str], horizon: int) -> pd.DataFrame:
+    def _plain(self, asked: pd.DataFrame) -> pd.DataFrame:
         """Quantiles of a series' recent steps; of all series' where it has no history."""
+        ids = list(dict.fromkeys(asked["series_id"]))
         recent = self.history.groupby("series_id").tail(RECENT * self.params.season)
         logger.warning(
-            "%s: %d series answered by plain quantiles of recent steps: %s",
+            "%s: %d series answered by plain quantiles of recent steps: %s%s",
             self.name,
-            len(series_ids),
-            "; ".join(f"{s} ({self.fallbacks[s]})" for s in series_ids),
+            len(ids),
+            "; ".join(f"{s} ({self.fallbacks[s]})" for s in ids[:TOLD]),
+            "; …" if len(ids) > TOLD else "",
         )
-        parts = []
-        for series_id in series_ids:
-            own = recent.loc[recent["series_id"] == series_id, "y"]
-            found = (own if len(own) else recent["y"]).quantile(list(QUANTILES))
-            part = pd.DataFrame({"ds": ahead(self.last, self.step, horizon)})
-            part[P] = found.to_numpy()
-            parts.append(part.assign(series_id=series_id))
-        return pd.concat(parts, ignore_index=True)
+        known = recent.groupby("series_id")["y"].quantile(np.asarray(QUANTILES)).unstack()
+        found = known.reindex(ids)
+        found[found.isna().all(axis=1)] = recent["y"].quantile(list(QUANTILES)).to_numpy()
+        answer = asked[["series_id", "ds"]].copy()
+        answer[P] = found.loc[asked["series_id"]].to_numpy()
+        return answer
 
     def save(self, folder: Path) -> None:
-        told = {"params": asdict(self.params), "widening": self.widening}
+        told = {"params": asdict(self.params), "margins": list(self.margins)}
         (folder / "model.json").write_text(json.dumps(told, indent=1))
         self.history.to_parquet(folder / "history.parquet", index=False)
         if len(self.learnt):
@@ -203,8 +247,19 @@ class SeriesForecaster(ABC):
     def load(cls, folder: Path) -> Self:
         told = json.loads((folder / "model.json").read_text())
         model = cls(cls.Params(**told["params"]))
-        model.widening = told["widening"]
+        model.margins = np.asarray(told["margins"], float)
         model._take(pd.read_parquet(folder / "history.parquet"))
         if len(model.learnt):
             model.restore(folder)
         return model
+
+
+def middle(future: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
+    """ANSWER rows of a model of the middle: values (N,) of the rows of `future`."""
+    answer = future[["series_id", "ds"]].copy()
+    answer[P] = np.repeat(values[:, None], len(P), axis=1)
+    return answer
+
+
+def _largest(y: pd.Series) -> float:
+    return float(y.abs().max())

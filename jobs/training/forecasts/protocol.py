@@ -2,10 +2,8 @@
 
 An origin is the last day that a model may see. The test split has two origins, the cut and the last
 one whose four weeks are complete; the valid split has the two at eight and four weeks before the
-cut, so that what it asks for ends where the test begins. Intervals are calibrated on older origins
-only (split conformal; Romano et al., arXiv 1905.03222): both ends move out by what covered 80% of
-the values there, in scales of the series. They never move in: under a year of data the past is
-calmer than the season ahead, and too narrow an interval costs more than too wide a one.
+cut, so that what it asks for ends where the test begins. Intervals come from what the same
+configuration missed at older origins only (conformal.py).
 
 Which departments are large enough to be forecast is chosen anew at every origin, from the steps
 that had ended there. A series is read as it was known at the origin's closing: a line that came
@@ -14,35 +12,27 @@ what is believed today.
 """
 
 import datetime as dt
-import importlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from jobs.training import metrics
 from jobs.training.data import as_it_stood, believed, known, read
 from jobs.training.family import Configuration, Data, Judged, Split
-from jobs.training.forecasts.forecaster import QUANTILES, P, ahead, scales
+from jobs.training.forecasts import accuracy, backtest, models
+from jobs.training.forecasts.backtest import FAILED_SHARE, Answers, Past, TooManyFailed
+from jobs.training.forecasts.forecaster import regular, steps_after, up_to_date
 
 logger = logging.getLogger(__name__)
 
 WEEK = dt.timedelta(weeks=1)
 WEEKS_JUDGED = 4  # weeks ahead of an origin
 VALID_WEEKS = (-8, -4)  # origins of the valid split, in weeks from the cut
-PAST_ORIGINS = 3  # that an interval is calibrated on, four weeks apart
 FEWEST_WEEKS = 16  # of history before an origin, for anything to be learnt
 SMALLEST_SHARE = 0.003  # of all sales; a department below it is not forecast
-
-MODELS = {
-    "seasonal_naive": "SeasonalNaive",
-    "arima": "Arima",
-    "seasonal": "Seasonal",
-    "lstm": "Lstm",
-}
 
 
 @dataclass(frozen=True)
@@ -90,21 +80,11 @@ DAILY = Grain(
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model fitted at an origin says of the weeks after it."""
-
-    rows: pd.DataFrame  # series_id, ds, p10, p50, p90, scale
-    device: str
-    curves: Mapping[str, Sequence[float]]
-
-
-@dataclass(frozen=True)
 class Window:
     """The series, and the origins that a split judges."""
 
     series: pd.DataFrame
     origins: tuple[dt.date, ...]
-    seen: dict[tuple[str, dt.date], Answers]  # by configuration and origin; the splits share it
 
 
 def until(series: pd.DataFrame, grain: Grain, origin: dt.date) -> pd.DataFrame:
@@ -132,60 +112,17 @@ def of_some_size(series: pd.DataFrame) -> pd.DataFrame:
 
 
 def history(series: pd.DataFrame, grain: Grain, origin: dt.date) -> pd.DataFrame:
-    """What a model may learn from at an origin; what came after does not choose its series."""
-    return of_some_size(until(series, grain, origin))
+    """Regular series as a model may learn them at an origin; what came after does not choose them.
 
-
-def beside(answers: pd.DataFrame, sold: pd.DataFrame) -> pd.DataFrame:
-    """Answers with `y`, what was sold; those of steps that have not been are left out."""
-    return answers.merge(sold[["series_id", "ds", "y"]], on=["series_id", "ds"])
-
-
-def widening(answers: pd.DataFrame) -> float:
-    """By how many scales both ends of an 80% interval must move out to have covered 80%.
-
-    The ceil((n + 1) * .8)-th smallest of max(p10 - y, y - p90) / scale, at least 0.
+    A department that sold nothing lately goes on at its last value.
     """
-    outside = np.maximum(answers["p10"] - answers["y"], answers["y"] - answers["p90"])
-    misses = np.sort((outside / answers["scale"]).replace([np.inf, -np.inf], np.nan).dropna())
-    place = int(np.ceil((len(misses) + 1) * (QUANTILES[2] - QUANTILES[0])))
-    return max(0.0, float(misses[min(place, len(misses)) - 1])) if len(misses) else 0.0
+    ended = of_some_size(until(series, grain, origin))
+    return regular(up_to_date(ended[["series_id", "ds", "y", grain.known_ahead]]))
 
 
-def widened(answers: pd.DataFrame, by: float) -> pd.DataFrame:
-    """The intervals as a model with this widening gives them."""
-    move = by * answers["scale"]
-    return answers.assign(
-        p10=(answers["p10"] - move).clip(lower=np.minimum(answers["p10"], 0.0)),
-        p90=answers["p90"] + move,
-    )
-
-
-def per_series(answers: pd.DataFrame, before: pd.DataFrame) -> dict[str, pd.Series]:
-    """Every metric's mean over a series' origins and steps; `before`: without calibration."""
-    actual, scale = answers["y"].to_numpy(), answers["scale"].replace(0.0, np.nan).to_numpy()
-    low, high = answers["p10"].to_numpy(), answers["p90"].to_numpy()
-    found = {
-        "mase": metrics.absolute_scaled_error(actual, answers["p50"].to_numpy(), scale),
-        "pinball": metrics.pinball(actual, answers[P].to_numpy(), QUANTILES) / scale,
-        "coverage": metrics.covered(actual, low, high),
-        "width": (high - low) / scale,
-        "coverage_before": metrics.covered(
-            actual, before["p10"].to_numpy(), before["p90"].to_numpy()
-        ),
-    }
-    return {
-        name: pd.Series(values, answers.index).groupby(answers["series_id"]).mean()
-        for name, values in found.items()
-    }
-
-
-def future(model: Any, horizon: int, known_ahead: pd.DataFrame) -> pd.DataFrame:
-    """The next steps of every series that a model has, with what is known of them: 0 if nothing."""
-    steps = pd.DataFrame({"ds": ahead(model.last, model.step, horizon)})
-    steps = steps.merge(known_ahead, how="left", on="ds").fillna(0.0)
-    ids = pd.DataFrame({"series_id": sorted(set(model.history["series_id"]))})
-    return ids.merge(steps, how="cross")
+def future(history: pd.DataFrame, horizon: int, known_ahead: pd.DataFrame) -> pd.DataFrame:
+    """The next steps of every series of a history, with what is known of them: 0 if nothing."""
+    return steps_after(history, horizon).merge(known_ahead, how="left", on="ds").fillna(0.0)
 
 
 class Forecasts:
@@ -200,11 +137,7 @@ class Forecasts:
         self.tables = (grain.table, "silver.calendar")
 
     def model(self, name: str) -> type[Any]:
-        if name not in MODELS:
-            raise KeyError(f"no forecaster {name!r}; there are: {', '.join(MODELS)}")
-        module = importlib.import_module(f"jobs.training.forecasts.{name}")
-        found: type[Any] = getattr(module, MODELS[name])
-        return found
+        return models.model(name)
 
     @property
     def baseline(self) -> Configuration:
@@ -214,19 +147,7 @@ class Forecasts:
         return Configuration(model, self.model(model).Params(season=self.grain.season, **params))
 
     def configurations(self) -> Sequence[Configuration]:
-        shared = [
-            self.baseline,
-            self._configuration("arima"),
-            self._configuration("seasonal"),
-            self._configuration("seasonal", growth="linear"),
-        ]
-        if self.grain.name == "week":
-            return [*shared, self._configuration("lstm")]
-        return [
-            *shared,
-            self._configuration("seasonal", covariate=self.grain.known_ahead),
-            self._configuration("lstm", horizon=28, window=56, level=8, epochs=6, members=2),
-        ]
+        return models.configurations(self.grain.season, self.grain.horizon)
 
     def data(self, as_of: dt.date | None) -> Data:
         series, features = read(self.grain.table, self.grain.series)
@@ -264,7 +185,6 @@ class Forecasts:
         first = series["ds"].min().date() + FEWEST_WEEKS * WEEK
         last = data.newest - WEEKS_JUDGED * WEEK
         found: dict[Split, Window] = {}
-        seen: dict[tuple[str, dt.date], Answers] = {}
         for split, weeks in splits.items():
             origins = tuple(cut + week * WEEK for week in weeks)
             fitting = tuple(o for o in origins if first <= o <= last)
@@ -274,56 +194,77 @@ class Forecasts:
                     f" {first} and {last}; land more history, or take another cut"
                 )
             logger.info("%s, %s split: origins %s", self.name, split, _told(fitting))
-            found[split] = Window(series, fitting, seen)
+            found[split] = Window(series, fitting)
         return found
 
     def judge(self, window: Window, configuration: Configuration) -> Sequence[Judged]:
-        raw, calibrated = [], []
+        rows = []
         for origin in window.origins:
-            answers = self._answers(window, configuration, origin)
-            raw.append(beside(answers.rows, believed(window.series)))
-            calibrated.append(widened(raw[-1], self._widening(window, configuration, origin)))
-        rows = pd.concat(calibrated, ignore_index=True)
-        values = per_series(rows, pd.concat(raw, ignore_index=True))
-        return [Judged(self.grain.name, values, answers.device, answers.curves)]
+            answered, by = self.answers(window.series, configuration, origin)
+            told = backtest.intervals(answered, by)
+            told = told.merge(believed(window.series)[[*backtest.KEYS, "y"]], on=backtest.KEYS)
+            rows.append(told.assign(origin=origin))
+        values = accuracy.per_series(pd.concat(rows, ignore_index=True))
+        return [Judged(self.grain.name, values, answered.device, answered.curves)]
 
-    def _widening(self, window: Window, configuration: Configuration, origin: dt.date) -> float:
-        """From the origins before this one whose weeks had ended by then; 0 where there is none."""
-        first = window.series["ds"].min().date() + FEWEST_WEEKS * WEEK
-        past = [origin - (i + 1) * WEEKS_JUDGED * WEEK for i in range(PAST_ORIGINS)]
-        answers = [self._answers(window, configuration, o).rows for o in past if o >= first]
-        if not answers:
-            logger.warning("%s at %s: no past origin, intervals as they come", self.name, origin)
-            return 0.0
-        sold = until(window.series, self.grain, origin)
-        return widening(beside(pd.concat(answers, ignore_index=True), sold))
+    def answers(
+        self, series: pd.DataFrame, configuration: Configuration, origin: dt.date
+    ) -> tuple[Answers, np.ndarray]:
+        """Answers at an origin, and the margins of their intervals."""
+        at = self._known_at(series, origin)
+        return (
+            backtest.answers(configuration, at.history, at.future),
+            self.margins(series, configuration, origin),
+        )
 
-    def _answers(self, window: Window, configuration: Configuration, origin: dt.date) -> Answers:
-        place = (configuration.id, origin)
-        if place not in window.seen:
-            seen = history(window.series, self.grain, origin)
-            model = self.model(configuration.model)(configuration.params).fit(seen)
-            known_ahead = window.series[["ds", self.grain.known_ahead]].drop_duplicates("ds")
-            asked = future(model, self.grain.horizon, known_ahead)
-            found = model.predict(self.grain.horizon, asked)
-            rows = found.assign(scale=found["series_id"].map(scales(seen, self.grain.season)))
-            window.seen[place] = Answers(rows, model.device, getattr(model, "curves", {}))
-        return window.seen[place]
+    def margins(
+        self, series: pd.DataFrame, configuration: Configuration, origin: dt.date
+    ) -> np.ndarray:
+        """From the origins before this one whose weeks had ended by then."""
+        sold = until(series, self.grain, origin)
+        first = series["ds"].min().date() + FEWEST_WEEKS * WEEK
+        ends = [origin - (i + 1) * WEEKS_JUDGED * WEEK for i in range(backtest.PAST_ORIGINS)]
+        past = [replace(self._known_at(series, o), sold=sold) for o in ends if o >= first]
+        seen = history(series, self.grain, origin)
+        return backtest.margins(configuration, past, seen, self.grain.horizon)
+
+    def _known_at(self, series: pd.DataFrame, origin: dt.date) -> Past:
+        seen = history(series, self.grain, origin)
+        known_ahead = series[["ds", self.grain.known_ahead]].drop_duplicates("ds")
+        asked = future(seen, self.grain.horizon, known_ahead)
+        return Past(seen, asked, seen.head(0)[[*backtest.KEYS, "y"]])
 
     def fit(self, data: Data, configuration: Configuration, as_of: dt.date) -> Any:
-        ended = until(data.frames["series"], self.grain, as_of)
-        model = self.model(configuration.model)(configuration.params).fit(of_some_size(ended))
-        end = (ended["ds"].max() + pd.Timedelta(days=self.grain.days - 1)).date()
         stood = as_it_stood(data.frames["series"], as_of)
-        model.widening = self._widening(Window(stood, (), {}), configuration, end)
+        seen = history(stood, self.grain, as_of)
+        model = self.model(configuration.model)(configuration.params).fit(seen)
+        end = (seen["ds"].max() + pd.Timedelta(days=self.grain.days - 1)).date()
+        model.margins = self.margins(stood, configuration, end)
         return model
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
         horizon = size or self.grain.horizon
-        model.observe(history(data.frames["series"], self.grain, as_of))
-        found = model.predict(horizon, future(model, horizon, data.frames["calendar"]))
+        seen = history(data.frames["series"], self.grain, as_of)
+        model.observe(seen)
+        found = model.predict(horizon, future(seen, horizon, data.frames["calendar"]))
+        fallen_back(model)
         found.insert(2, "horizon", found.groupby("series_id").cumcount().astype("int32") + 1)
         return found.assign(ds=found["ds"].dt.date, grain=self.grain.name)
+
+
+def fallen_back(model: Any) -> None:
+    """A series that the model failed at has its plain quantiles; too many are no answer.
+
+    Raises:
+        TooManyFailed: more than FAILED_SHARE of the series.
+    """
+    failed = [f"{s}: {why}" for s, why in model.fallbacks.items() if why.startswith("failed")]
+    count = model.history["series_id"].nunique()
+    if len(failed) > FAILED_SHARE * count:
+        raise TooManyFailed(
+            f"{model.name} failed at {len(failed)} of {count} series, more than"
+            f" {FAILED_SHARE:.0%}: {'; '.join(failed[:3])}"
+        )
 
 
 def _told(origins: Sequence[dt.date]) -> str:

@@ -1,7 +1,7 @@
 """seasonal: a Prophet per series, a level or trend with a weekly pattern, series in parallel.
 
 Taylor, Letham: Forecasting at Scale (The American Statistician 72, 2018). Differs in that there is
-no yearly pattern: a year of data shows it once only.
+no yearly pattern: a year of data shows it once only. Holidays and promotions are covariates.
 """
 
 import importlib
@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from jobs.training.forecasts.forecaster import QUANTILES, P, SeriesForecaster
+from jobs.training.forecasts.forecaster import SeriesForecaster, middle
 
 WEEK_DAYS = 7
 
@@ -28,36 +29,27 @@ class Params:
     season: int = 1  # steps: 7 days make a weekly pattern, 1 is none
     growth: Literal["flat", "linear"] = "flat"  # flat: one level; linear: a trend that may bend
     bend: float = 0.05  # how much a linear trend may bend (prior's scale), .001..1
-    covariate: str = ""  # column known in advance that moves sales; empty: none
-    seed: int = 0  # of the sampled intervals
+    covariates: bool = True  # holidays, promotions: whatever the series tell in advance
 
 
 class Seasonal(SeriesForecaster):
     name = "seasonal"
+    takes_covariates = True
     Params: ClassVar[type] = Params
 
     def learn(self, history: pd.DataFrame) -> None:
-        columns = ["ds", "y", *self._covariates]
-        ids, parts = zip(
-            *((s, one[columns]) for s, one in history.groupby("series_id")), strict=True
+        ids, parts = _by_series(history[["series_id", "ds", "y", *self.covariates]])
+        told = _workers().map(
+            _fitted, parts, [self.params] * len(parts), [self.covariates] * len(parts), chunksize=4
         )
-        told = _workers().map(_fitted, parts, [self.params] * len(parts), chunksize=4)
-        self.models = dict(zip(ids, told, strict=True))
+        found = list(zip(ids, told, strict=True))
+        self.models = {s: model for s, (model, _) in found if model}
+        self.fallbacks |= {s: f"failed: {reason}" for s, (model, reason) in found if not model}
 
     def forecast(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
-        columns = ["ds", *self._covariates]
-        ids, parts = zip(
-            *((s, one[columns]) for s, one in future.groupby("series_id")), strict=True
-        )
-        models = [self.models[s] for s in ids]
-        found = _workers().map(_asked, models, parts, [self.params.seed] * len(ids), chunksize=4)
-        answer = future[["series_id", "ds"]].copy()  # sorted by series, as groupby gives them
-        answer[P] = np.concatenate(list(found))
-        return answer
-
-    @property
-    def _covariates(self) -> list[str]:
-        return [self.params.covariate] if self.params.covariate else []
+        ids, parts = _by_series(future[["series_id", "ds", *self.covariates]])
+        found = _workers().map(_asked, [self.models[s] for s in ids], parts, chunksize=4)
+        return middle(future, np.concatenate(list(found)))  # sorted, as groupby gives them
 
     def keep(self, folder: Path) -> None:
         rows = pd.DataFrame({"series_id": list(self.models), "model": list(self.models.values())})
@@ -105,7 +97,13 @@ def _quiet() -> None:
     stan.setLevel(logging.ERROR)
 
 
-def _fitted(rows: pd.DataFrame, params: Params) -> str:
+def _by_series(rows: pd.DataFrame) -> tuple[list[str], list[pd.DataFrame]]:
+    parts = list(rows.groupby("series_id"))
+    return [str(s) for s, _ in parts], [one.drop(columns="series_id") for _, one in parts]
+
+
+def _fitted(rows: pd.DataFrame, params: Params, covariates: Sequence[str]) -> tuple[str, str]:
+    """The model as JSON, or nothing and why Stan could not fit it."""
     from prophet import Prophet
     from prophet.serialize import model_to_json
 
@@ -115,17 +113,19 @@ def _fitted(rows: pd.DataFrame, params: Params) -> str:
         yearly_seasonality=False,
         weekly_seasonality=params.season == WEEK_DAYS,
         daily_seasonality=False,
-        interval_width=QUANTILES[2] - QUANTILES[0],
+        uncertainty_samples=0,  # the interval comes from past origins
     )
-    if params.covariate:
-        model.add_regressor(params.covariate)
-    return str(model_to_json(model.fit(rows)))
+    for covariate in covariates:
+        model.add_regressor(covariate)
+    try:
+        return str(model_to_json(model.fit(rows))), ""
+    except (RuntimeError, ValueError) as error:
+        return "", str(error)
 
 
-def _asked(told: str, future: pd.DataFrame, seed: int) -> np.ndarray:
-    """Quantiles of one series. (T, 3)"""
+def _asked(told: str, future: pd.DataFrame) -> np.ndarray:
+    """Answers for one series. (T,)"""
     from prophet.serialize import model_from_json
 
-    np.random.seed(seed)  # Prophet draws from numpy's global generator
-    found = model_from_json(told).predict(future)
-    return found[["yhat_lower", "yhat", "yhat_upper"]].to_numpy()
+    found: np.ndarray = model_from_json(told).predict(future)["yhat"].to_numpy()
+    return found

@@ -3,7 +3,13 @@
 import pandas as pd
 import pytest
 
-from jobs.training.forecasts.forecaster import regular, scales, without_model
+from jobs.training.forecasts.forecaster import (
+    regular,
+    scales,
+    steps_after,
+    up_to_date,
+    without_model,
+)
 
 
 def history(values: dict[str, float | None], series_id: str = "DELI") -> pd.DataFrame:
@@ -22,11 +28,21 @@ def test_a_null_value_is_a_missing_one() -> None:
     assert list(found["y"]) == [1.0, 2.0, 3.0]
 
 
-def test_a_series_that_ended_goes_on_at_its_last_value() -> None:
+def test_a_series_ends_with_its_own_last_value_and_is_asked_from_there() -> None:
     ended = history({"2017-01-02": 1.0, "2017-01-03": 7.0}, "ENDED")
     going = history({"2017-01-02": 1.0, "2017-01-03": 2.0, "2017-01-04": 3.0})
     found = regular(pd.concat([ended, going]))
-    assert list(found.loc[found["series_id"] == "ENDED", "y"]) == [1.0, 7.0, 7.0]
+    assert list(found.loc[found["series_id"] == "ENDED", "y"]) == [1.0, 7.0]
+    asked = steps_after(found, 2)
+    assert list(asked.loc[asked["series_id"] == "ENDED", "ds"].dt.day) == [4, 5]
+    assert list(asked.loc[asked["series_id"] == "DELI", "ds"].dt.day) == [5, 6]
+
+
+def test_a_department_that_ended_is_brought_up_to_date_at_its_last_value() -> None:
+    ended = history({"2017-01-02": 1.0, "2017-01-03": 7.0}, "ENDED")
+    going = history({"2017-01-03": 2.0, "2017-01-05": 3.0})
+    found = regular(up_to_date(pd.concat([ended, going])))
+    assert list(found.loc[found["series_id"] == "ENDED", "y"]) == [1.0, 7.0, 7.0, 7.0]
 
 
 def test_weeks_stay_weeks() -> None:

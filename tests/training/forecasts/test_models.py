@@ -13,12 +13,17 @@ import pytest
 import torch
 
 from jobs.settings import ROOT, settings
-from jobs.training.forecasts.forecaster import P, ahead
-from jobs.training.forecasts.protocol import MODELS
+from jobs.training.forecasts import statistical
+from jobs.training.forecasts.forecaster import P, steps_after
+from jobs.training.forecasts.models import MODELS
+from jobs.training.forecasts.models import model as model_of
 
 SEASON, HORIZON, WEEKS = 7, 14, 24
 SMALL: dict[str, dict[str, Any]] = {
-    "lstm": {"horizon": HORIZON, "window": 28, "level": 4, "hidden": 8, "members": 2, "epochs": 8}
+    "lstm": {"horizon": HORIZON, "window": 28, "hidden": 8, "members": 2, "epochs": 8},
+    "linear": {"horizon": HORIZON},
+    "gbm": {"horizon": HORIZON},
+    "ensemble": {"horizon": HORIZON, "weights": "learnt"},
 }
 DAYS = pd.date_range("2017-01-02", periods=7 * WEEKS)
 
@@ -46,9 +51,8 @@ def planted() -> pd.DataFrame:
 
 
 def asked(model: Any, horizon: int = HORIZON, *more: str) -> pd.DataFrame:
-    ids = pd.DataFrame({"series_id": [*sorted(set(model.history["series_id"])), *more]})
-    steps = pd.DataFrame({"ds": ahead(model.last, model.step, horizon)})
-    return ids.merge(steps, how="cross")
+    found = steps_after(model.history, horizon)
+    return pd.concat([found, *(found.head(horizon).assign(series_id=s) for s in more)])
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
@@ -185,3 +189,51 @@ def test_cpu_and_gpu_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         found.append(model.predict(HORIZON, asked(model))[P].to_numpy())
     settings.cache_clear()
     np.testing.assert_allclose(found[0], found[1], rtol=0.05)
+
+
+def with_offers(days: pd.DatetimeIndex) -> np.ndarray:
+    """Two days in ten, at random: only who is told in advance can know."""
+    return (np.random.default_rng(12).random(len(days)) < 0.2).astype(float)
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if model_of(n).takes_covariates])
+def test_a_covariate_known_in_advance_moves_the_answer(name: str) -> None:
+    days = pd.date_range(DAYS[0], periods=len(DAYS) + HORIZON)
+    told = pd.DataFrame({"ds": days, "offers": with_offers(days)})
+    seen = planted().merge(told, on="ds")
+    seen["y"] *= 1 + seen["offers"]
+    model = new(name).fit(seen)
+    future = asked(model).merge(told, on="ds")
+    assert future["offers"].nunique() == 2
+    answer = model.predict(HORIZON, future).merge(told, on="ds")
+    weekday = answer[(answer["series_id"] == "large") & (answer["ds"].dt.dayofweek < 5)]
+    means = weekday.groupby("offers")["p50"].mean()
+    assert means[1.0] - means[0.0] > 300
+    with pytest.raises(ValueError, match=r"future has no offers; tell them, or fit with"):
+        model.predict(HORIZON, asked(model))
+
+
+def test_a_series_that_the_library_cannot_fit_falls_back_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fitted = statistical._fitted
+
+    def breaks(method: Any, rows: pd.DataFrame) -> Any:
+        if (rows["unique_id"] == "small").any():
+            raise ZeroDivisionError("no variance")
+        return fitted(method, rows)
+
+    monkeypatch.setattr(statistical, "_fitted", breaks)
+    model = new("theta").fit(planted())
+    answer = model.predict(HORIZON, asked(model))
+    assert model.fallbacks == {"small": "failed: no variance"}
+    assert len(answer) == 2 * HORIZON
+    assert answer["p50"].notna().all()
+
+
+def test_an_answer_without_sense_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = new("mean").fit(planted())
+    model.means.loc["small"] = np.inf
+    answer = model.predict(HORIZON, asked(model))
+    assert model.fallbacks == {"small": "failed: no sensible answer"}
+    assert answer["p50"].max() < 1e5

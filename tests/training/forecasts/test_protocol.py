@@ -11,7 +11,6 @@ from deltalake import write_deltalake
 
 from jobs.lake import location
 from jobs.table import FOREVER
-from jobs.training import metrics
 from jobs.training.family import Data, family
 from jobs.training.forecasts.protocol import (
     DAILY,
@@ -20,8 +19,6 @@ from jobs.training.forecasts.protocol import (
     in_whole_weeks,
     of_some_size,
     until,
-    widened,
-    widening,
 )
 
 MONDAYS = pd.date_range("2017-01-02", periods=51, freq="7D")
@@ -106,8 +103,10 @@ def test_departments_are_chosen_at_each_origin_by_what_had_been_sold_there() -> 
     began["y"] = began["y"].where(~ended, 0.01) * np.where(ended, 1, 1_000)
     rows = pd.concat([rows, began], ignore_index=True)
     window = WEEKS.windows(data(rows), cut)["test"]
-    WEEKS.judge(window, WEEKS.baseline)
-    told = [set(window.seen[(WEEKS.baseline.id, o)].rows["series_id"]) for o in window.origins]
+    told = [
+        set(WEEKS.answers(window.series, WEEKS.baseline, o)[0].rows["series_id"])
+        for o in window.origins
+    ]
     assert told == [{"DELI", "MEAT"}, {"DELI", "MEAT", "TOYS"}]
     fitted = WEEKS.fit(data(rows), WEEKS.baseline, cut)
     assert set(fitted.history["series_id"]) == {"DELI", "MEAT"}
@@ -124,10 +123,9 @@ def test_the_future_changes_no_answer_before_it() -> None:
         found = []
         for told in (rows, changed):
             window = WEEKS.windows(data(told), cut)[split]
-            WEEKS.judge(window, WEEKS.baseline)
-            found.append(window.seen[(WEEKS.baseline.id, window.origins[0])].rows)
-        same = ["series_id", "ds", "p10", "p50", "p90", "scale"]
-        pd.testing.assert_frame_equal(found[0][same], found[1][same])
+            found.append(WEEKS.answers(window.series, WEEKS.baseline, window.origins[0]))
+        pd.testing.assert_frame_equal(found[0][0].rows, found[1][0].rows)
+        np.testing.assert_array_equal(found[0][1], found[1][1])
 
 
 def with_correction(rows: pd.DataFrame, at: dt.date, times: float = 9.0) -> pd.DataFrame:
@@ -148,15 +146,14 @@ def test_a_correction_known_after_an_origin_changes_no_answer_of_it() -> None:
         "corrected on the day": with_correction(rows, cut),
     }.items():
         window = WEEKS.windows(data(told), cut)["test"]
-        WEEKS.judge(window, WEEKS.baseline)
         model = WEEKS.fit(data(told), WEEKS.baseline, cut)
-        answer = window.seen[(WEEKS.baseline.id, cut)].rows
-        found[name] = (answer[["p50", "scale"]].to_numpy(), model.widening)
+        answer = WEEKS.answers(window.series, WEEKS.baseline, cut)[0].rows
+        found[name] = (answer[["p50", "scale"]].to_numpy(), model.margins)
     was, after, on_it = found.values()
     np.testing.assert_array_equal(was[0], after[0])
-    assert was[1] == after[1]
+    np.testing.assert_array_equal(was[1], after[1])
     assert not np.array_equal(was[0], on_it[0])
-    assert on_it[1] != was[1]
+    assert not np.array_equal(was[1], on_it[1])
 
 
 def test_a_version_that_is_believed_no_more_is_not_judged_by() -> None:
@@ -182,44 +179,18 @@ def test_days_of_whole_weeks_are_those_of_which_each_has_sales() -> None:
 
 
 def test_intervals_are_calibrated_on_weeks_that_had_ended() -> None:
-    window = WEEKS.windows(data(series()), WEEKS.cut(data(series())))["test"]
-    WEEKS.judge(window, WEEKS.baseline)
-    assert points(tuple(sorted(origin for _, origin in window.seen))) == [
-        *(32, 35, 36, 39, 40, 43),
-        *(44, 47),
-    ]
-
-
-def answers(actual: list[float]) -> pd.DataFrame:
-    told = pd.DataFrame({"y": actual, "series_id": "DELI", "scale": 2.0})
-    return told.assign(p10=9.0, p50=10.0, p90=11.0)
-
-
-def test_widening_is_the_miss_that_covers_four_of_five() -> None:
-    # misses in scales: -.5 inside, 0 on the edge, .5, 1, 1.5; the ceil(6 * .8) = 5th is 1.5
-    assert widening(answers([10.0, 11.0, 12.0, 7.0, 14.0])) == pytest.approx(1.5)
-
-
-def test_an_interval_that_was_wide_enough_stays() -> None:
-    assert widening(answers([10.0, 10.0, 10.0])) == 0.0
-    assert widening(answers([])) == 0.0
-
-
-def test_a_widened_interval_keeps_its_middle_and_stays_above_zero() -> None:
-    quantiles = ["p10", "p50", "p90"]
-    assert list(widened(answers([1.0]), 1.5)[quantiles].iloc[0]) == [6.0, 10.0, 14.0]
-    assert list(widened(answers([1.0]), 9.0)[quantiles].iloc[0]) == [0.0, 10.0, 29.0]
-
-
-def test_metrics_are_those_worked_by_hand() -> None:
-    actual, scale = np.array([10.0, 4.0]), np.array([2.0, 4.0])
-    quantiles = np.array([[8.0, 9.0, 12.0], [5.0, 6.0, 7.0]])
-    assert list(metrics.absolute_scaled_error(actual, quantiles[:, 1], scale)) == [0.5, 0.5]
-    # .1 * 2 + .5 * 1 + .1 * 2 = .9 and .9 * 1 + .5 * 2 + .1 * 3 = 2.2, over three levels
-    assert list(metrics.pinball(actual, quantiles, (0.1, 0.5, 0.9))) == pytest.approx(
-        [0.9 / 3, 2.2 / 3]
-    )
-    assert list(metrics.covered(actual, quantiles[:, 0], quantiles[:, 2])) == [1.0, 0.0]
+    """What was sold after the origin changes neither answers nor margins; what was before does."""
+    rows, cut = series(), WEEKS.cut(data(series()))
+    found = []
+    for changed in (
+        rows["ds"] < MONDAYS[0],
+        rows["ds"] > pd.Timestamp(cut),
+        rows["ds"] < "2017-09",
+    ):
+        told = rows.assign(y=rows["y"].where(~changed, rows["y"] * 2))
+        found.append(WEEKS.margins(told, WEEKS.baseline, cut))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
 
 
 def test_the_baseline_is_judged_by_the_last_week_before_an_origin() -> None:

@@ -1,0 +1,264 @@
+"""The bench of forecasts on anyone's file: the same models and intervals as in the lake.
+
+An origin N is a number of training points: the first N rows of every series. A series with fewer
+is skipped. What stands after row N changes no answer of that origin but by covariates known in
+advance: a covariate counts where all of the next `horizon` rows tell it, else that origin does
+without. Validation rows of N come from the past origins N - H, N - 2H, … inside its own training
+points, test rows from what the file tells after N. There is one champion: the best on the
+validation rows of the earliest origin, because later ones have seen its test window.
+
+OUT/forecasts.parquet    model, unique_id, ds, origin, yhat, lo80, hi80
+OUT/leaderboard.parquet  as jobs/training/board.py says
+OUT/errors.parquet       unique_id, origin, model (null: all), reason
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from jobs.training import board, tracking
+from jobs.training.board import Scored
+from jobs.training.family import Configuration, Split
+from jobs.training.forecasts import accuracy, backtest, models, series_file
+from jobs.training.forecasts.backtest import FAILED_SHARE, Past, TooManyFailed
+from jobs.training.forecasts.forecaster import regular, steps_after
+from jobs.training.forecasts.series_file import Series
+
+logger = logging.getLogger(__name__)
+
+FAMILY = "forecasts"  # whose experiment in MLflow it is
+BASELINE = "seasonal_naive"
+DECIDES = "mase"
+FORECASTS: list[tuple[str, pa.DataType]] = [
+    ("model", pa.string()),
+    ("ds", pa.timestamp("ns")),
+    ("origin", pa.int64()),
+    ("yhat", pa.float64()),  # in y's unit
+    ("lo80", pa.float64()),  # ends of the interval with 80% of the values
+    ("hi80", pa.float64()),
+]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known at an origin, and what the file tells after it."""
+
+    points: int
+    history: pd.DataFrame  # series_id, ds, y, covariates
+    future: pd.DataFrame  # series_id, ds, covariates
+    sold: pd.DataFrame  # series_id, ds, y; empty where the file is sealed
+
+    @property
+    def knows_ahead(self) -> bool:
+        return len(self.future.columns) > 2
+
+
+@dataclass
+class Found:
+    """What a bench has found so far."""
+
+    scored: list[Scored] = field(default_factory=list)
+    forecasts: list[pd.DataFrame] = field(default_factory=list)
+    errors: list[dict[str, str | int | None]] = field(default_factory=list)
+    asked: int = 0  # answers: series x models x origins
+    failed: int = 0  # of them, that a model could not give
+
+    def error(self, origin: int, model: str | None, series_id: str | None, reason: str) -> None:
+        self.errors.append(
+            {"unique_id": series_id, "origin": origin, "model": model, "reason": reason}
+        )
+
+
+def bench(
+    series: Path, freq: str, season: int, horizon: int, origins: Sequence[int], out: Path
+) -> pa.Table:
+    """Judge every forecaster on a file of series; see the module's text.
+
+    Args:
+        freq: W or D; the steps ahead are the file's own.
+        season: steps until a pattern returns, 1 is none; also MASE's.
+        horizon: steps ahead.
+        origins: numbers of training points.
+
+    Returns:
+        The leaderboard, as written.
+
+    Raises:
+        BadSeries: the file or an option is not what is needed.
+        TooManyFailed: after everything was written.
+    """
+    _checked(season, horizon, origins)
+    told, found = series_file.read(series, freq), Found()
+    points = sorted(set(origins))
+    season = _season(season, points[0])
+    places = [at for n in points if (at := at_origin(told, n, horizon, found))]
+    if not places:
+        raise series_file.BadSeries(
+            f"{series}: no series has {points[0]} points, the longest has {told.points.max()};"
+            " take smaller --origins"
+        )
+    asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
+    tracking.keep_here_if_down(out)
+    with _run(series, asked) as run:
+        for configuration in models.configurations(season, horizon):
+            judge_all(configuration, places, horizon, found, run)
+        leaderboard = write(found, told, out)
+    if found.failed > FAILED_SHARE * found.asked:
+        raise TooManyFailed(
+            f"models failed at {found.failed} of {found.asked} answers, more than"
+            f" {FAILED_SHARE:.0%}; {out}/errors.parquet says why"
+        )
+    return leaderboard
+
+
+@contextmanager
+def _run(series: Path, asked: dict[str, object]) -> Iterator[tracking.Run]:
+    """The bench's run in MLflow; a child run per model stands below it."""
+    with series.open("rb") as file:
+        told = {**asked, "series_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    code = tracking.code_version(FAMILY)
+    mark = tracking.fingerprint(kind="bench of files", code=code.partition("+")[2], **told)
+    tags = {"kind": "bench of files", "code_version": code}
+    with tracking.run(FAMILY, f"bench {series.name}", mark, (), tags) as run:
+        run.params(told)
+        yield run
+
+
+def judge_all(
+    configuration: Configuration,
+    places: Sequence[Origin],
+    horizon: int,
+    found: Found,
+    parent: tracking.Run,
+) -> None:
+    """One child run: a model at every origin."""
+    name = models.label(configuration)
+    before = len(found.scored)
+    mark = tracking.fingerprint(parent=parent.id, model=name)
+    with tracking.run(FAMILY, name, mark, parent=parent) as child:
+        child.params({"model": configuration.model, **asdict(configuration.params)})
+        for at in places:
+            judge(configuration, at, horizon, found)
+        scored = found.scored[before:]
+        child.metrics(
+            {f"{s.window}.{s.place}.{s.metric}": float(s.per_subject.mean()) for s in scored}
+        )
+    mase = [s for s in scored if s.metric == DECIDES]
+    told = ", ".join(f"{s.window} {s.place} {s.per_subject.mean():.3f}" for s in mase)
+    logger.info("%s: %s %s", name, DECIDES, told or "not judged")
+
+
+def _checked(season: int, horizon: int, origins: Sequence[int]) -> None:
+    for name, value in (
+        ("season", season),
+        ("horizon", horizon),
+        ("origins", min(origins, default=0)),
+    ):
+        if value < 1:
+            raise series_file.BadSeries(f"--{name} {value}: take 1 or more")
+
+
+def _season(season: int, fewest: int) -> int:
+    if fewest > 2 * season:
+        return season
+    logger.warning(
+        "--season %d: the earliest origin has %d points, a season is learnt from %d;"
+        " going on without a season (1), for the scale of MASE too",
+        season,
+        fewest,
+        2 * season + 1,
+    )
+    return 1
+
+
+def at_origin(told: Series, points: int, horizon: int, found: Found) -> Origin | None:
+    """Histories and futures at an origin; null, and a row of `found.errors` each, without one."""
+    ends = told.rows[(told.rows["place"] == points) & told.rows["y"].notna()]
+    ids = list(ends["series_id"])
+    for series_id, has in told.points[~told.points.index.isin(ids)].items():
+        what = f"short: {has} points" if has < points else f"no value at point {points}"
+        found.error(points, None, str(series_id), f"{what}, {points} needed; skipped")
+    if not ids:
+        return None
+    history = regular(told.history(points, ids))
+    future = steps_after(history, horizon).merge(
+        told.rows.drop(columns="place"), how="left", on=backtest.KEYS
+    )
+    known = [c for c in told.covariates if future[c].notna().all()]
+    if unknown := [c for c in told.covariates if c not in known]:
+        logger.warning("origin %d: %s not told ahead, left out", points, ", ".join(unknown))
+    sold = future.loc[future["y"].notna(), [*backtest.KEYS, "y"]]
+    kept = [*backtest.KEYS, *known]
+    return Origin(points, history[[*kept, "y"]], future[kept], sold)
+
+
+def judge(configuration: Configuration, at: Origin, horizon: int, found: Found) -> None:
+    """One model at one origin: its forecasts, its valid and, where there is truth, test rows."""
+    name = models.label(configuration)
+    count = at.history["series_id"].nunique()
+    found.asked += count
+    try:
+        with tracking.PeakMemory() as memory:
+            answered, by = backtest.calibrated(configuration, at.history, at.future)
+            judged = dict(windows(configuration, at, horizon))
+    except Exception as error:  # a model that breaks leaves the others alone
+        if name == BASELINE:
+            raise
+        logger.warning("origin %d, %s failed: %s", at.points, name, error, exc_info=True)
+        found.failed += count
+        found.error(at.points, name, None, f"failed: {error}")
+        return
+    for series_id, reason in answered.fallbacks.items():
+        found.failed += reason.startswith("failed")
+        found.error(at.points, name, series_id, f"{reason}; plain quantiles of recent steps")
+    rows = backtest.intervals(answered, by)
+    found.forecasts.append(rows.assign(model=name, origin=at.points))
+    ahead = at.knows_ahead and models.model(configuration.model).takes_covariates
+    for window, of_window in judged.items():
+        found.scored += [
+            Scored(name, at.points, window, metric, values, ahead, answered.seconds, memory.mib)
+            for metric, values in accuracy.per_series(of_window).items()
+            if values.notna().any()
+        ]
+
+
+def windows(
+    configuration: Configuration, at: Origin, horizon: int
+) -> Iterator[tuple[Split, pd.DataFrame]]:
+    """Calibrated answers beside what was sold: at past origins (valid), and after this one."""
+    past = list(backtest.past_origins(at.history, horizon, configuration.params.season))
+    now: list[Past] = [Past(at.history, at.future, at.sold)] if len(at.sold) else []
+    splits: tuple[tuple[Split, list[Past]], ...] = (("valid", past), ("test", now))
+    for split, places in splits:
+        rows = []
+        for back, one in enumerate(places):
+            answered, by = backtest.calibrated(configuration, one.history, one.future)
+            sold = backtest.intervals(answered, by).merge(one.sold, on=backtest.KEYS)
+            rows.append(sold.assign(origin=back))
+        if rows:
+            yield split, pd.concat(rows, ignore_index=True)
+
+
+def write(found: Found, told: Series, out: Path) -> pa.Table:
+    """The three files, each whole or not at all; given back is the leaderboard."""
+    rows = pd.concat(found.forecasts, ignore_index=True).rename(
+        columns={"p10": "lo80", "p50": "yhat", "p90": "hi80"}
+    )
+    ids = pa.array(told.ids.loc[rows["series_id"]].to_numpy())
+    forecasts = pa.Table.from_pandas(rows, pa.schema(FORECASTS), preserve_index=False)
+    board.write(forecasts.add_column(1, "unique_id", ids), out, "forecasts.parquet")
+    earliest = min((one.place for one in found.scored), default=None)
+    champion = board.best(found.scored, earliest, DECIDES, False) if earliest else None
+    places = {one.place for one in found.scored}
+    table = board.table(found.scored, "origin", BASELINE, dict.fromkeys(places, champion))
+    board.write(table, out)
+    errors = pd.DataFrame(found.errors, columns=["unique_id", "origin", "model", "reason"])
+    errors["unique_id"] = errors["unique_id"].map(told.ids)
+    board.write(pa.Table.from_pandas(errors, preserve_index=False), out, "errors.parquet")
+    return table
