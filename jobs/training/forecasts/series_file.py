@@ -88,11 +88,8 @@ def _table(path: Path) -> pd.DataFrame:
 
 def _as_written(ids: pd.Series) -> pd.Series:
     """Whole numbers where every id of a CSV is one and is written so."""
-    numbers = pd.to_numeric(ids, errors="coerce")
-    whole = numbers.notna().all() and (numbers.astype("Int64", errors="ignore") == numbers).all()
-    if whole and (numbers.astype("int64").astype(str) == ids).all():
-        return numbers.astype("int64")
-    return ids
+    whole = ids.str.fullmatch(r"0|-?[1-9]\d{0,17}").eq(True).all()
+    return ids.astype("int64") if whole else ids
 
 
 def _ids(path: Path, ids: pd.Series) -> pd.Series:
