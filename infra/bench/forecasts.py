@@ -139,7 +139,7 @@ def show(
             " ".join(f"{value:.3f}" for value in seeds.get(model, [])),
             f"{seconds[model]:.1f}",
         )
-    Console(width=150).print(f"{grain.name}; * champion, chosen before {grain.origins[0]}", page)
+    Console(width=180).print(f"{grain.name}; * champion, chosen before {grain.origins[0]}", page)
 
 
 def show_totals(grain: Grain, path: Path) -> None:
