@@ -20,8 +20,8 @@ from infra.bench.panel import Level
 from jobs import command
 from jobs.training import metrics
 from jobs.training.recommenders import files
-from jobs.training.recommenders.files import Asked
 from jobs.training.recommenders.protocol import judged, window
+from jobs.training.recommenders.purchase_files import Asked, read
 from jobs.training.recommenders.recommender import TASKS, Task
 
 UNTIL = dt.date(2017, 10, 29)
@@ -30,20 +30,36 @@ PEERS: dict[Task, str] = {"any": "next_basket", "new": "als"}  # whom the two st
 # ndcg@10 of other implementations on the same protocol: shared by nobody's paper, computed once
 REFERENCE: dict[tuple[Level, Task], dict[str, float]] = {
     ("product_id", "any"): {
-        "popular": 0.1784, "repeat": 0.3798, "ease": 0.3340, "als": 0.2415,
-        "next_basket": 0.3971, "ranker": 0.4120, "ranker_plan": 0.4153,
+        "popular": 0.1784,
+        "repeat": 0.3798,
+        "ease": 0.3340,
+        "als": 0.2415,
+        "next_basket": 0.3971,
+        "ranker": 0.4120,
+        "ranker_plan": 0.4153,
     },
     ("product_id", "new"): {
-        "popular": 0.0363, "ease": 0.0496, "als": 0.0506, "next_basket": 0.0431,
-        "ranker": 0.0594, "ranker_plan": 0.0642,
+        "popular": 0.0363,
+        "ease": 0.0496,
+        "als": 0.0506,
+        "next_basket": 0.0431,
+        "ranker": 0.0594,
+        "ranker_plan": 0.0642,
     },
     ("product_type", "any"): {
-        "popular": 0.3718, "repeat": 0.5377, "ease": 0.4506, "als": 0.4086,
-        "next_basket": 0.5514, "ranker": 0.5580,
+        "popular": 0.3718,
+        "repeat": 0.5377,
+        "ease": 0.4506,
+        "als": 0.4086,
+        "next_basket": 0.5514,
+        "ranker": 0.5580,
     },
     ("product_type", "new"): {
-        "popular": 0.0826, "ease": 0.0961, "als": 0.0981,
-        "next_basket": 0.0858, "ranker": 0.0993,
+        "popular": 0.0826,
+        "ease": 0.0961,
+        "als": 0.0981,
+        "next_basket": 0.0858,
+        "ranker": 0.0993,
     },
 }
 
@@ -51,7 +67,7 @@ REFERENCE: dict[tuple[Level, Task], dict[str, float]] = {
 def per_account(asked: Asked) -> dict[tuple[str, Task], pd.Series]:
     """What each account's test list is worth, from the files that the bench wrote."""
     lists = pd.read_parquet(asked.out / files.LISTS)
-    truth = window(files.read(asked), asked.train_until, asked.terms).truth
+    truth = window(read(asked), asked.train_until, asked.terms).truth
     return {
         (str(model), task): judged(rows, truth[task])[METRIC]
         for task in TASKS

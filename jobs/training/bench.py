@@ -364,9 +364,9 @@ def of_files(name: str, given: dict[str, Any]) -> None:
     """The bench on files beside the lake's."""
     if name == "recommenders":
         told(given, ("interactions", "train_until", "out"))
-        from jobs.training.recommenders import files
+        from jobs.training.recommenders import files, purchase_files
 
-        wanted = files.Asked(
+        wanted = purchase_files.Asked(
             given["interactions"],
             given["train_until"].date(),
             given["out"],

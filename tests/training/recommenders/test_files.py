@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from jobs.settings import settings
 from jobs.training import bench, tracking
 from jobs.training.recommenders import files
-from jobs.training.recommenders.files import Asked, BadFile
+from jobs.training.recommenders.purchase_files import Asked, BadFile, read
 
 UNTIL = dt.date(2017, 6, 25)
 FAST = ("popular", "repeat", "ranker", "ranker_plan")
@@ -138,7 +138,7 @@ def test_rows_that_say_nothing_are_left_out_and_counted(tmp_path, caplog):
     bought.loc[1, "account_id"] = None
     path = tmp_path / "bought.csv"
     bought.to_csv(path, index=False)
-    data = files.read(Asked(path, UNTIL, tmp_path))
+    data = read(Asked(path, UNTIL, tmp_path))
     assert "2 of" in caplog.text
     assert data.frames["interactions"]["orders"].sum() == len(bought) - 2
 
@@ -146,23 +146,23 @@ def test_rows_that_say_nothing_are_left_out_and_counted(tmp_path, caplog):
 def test_a_number_that_is_an_id_keeps_its_zeros(tmp_path):
     path = tmp_path / "bought.csv"
     path.write_text("account_id,product_id,bought_at\n007,0100,2017-06-01 10:00:00\n")
-    found = files.read(Asked(path, UNTIL, tmp_path)).frames["interactions"]
+    found = read(Asked(path, UNTIL, tmp_path)).frames["interactions"]
     assert found[["account_id", "product_id"]].to_numpy(str).tolist() == [["007", "0100"]]
 
 
 def test_a_file_that_cannot_be_used_says_what_is_wrong(tmp_path):
     with pytest.raises(BadFile, match=r"nowhere\.csv is not there"):
-        files.read(Asked(tmp_path / "nowhere.csv", UNTIL, tmp_path))
+        read(Asked(tmp_path / "nowhere.csv", UNTIL, tmp_path))
     path = tmp_path / "bought.csv"
     path.write_text("account,product_id,bought_at\na,b,2017-06-01\n")
     with pytest.raises(BadFile, match="column account_id is missing; it has account, product_id"):
-        files.read(Asked(path, UNTIL, tmp_path))
+        read(Asked(path, UNTIL, tmp_path))
     path.write_text("account_id,product_id,bought_at\na,b,2018-06-01\n")
     with pytest.raises(BadFile, match="no purchase up to 2017-06-25: take a later --train-until"):
-        files.read(Asked(path, UNTIL, tmp_path))
+        read(Asked(path, UNTIL, tmp_path))
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 or so")
     with pytest.raises(BadFile, match="neither CSV with a header nor Parquet"):
-        files.read(Asked(tmp_path / "broken.parquet", UNTIL, tmp_path))
+        read(Asked(tmp_path / "broken.parquet", UNTIL, tmp_path))
 
 
 def test_a_model_that_was_judged_is_not_judged_again(tmp_path, monkeypatch):
