@@ -1,7 +1,7 @@
-"""Where torch computes: on which device, and with how many threads."""
+"""Where torch computes: on which device, in which precision, with how many threads."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -14,6 +14,20 @@ def device() -> str:
     if asked != "auto":
         return asked
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def processes(device: str) -> int:
+    """Processes that learn one network together: one for each GPU, one on a CPU."""
+    return max(1, torch.cuda.device_count()) if device == "cuda" else 1
+
+
+def precision(device: str) -> AbstractContextManager[None]:
+    """bfloat16 for what gains by it on a GPU; a CPU computes in single precision.
+
+    On a CPU it was measured and does not pay: see docs/gpu.md.
+    """
+    kind = device.partition(":")[0]
+    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
 
 
 @contextmanager

@@ -36,6 +36,7 @@ MODELS = {
     "next_basket": "NextBasket",
     "content": "Content",
     "two_tower": "TwoTower",
+    "sequence": "Sequence",
     "ranker": "Ranker",
     "ranker_plan": "RankerPlan",
 }

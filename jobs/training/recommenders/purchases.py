@@ -119,19 +119,22 @@ class Purchases:
         # ties, and accounts that were never seen, go by popularity: below any real difference,
         # and each product has its own place, so that the order never depends on the sort
         by_popularity = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
-        fill = TIE * by_popularity / len(self.products)  # (P,)
-        scores = np.tile(fill, (len(ids), 1))  # (B, P)
+        columns = np.flatnonzero(allowed)  # (C,) of the P products
+        fill = TIE * by_popularity[columns] / len(self.products)
+        scores = np.tile(fill, (len(ids), 1))  # (B, C)
         personal, owned = np.zeros((2, *scores.shape), bool)
         if known.any():
-            found, personal[known] = score(places[known])
-            scores[known] += found
-            owned[known] = self.orders[places[known]].toarray() > 0
+            found, at = score(places[known])
+            scores[known] += found[:, columns]
+            personal[known] = at[:, columns]
+            owned[known] = self.orders[places[known]][:, columns].toarray() > 0
         scores[~personal] -= TIE  # below 0: an order of years ago may weigh less than a tie
-        scores[:, ~allowed] = -np.inf
         if exclude_owned:
             scores[owned] = -np.inf
-        k = min(k, scores.shape[1])
-        order = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]  # (B, k)
+        k = min(k, len(columns))
+        # (B, k); nothing to part where all are asked for
+        order = np.argpartition(scores, len(columns) - k, axis=1)[:, -k:] if k else owned[:, :0]
+        order = order.astype(np.int64)
         ranked = np.take_along_axis(scores, order, axis=1)
         best_first = np.argsort(-ranked, axis=1)
         order = np.take_along_axis(order, best_first, axis=1)
@@ -143,7 +146,7 @@ class Purchases:
             {
                 "account_id": np.repeat(ids, k),
                 "rank": np.tile(np.arange(1, k + 1, dtype=np.int32), len(ids)),
-                "product_id": self.products[order].ravel(),
+                "product_id": self.products[columns[order]].ravel(),
                 "score": ranked.ravel(),
                 "reason_code": reasons.ravel(),
             }

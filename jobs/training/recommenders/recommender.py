@@ -71,7 +71,10 @@ class ProductRecommender(ABC):
         as_of: dt.date,
     ) -> Self:
         """Learn from interactions dated up to as_of."""
-        self.purchases = self._bought(interactions, as_of, self.universe(products))
+        known = self.universe(products)
+        if known is not None:
+            known = np.union1d(known, interactions["product_id"].unique().astype(str))
+        self.purchases = self._bought(interactions, as_of, known)
         self.learn(interactions, products, as_of)
         self.look(interactions, as_of)
         return self

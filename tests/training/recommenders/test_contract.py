@@ -17,6 +17,7 @@ SMALL_RANKER = {"horizon_days": 28, "min_buyers": 1, "fewest": 5, "leaves": 4, "
 SMALL = {
     "als": {"factors": 8, "regularization": 0.1, "threads": 1},
     "two_tower": {"size": 16, "epochs": 30, "batch": 16, "learning_rate": 0.02},
+    "sequence": {"size": 16, "epochs": 30, "batch": 16, "learning_rate": 0.02},
     "ranker": SMALL_RANKER,
     "ranker_plan": SMALL_RANKER,
 }
@@ -195,7 +196,8 @@ def test_an_order_of_years_ago_still_comes_before_what_fills():
     assert found["product_id"].tolist() == ["b0", "a0"]
 
 
-def test_cpu_and_gpu_agree(monkeypatch, tmp_path):
+@pytest.mark.parametrize("name", ["two_tower", "sequence"])
+def test_cpu_and_gpu_agree(name, monkeypatch, tmp_path):
     if not torch.cuda.is_available():
         pytest.skip("no GPU here")
     found = []
@@ -203,12 +205,12 @@ def test_cpu_and_gpu_agree(monkeypatch, tmp_path):
         monkeypatch.setenv("SALES_DEVICE", device)
         settings.cache_clear()
         if device == "cpu":
-            fitted("two_tower", two_blocks(1)).save(tmp_path)
-        model = FAMILY.model("two_tower").load(tmp_path)
+            fitted(name, two_blocks(1)).save(tmp_path)
+        model = FAMILY.model(name).load(tmp_path).observe(two_blocks(1), AS_OF)
         assert model.device == device
         rows = lists(model, ["account 00", "account 01"], k=20)
         found.append(rows.set_index(["account_id", "product_id"])["score"].sort_index())
     pd.testing.assert_series_equal(*found, atol=1e-3)
-    # what is learnt there draws other dropout, and must find the same pattern
-    assert own_block("two_tower", two_blocks(3), exclude_owned=True) > 0.8
+    # what is learnt there draws other samples, and must find the same pattern
+    assert own_block(name, two_blocks(3), exclude_owned=True) > 0.8
     settings.cache_clear()
