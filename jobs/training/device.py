@@ -22,10 +22,7 @@ def processes(device: str) -> int:
 
 
 def precision(device: str) -> AbstractContextManager[None]:
-    """bfloat16 for what gains by it on a GPU; a CPU computes in single precision.
-
-    On a CPU it was measured and does not pay: see docs/gpu.md.
-    """
+    """bfloat16 for what gains by it on a GPU; a CPU computes in single precision."""
     kind = device.partition(":")[0]
     return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
 

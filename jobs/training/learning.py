@@ -118,7 +118,7 @@ class Learning:
     ) -> None:
         self.network, self.examples, self.plan, self.device = network, examples, plan, device
         self.file, self.seconds, self.saved_at = file, seconds, time.monotonic()
-        # fused: one pass over the weights; on a CPU a fifth of the time where they are many
+        # fused: one pass over the weights, which are many where products are
         self.adam = torch.optim.Adam(
             network.parameters(),
             lr=plan.learning_rate,

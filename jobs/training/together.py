@@ -4,7 +4,6 @@ PyTorch's DistributedDataParallel; processes are started by Spark's TorchDistrib
 session is open, otherwise by torchrun, which is what TorchDistributor runs too.
 """
 
-import os
 import pickle
 import subprocess
 import sys
@@ -47,8 +46,17 @@ def _start(together: int, work: Path, device: str) -> None:
     if spark is not None and spark.SparkSession.getActiveSession() is not None:
         from pyspark.ml.torch.distributor import TorchDistributor
 
+        def begin(root: str, work: str) -> None:
+            # in here: what has no module goes to the process whole, with its search path
+            import sys
+
+            sys.path.insert(0, root)
+            from jobs.training.together import take_part
+
+            take_part(work)
+
         distributor = TorchDistributor(together, local_mode=True, use_gpu=device == "cuda")
-        distributor.run(take_part, str(work))
+        distributor.run(begin, str(ROOT), str(work))
         return
     torchrun = ("-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={together}")
     subprocess.run(
@@ -61,11 +69,11 @@ def _start(together: int, work: Path, device: str) -> None:
 def take_part(work: str) -> None:
     """What each of several processes does; the first one writes what was learnt."""
     network, examples, plan, device, file, seconds = pickle.loads(Path(work).read_bytes())  # noqa: S301 - our own, from a folder of our own
-    if device == "cuda":
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
-        torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
+        if device == "cuda":
+            device = f"cuda:{distributed.get_node_local_rank()}"
+            torch.cuda.set_device(device)
         torch.manual_seed(plan.seed + distributed.get_rank())
         with threads(plan.threads):
             learning = Learning(network.to(device), examples, plan, device, file, seconds)

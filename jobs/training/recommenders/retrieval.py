@@ -197,8 +197,8 @@ class Retrieval(ProductRecommender):
 
     def _codes_of(self, accounts: np.ndarray) -> np.ndarray:
         """Codes (A, F) of what is known of each account; of one that is not, none."""
-        at = inside(accounts, self.known)
-        return np.where(at[:, None] >= 0, self.of_known[np.maximum(at, 0)], 0)
+        none = np.zeros((1, self.of_known.shape[1]), np.int64)
+        return np.vstack([self.of_known, none])[inside(accounts, self.known)]
 
     def look(self, interactions: pd.DataFrame, as_of: dt.date) -> None:
         events = Events.of(interactions, as_of, self.purchases.products)
