@@ -1,7 +1,7 @@
 """How fast neuralforecast's LSTM learns; infra/bench/throughput.py runs it in its own environment.
 
 Reads one JSON object on the command line (file, window, horizon, hidden, windows, steps, threads),
-prints the seconds of CPU time of a fit of so many steps.
+prints the CPU seconds of a fit of each number of steps.
 """
 
 import json
@@ -23,24 +23,30 @@ logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
 torch.set_num_threads(told["threads"])
 frame = pd.read_parquet(told["file"]).rename(columns={"series_id": "unique_id"})
 
-model = LSTM(
-    h=told["horizon"],
-    input_size=told["window"],
-    encoder_hidden_size=told["hidden"],
-    encoder_n_layers=1,
-    decoder_hidden_size=told["hidden"],
-    decoder_layers=1,
-    loss=MQLoss(quantiles=[0.1, 0.5, 0.9]),
-    batch_size=frame["unique_id"].nunique(),
-    windows_batch_size=told["windows"],
-    max_steps=told["steps"],
-    val_check_steps=10**6,
-    accelerator="cpu",
-    logger=False,
-    enable_progress_bar=False,
-    enable_checkpointing=False,
-    enable_model_summary=False,
-)
-begun = time.process_time()
-NeuralForecast(models=[model], freq="D").fit(frame)
-print(time.process_time() - begun)
+
+def seconds(steps: int) -> float:
+    """CPU seconds of a fit of so many steps."""
+    model = LSTM(
+        h=told["horizon"],
+        input_size=told["window"],
+        encoder_hidden_size=told["hidden"],
+        encoder_n_layers=1,
+        decoder_hidden_size=told["hidden"],
+        decoder_layers=1,
+        loss=MQLoss(quantiles=[0.1, 0.5, 0.9]),
+        batch_size=frame["unique_id"].nunique(),
+        windows_batch_size=told["windows"],
+        max_steps=steps,
+        val_check_steps=10**6,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+    )
+    begun = time.process_time()
+    NeuralForecast(models=[model], freq="D").fit(frame)
+    return time.process_time() - begun
+
+
+print(json.dumps([seconds(steps) for steps in told["steps"]]))
