@@ -337,6 +337,11 @@ def crown(name: str, version: str) -> None:
     client().set_registered_model_alias(name, CHAMPION, version)
 
 
+def tag_version(version: ModelVersion, tags: Mapping[str, str]) -> None:
+    for key, value in tags.items():
+        client().set_model_version_tag(version.name, version.version, key, value)
+
+
 def download(version: ModelVersion, folder: Path) -> Path:
     """The saved folder of a version, as a local copy."""
     return Path(

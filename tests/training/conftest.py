@@ -1,0 +1,45 @@
+"""An MLflow store and a lake of a small company, for tests of bench, train, promote, predict."""
+
+import shutil
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from deltalake import write_deltalake
+
+from jobs import lake
+from jobs.training import tracking
+from jobs.training.recommenders import protocol
+from tests.training.company import interactions, listed, write_products
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """An MLflow database without a run: its migrations take seconds, a copy does not."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(state, empty_store, registry, monkeypatch):
+    """A lake with the three tables, an empty MLflow store, and quick configurations only."""
+    tables = {
+        "features.interactions": interactions(),
+        "silver.accounts": pd.DataFrame({"account_id": [f"account {n:02}" for n in range(31)]}),
+    }
+    for name, frame in tables.items():
+        write_deltalake(lake.location(name), frame)
+    write_products(*[listed(f"product {n:02}") for n in range(6)])
+    shutil.copy(empty_store, state / "mlflow.db")
+    tracking.client().create_experiment("recommenders", artifact_location=str(state / "artifacts"))
+    family = protocol.FAMILY
+    quick = [
+        family.baseline,
+        family._configuration("repeat"),
+        family._configuration("popular", weeks=4),
+    ]
+    monkeypatch.setattr(protocol.Recommenders, "configurations", lambda self: quick)
+    monkeypatch.setattr(protocol, "BUYERS", 3)
+    return tracking.client()
