@@ -20,7 +20,7 @@ Edges = tuple[float, ...]
 
 def fifths(scores: pd.Series) -> Edges:
     """Floors of A to D such that each grade has a fifth of the accounts, ties in the higher one."""
-    return tuple(float(edge) for edge in scores.quantile(list(FIFTHS), interpolation="lower"))
+    return tuple(float(edge) for edge in scores.quantile(list(FIFTHS), interpolation="higher"))
 
 
 def kept(version: ModelVersion | None) -> Edges | None:

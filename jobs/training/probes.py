@@ -169,10 +169,23 @@ def steps_permuted(series: pd.DataFrame, cut: dt.date) -> pd.DataFrame:
     return pd.concat([past.assign(y=mixed), series[~is_past]], ignore_index=True)
 
 
+def labels_permuted(labels: pd.DataFrame, cut: dt.date) -> pd.DataFrame:
+    """Labels that were known by the cut, dealt anew among the accounts of their as_of_date."""
+    chance = np.random.default_rng(SEED)
+    is_past = labels["known_date"] <= pd.Timestamp(cut)
+    mixed = (
+        labels[is_past]
+        .groupby("as_of_date")["label"]
+        .transform(lambda values: chance.permutation(values.to_numpy()))
+    )
+    return labels.assign(label=mixed.reindex(labels.index).fillna(labels["label"]))
+
+
 # which frame of a family's data holds the labels, and how they are shuffled
 SHUFFLES: Mapping[str, Callable[[pd.DataFrame, dt.date], pd.DataFrame]] = {
     "interactions": accounts_permuted,
     "series": steps_permuted,
+    "labels": labels_permuted,
 }
 
 
@@ -192,11 +205,12 @@ def shuffled_labels(
     found = metrics.difference(sign * values, sign * chance)
     left = found.value / (sign * gain) if sign * gain > 0 else 0.0
     refused = found.low > 0 and (left > most or sign * gain <= 0)
-    told = f"{by.metric} better by {found.value:+.4f} ({found.low:+.4f} .. {found.high:+.4f})"
+    told = f"{found.value:+.4f} ({found.low:+.4f} .. {found.high:+.4f}) over {of_chance}"
     return Check(
         "shuffled_labels",
         verdict(not refused),
-        f"with shuffled labels {told} than {of_chance}; {left:.0%} of its gain, at most {most:.0%}",
+        f"with shuffled labels it gains {by.metric} {told}: {left:.0%} of its true gain, at most"
+        f" {most:.0%}",
         value=left,
         limit_high=most,
         subjects=int(values.notna().sum()),
@@ -295,9 +309,9 @@ def looked_for_leaks(
 def columns(model: Any, limits: Leakage) -> list[Check]:
     """The probes of single columns, where a model learns from a table of features."""
     if not isinstance(model, Tabular):
-        reason = f"{getattr(model, 'name', 'it')} learns from no table of features"
+        reason = f"{model.name} learns from no table of features"
         names = ("single_column_auc", "gain_share")
-        return [Check(name, "does not apply", f"{name}: {reason}") for name in names]
+        return [Check(name, "does not apply", reason) for name in names]
     features, label = model.examples()
     return [single_columns(features, label, limits.auc), gain_share(model.gains, limits.gain_share)]
 
@@ -314,7 +328,7 @@ def _shuffled(
 ) -> Check:
     [name] = [frame for frame in SHUFFLES if frame in whole.frames] or [""]
     if not name or configuration == of.baseline or (name == "interactions" and _alike(answers)):
-        reason = "shuffled_labels: all are answered alike, from no label of their own"
+        reason = "all accounts are answered alike, or it is the baseline: nothing was learnt of any"
         return Check("shuffled_labels", "does not apply", reason)
     frames = {**whole.frames, name: SHUFFLES[name](whole.frames[name], cut)}
     window = of.windows(replace(whole, frames=frames), cut)["test"]
