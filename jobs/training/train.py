@@ -75,6 +75,8 @@ def train(name: str, as_of: dt.date | None = None) -> str:
     )
     if done := tracking.version_with(of.name, mark):
         logger.info("%s: already trained as version %s", name, done.version)
+        tracking.close_abandoned()
+        tracking.ended(str(done.run_id))
         return str(done.version)
     about = {
         "fingerprint": mark,

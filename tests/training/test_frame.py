@@ -84,7 +84,7 @@ def test_a_killed_bench_goes_on_where_it_stood_and_ends_with_the_same_leaderboar
     # what kill -9 leaves: runs that go on, of a process that does not
     for run in store.search_runs([place], "attributes.status = 'FAILED'"):
         store.update_run(run.info.run_id, status="RUNNING")
-        store.set_tag(run.info.run_id, "owner_started", "long ago")
+        store.set_tag(run.info.run_id, "owner_started", "0")
 
     judged.clear()
     monkeypatch.setattr(protocol.Recommenders, "judge", judge_and_count)
