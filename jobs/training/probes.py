@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from jobs.spark import cut
+from jobs.table import KeepsNoHistory
 from jobs.training import metrics
 from jobs.training.bench import Rules
 from jobs.training.data import known
@@ -143,13 +145,13 @@ def _largest(
     )
 
 
-def accounts_permuted(interactions: pd.DataFrame, cut: dt.date) -> pd.DataFrame:
-    """Interactions in which each account has the past of another one; what follows cut stays.
+def accounts_permuted(interactions: pd.DataFrame, until: dt.date) -> pd.DataFrame:
+    """Interactions in which each account has the past of another one; what follows stays.
 
     Baskets, products and dates are as they were, so that everything can be learnt from them except
     whose they are.
     """
-    is_past = interactions["business_date"] <= pd.Timestamp(cut)
+    is_past = interactions["business_date"] <= pd.Timestamp(until)
     ids = np.sort(interactions["account_id"].unique().astype(str))
     others = dict(zip(ids, np.random.default_rng(SEED).permutation(ids), strict=True))
     names = interactions["account_id"].astype(str)
@@ -158,21 +160,21 @@ def accounts_permuted(interactions: pd.DataFrame, cut: dt.date) -> pd.DataFrame:
     return interactions.assign(account_id=moved).sort_values(order, ignore_index=True)
 
 
-def steps_permuted(series: pd.DataFrame, cut: dt.date) -> pd.DataFrame:
-    """Series whose past values, as known at the cut, stand in another order; the rest stays."""
+def steps_permuted(series: pd.DataFrame, until: dt.date) -> pd.DataFrame:
+    """Series whose past values, as known at a cut, stand in another order; the rest stays."""
     chance = np.random.default_rng(SEED)
-    is_past = series["ds"] <= pd.Timestamp(cut)
-    past = known(series[is_past], cut).sort_values(["series_id", "ds"])
+    is_past = series["ds"] <= pd.Timestamp(until)
+    past = known(series[is_past], until).sort_values(["series_id", "ds"])
     mixed = past.groupby("series_id", observed=True)["y"].transform(
         lambda values: chance.permutation(values.to_numpy())
     )
     return pd.concat([past.assign(y=mixed), series[~is_past]], ignore_index=True)
 
 
-def labels_permuted(labels: pd.DataFrame, cut: dt.date) -> pd.DataFrame:
+def labels_permuted(labels: pd.DataFrame, until: dt.date) -> pd.DataFrame:
     """Labels that were known by the cut, dealt anew among the accounts of their as_of_date."""
     chance = np.random.default_rng(SEED)
-    is_past = labels["known_date"] <= pd.Timestamp(cut)
+    is_past = labels["known_date"] <= pd.Timestamp(until)
     mixed = (
         labels[is_past]
         .groupby("as_of_date")["label"]
@@ -226,13 +228,13 @@ def only_in_one(before: pd.DataFrame, after: pd.DataFrame) -> int:
     return int(counts[0].sub(counts[1], fill_value=0).abs().sum())
 
 
-def same_past(whole: Data, cut: Data, date: dt.date) -> list[Check]:
+def same_past(whole: Data, past: Data, date: dt.date) -> list[Check]:
     """Frames that keep their history: as known on a day, they are those of tables cut then."""
     checks = []
     for name, frame in whole.frames.items():
         if not set(KNOWN_AS) <= set(frame):
             continue
-        then = [known(each, date).drop(columns=KNOWN_AS[1]) for each in (frame, cut.frames[name])]
+        then = [known(each, date).drop(columns=KNOWN_AS[1]) for each in (frame, past.frames[name])]
         count = only_in_one(*then)
         reason = f"{name} as known on {date}: {count:,} of {len(then[0]):,} rows differ from"
         checks.append(
@@ -249,8 +251,32 @@ def same_past(whole: Data, cut: Data, date: dt.date) -> list[Check]:
     return checks
 
 
+def rebuilt_features(tables: Sequence[str], date: dt.date) -> list[Check]:
+    """Features tables, and those that they are made from, made again by Spark from cut tables."""
+    checks = []
+    for name in cut.sources(tables):
+        try:
+            found = cut.compared(name, date)
+        except KeepsNoHistory as error:
+            checks.append(Check("rebuilt_features", "does not apply", str(error), name))
+            continue
+        reason = f"{name} as known on {date}: {found.unlike:,} of {found.rows:,} rows are others"
+        checks.append(
+            Check(
+                "rebuilt_features",
+                verdict(not found.unlike),
+                f"{reason} when made from tables cut then",
+                name,
+                found.unlike,
+                limit_high=0,
+                subjects=found.rows,
+            )
+        )
+    return checks
+
+
 def same_answers(
-    whole: pd.DataFrame, cut: pd.DataFrame, again: Callable[[], pd.DataFrame]
+    whole: pd.DataFrame, past: pd.DataFrame, again: Callable[[], pd.DataFrame]
 ) -> Check:
     """A model fitted and asked as of the cut answers the same without all that came after it.
 
@@ -258,10 +284,10 @@ def same_answers(
         again: the answers of one more fit on the cut tables, for a model that is never twice the
             same: it may then differ as much as from itself, and one row in a hundred more.
     """
-    found = _answers_differ(whole, cut)
+    found = _answers_differ(whole, past)
     allowed = 0
     if found.count:
-        allowed = _answers_differ(cut, again()).count
+        allowed = _answers_differ(past, again()).count
         allowed += found.rows // 100 if allowed else 0
     reason = f"answers at the cut, from all tables and from tables cut there: {found}"
     if allowed:
@@ -282,7 +308,7 @@ def _answers_differ(a: pd.DataFrame, b: pd.DataFrame) -> Difference:
 def looked_for_leaks(
     of: Family,
     configuration: Configuration,
-    cut: dt.date,
+    until: dt.date,
     gain: float,
     by: Rules,
     limits: Leakage,
@@ -292,17 +318,17 @@ def looked_for_leaks(
     Args:
         gain: its difference to the naive configuration there.
     """
-    whole, then = of.data(None), of.data(cut)
+    whole, then = of.data(None), of.data(until)
 
     def asked(data: Data) -> tuple[Any, pd.DataFrame]:
-        model = of.fit(data, configuration, cut)
-        return model, of.predict(model, data, cut, None)
+        model = of.fit(data, configuration, until)
+        return model, of.predict(model, data, until, None)
 
     model, answers = asked(whole)
-    checks = same_past(whole, then, cut)
+    checks = rebuilt_features(of.tables, until) + same_past(whole, then, until)
     checks.append(same_answers(answers, asked(then)[1], lambda: asked(then)[1]))
     checks += columns(model, limits)
-    checks.append(_shuffled(of, configuration, whole, cut, answers, gain, by, limits))
+    checks.append(_shuffled(of, configuration, whole, until, answers, gain, by, limits))
     return checks
 
 
@@ -320,7 +346,7 @@ def _shuffled(
     of: Family,
     configuration: Configuration,
     whole: Data,
-    cut: dt.date,
+    until: dt.date,
     answers: pd.DataFrame,
     gain: float,
     by: Rules,
@@ -330,8 +356,8 @@ def _shuffled(
     if not name or configuration == of.baseline or (name == "interactions" and _alike(answers)):
         reason = "all accounts are answered alike, or it is the baseline: nothing was learnt of any"
         return Check("shuffled_labels", "does not apply", reason)
-    frames = {**whole.frames, name: SHUFFLES[name](whole.frames[name], cut)}
-    window = of.windows(replace(whole, frames=frames), cut)["test"]
+    frames = {**whole.frames, name: SHUFFLES[name](whole.frames[name], until)}
+    window = of.windows(replace(whole, frames=frames), until)["test"]
     if name == "series":
         window = replace(window, origins=window.origins[:1])  # later ones have true steps again
 

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import lake, landing
+from jobs.spark import cut
+from jobs.table import KeepsNoHistory
 from jobs.training import bench, gate, predict, promote, tracking, train
 from jobs.training.bench import rules
 
@@ -184,12 +186,32 @@ def test_a_decision_tells_every_condition_with_its_numbers(judged):
     assert set(checks.index) == {
         *("learnt_no_less", "not_taken_back", "beats_baseline", "beats_champion"),
         *("same_past", "same_answers", "single_column_auc", "gain_share", "shuffled_labels"),
-        "exposure",
+        *("rebuilt_features", "exposure"),
     }
     tags = tracking.champion("recommenders").tags
     assert tags["gate"] == "promoted"
     assert tags["gate.beats_baseline"].startswith("passed: beats baseline popular-")
     assert tags[promote.DONE] == decision["decision_id"]
+
+
+def test_features_that_come_out_otherwise_from_cut_tables_are_refused(judged, monkeypatch):
+    fitted(6)
+    monkeypatch.setattr(cut, "compared", lambda name, date: cut.Compared(name, 900, 3))
+    assert promote.promote("recommenders") == "refused"
+    assert decisions()[0]["reason"].startswith(
+        "features.interactions as known on 2017-10-29: 3 of 900 rows are others"
+    )
+
+
+def test_features_whose_inputs_keep_no_history_are_told_of(judged, monkeypatch):
+    def cannot(name, date):
+        raise KeepsNoHistory(f"{name} cannot be cut")
+
+    fitted(6)
+    monkeypatch.setattr(cut, "compared", cannot)
+    assert promote.promote("recommenders") == "promoted"
+    checks = lake.read("ops.gate_checks").to_pandas().set_index("condition")
+    assert checks.loc["rebuilt_features", "outcome"] == "does not apply"
 
 
 def test_a_refused_version_says_which_condition_and_is_refused_once(judged):
@@ -298,6 +320,7 @@ def test_a_promotion_killed_for_good_before_the_alias_moved_is_repaired(judged, 
         "import mlflow, os, signal; from jobs.training import promote, tracking;"
         f"mlflow.set_tracking_uri('{registry}');"
         "from jobs.training.recommenders import protocol; protocol.BUYERS = 3;"
+        "from jobs.spark import cut; cut.compared = lambda *told: cut.Compared(told[0], 1, 0);"
         "tracking.crown = lambda *told: os.kill(os.getpid(), signal.SIGKILL);"
         "promote.promote('recommenders')"
     )
