@@ -5,8 +5,10 @@ What none of them can see: a source that dates a row earlier than it was known.
 """
 
 import datetime as dt
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from jobs.training.bench import Rules
 from jobs.training.data import known
 from jobs.training.family import Configuration, Data, Family, Tabular
 from jobs.training.gate import Check, Leakage, verdict
+from jobs.training.recommenders.protocol import Recommenders
 
 TOLERANCE = 0.002  # of numbers, relative: what multi-threaded libraries differ by
 SEED = 0
@@ -357,17 +360,21 @@ def _shuffled(
         reason = "all accounts are answered alike, or it is the baseline: nothing was learnt of any"
         return Check("shuffled_labels", "does not apply", reason)
     frames = {**whole.frames, name: SHUFFLES[name](whole.frames[name], until)}
-    window = of.windows(replace(whole, frames=frames), until)["test"]
-    if name == "series":
-        window = replace(window, origins=window.origins[:1])  # later ones have true steps again
+    with tempfile.TemporaryDirectory() as folder:
+        # what was learnt from shuffled pasts is kept for nobody
+        aside = Recommenders(of.terms, Path(folder)) if isinstance(of, Recommenders) else of
+        window = aside.windows(replace(whole, frames=frames), until)["test"]
+        if name == "series":
+            window = replace(window, origins=window.origins[:1])  # later ones have true steps again
 
-    def judged(one: Configuration) -> pd.Series:
-        [found] = [j for j in of.judge(window, one) if j.task == by.task]
-        return found.per_subject[by.metric]
+        def judged(one: Configuration) -> pd.Series:
+            [found] = [j for j in aside.judge(window, one) if j.task == by.task]
+            return found.per_subject[by.metric]
 
-    chance = mean_of_history(window, of) if name == "series" else judged(of.baseline)
-    what = "the mean of the history" if name == "series" else f"baseline {of.baseline.id}"
-    return shuffled_labels(judged(configuration), chance, gain, by, limits.shuffled_gain, what)
+        chance = mean_of_history(window, of) if name == "series" else judged(of.baseline)
+        what = "the mean of the history" if name == "series" else f"baseline {of.baseline.id}"
+        values = judged(configuration)
+    return shuffled_labels(values, chance, gain, by, limits.shuffled_gain, what)
 
 
 def _alike(lists: pd.DataFrame) -> bool:

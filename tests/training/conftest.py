@@ -10,6 +10,7 @@ from deltalake import write_deltalake
 
 from jobs import lake
 from jobs.spark import cut
+from jobs.table import table
 from jobs.training import tracking
 from jobs.training.recommenders import protocol
 from tests.training.company import interactions, listed, write_products
@@ -31,22 +32,24 @@ def features_made_again(monkeypatch):
 
 @pytest.fixture
 def store(state, empty_store, registry, monkeypatch):
-    """A lake with the three tables, an empty MLflow store, and quick configurations only."""
+    """A lake with the four tables, an empty MLflow store, and quick configurations only."""
     tables = {
         "features.interactions": interactions(),
         "silver.accounts": pd.DataFrame({"account_id": [f"account {n:02}" for n in range(31)]}),
     }
     for name, frame in tables.items():
         write_deltalake(lake.location(name), frame)
+    no_plan = lake.arrow_schema(table("gold.product_weeks").full_schema).empty_table()
+    write_deltalake(lake.location("gold.product_weeks"), no_plan)
     write_products(*[listed(f"product {n:02}") for n in range(6)])
     shutil.copy(empty_store, state / "mlflow.db")
     tracking.client().create_experiment("recommenders", artifact_location=str(state / "artifacts"))
     family = protocol.FAMILY
     quick = [
         family.baseline,
-        family._configuration("repeat"),
-        family._configuration("popular", weeks=4),
+        family.configuration("repeat"),
+        family.configuration("popular", weeks=4),
     ]
     monkeypatch.setattr(protocol.Recommenders, "configurations", lambda self: quick)
-    monkeypatch.setattr(protocol, "BUYERS", 3)
+    monkeypatch.setattr(family, "terms", protocol.Terms(min_buyers=3))
     return tracking.client()

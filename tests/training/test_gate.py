@@ -319,7 +319,8 @@ def test_a_promotion_killed_for_good_before_the_alias_moved_is_repaired(judged, 
     code = (
         "import mlflow, os, signal; from jobs.training import promote, tracking;"
         f"mlflow.set_tracking_uri('{registry}');"
-        "from jobs.training.recommenders import protocol; protocol.BUYERS = 3;"
+        "from jobs.training.recommenders.protocol import FAMILY, Terms;"
+        "FAMILY.terms = Terms(min_buyers=3);"
         "from jobs.spark import cut; cut.compared = lambda *told: cut.Compared(told[0], 1, 0);"
         "tracking.crown = lambda *told: os.kill(os.getpid(), signal.SIGKILL);"
         "promote.promote('recommenders')"

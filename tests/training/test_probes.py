@@ -233,35 +233,24 @@ def conditions() -> dict[str, str]:
 
 
 def test_a_model_that_learns_from_what_follows_the_cut_is_refused(judged):
-    def fit_on_everything(self, data, configuration, as_of):
-        return self._fitted(data, data.frames["interactions"], configuration, as_of)
-
-    judged.setattr(protocol.Recommenders, "fit", fit_on_everything)
+    # nothing is cut: whatever the data holds is learnt
     judged.setattr(
-        protocol.Recommenders, "predict", lambda self, model, data, as_of, size: every(model, data)
+        protocol.Recommenders, "_seen", lambda self, kind, data, date: data.frames["interactions"]
     )
     assert promote.promote("recommenders") == "refused"
     assert conditions()["same_answers"] == "refused"
 
 
-def every(model, data: Data) -> pd.DataFrame:
-    """Answers without `observe`: from what was learnt alone."""
-    ids = sorted(data.frames["accounts"]["account_id"].astype(str))
-    products = sorted(data.frames["interactions"]["product_id"].astype(str).unique())
-    return model.recommend(ids, 3, products, False, CUT)
-
-
 def test_a_bench_that_shows_a_model_its_truth_is_refused_by_shuffled_labels(judged):
-    fitted = protocol.Recommenders._fitted
+    seen = protocol.Recommenders._seen
 
-    def with_truth(self, data, train, configuration, as_of):
-        if configuration.model == "popular":
-            return fitted(self, data, train, configuration, as_of)
+    def with_truth(self, kind, data, as_of):
         rows = data.frames["interactions"]
         later = rows[rows["business_date"] > pd.Timestamp(as_of)]
-        return fitted(self, data, later if len(later) else train, configuration, as_of)
+        is_naive = kind.name == "popular"
+        return seen(self, kind, data, as_of) if is_naive or later.empty else later
 
-    judged.setattr(protocol.Recommenders, "_fitted", with_truth)
+    judged.setattr(protocol.Recommenders, "_seen", with_truth)
     assert promote.promote("recommenders") == "refused"
     assert conditions()["shuffled_labels"] == "refused"
 
