@@ -23,11 +23,10 @@ from mlflow.entities.model_registry import ModelVersion
 from jobs import command, lake
 from jobs.ops.gate_checks import TABLE as GATE_CHECKS
 from jobs.ops.promotions import TABLE as PROMOTIONS
-from jobs.training import gate, grades, predict, probes, tracking
+from jobs.training import exposure, gate, grades, predict, probes, tracking
 from jobs.training.bench import Rules, rules
 from jobs.training.family import Data, Family, FamilyName, Graded, configuration_of, family
 from jobs.training.gate import Check, Gate
-from jobs.training.recommenders.purchases import FILLED
 
 logger = logging.getLogger(__name__)
 
@@ -147,20 +146,10 @@ def _asked(
     data = of.data(as_of)
     if limits.exposure:
         answers = of.predict(_loaded(of, version), data, as_of, None)
-        checks += gate.exposure(personal_share(answers), _groups(data), limits.exposure)
+        checks += exposure.checks(exposure.personal_share(answers), _groups(data), limits.exposure)
     if limits.grades and isinstance(of, Graded):
         checks += _grade_flips(of, version, champion, data, as_of, limits.grades)
     return checks
-
-
-def personal_share(lists: pd.DataFrame) -> pd.Series:
-    """Per account: products of its list that were chosen for it / products of its list, 0..1.
-
-    The others fill the list up for want of anything better: whoever receives many of them is
-    served with what anybody would be.
-    """
-    is_personal = lists["reason_code"] != FILLED
-    return is_personal.groupby(lists["account_id"].astype(str)).mean()
 
 
 def _groups(data: Data) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 
 from jobs import lake
 from jobs.table import FOREVER
-from jobs.training import bench, probes, promote, train
+from jobs.training import bench, probes, promote, shuffles, train
 from jobs.training.bench import rules
 from jobs.training.family import Data
 from jobs.training.forecasts.protocol import WEEKLY, Forecasts
@@ -33,6 +33,7 @@ def test_features_that_were_rebuilt_alike_do_not_differ():
     again = FEATURES.iloc[::-1].assign(band=pd.Categorical(["high", None, "low"], ["low", "high"]))
     found = probes.difference(FEATURES, again, ["account_id"])
     assert (found.count, found.rows) == (0, 3)
+    assert str(found) == "none of 3 rows differs"
 
 
 def test_features_are_compared_row_by_row_and_column_by_column():
@@ -116,7 +117,7 @@ def dated(frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_accounts_swap_their_pasts_whole_and_keep_what_follows():
     before = dated(interactions())
-    after = probes.accounts_permuted(before, CUT)
+    after = shuffles.accounts_permuted(before, CUT)
 
     def baskets(frame: pd.DataFrame) -> pd.Series:
         past = frame[frame["business_date"] <= pd.Timestamp(CUT)]
@@ -146,7 +147,7 @@ def weekly(levels: dict[str, list[float]]) -> pd.DataFrame:
 
 def test_steps_change_places_in_the_past_only():
     before = weekly({"a": list(range(12)), "b": list(range(100, 112))})
-    after = probes.steps_permuted(before, CUT)
+    after = shuffles.steps_permuted(before, CUT)
     for name, values in after.groupby("series_id"):
         values = values.sort_values("ds")["y"].tolist()
         whole = before.loc[before["series_id"] == name, "y"].tolist()
@@ -159,7 +160,7 @@ def test_the_mean_of_the_history_is_scaled_by_its_own_steps():
     series = weekly({"a": [1, 3, 1, 3, 1, 3, 1, 3, 2, 4, 4, 4, 4]})
     window = protocol_window(series)
     # by hand: history 1,3,1,3,1,3,1,3,2 has the mean 2, its steps are 7 x 2 and 1: 15 / 8
-    found = probes.mean_of_history(window, Forecasts("forecasts", WEEKLY))
+    found = shuffles.mean_of_history(window, Forecasts("forecasts", WEEKLY))
     assert found["a"] == pytest.approx(2 / (15 / 8))
 
 
@@ -179,19 +180,21 @@ def values(*told: float) -> pd.Series:
 def test_what_is_left_without_labels_is_told_as_a_share_of_the_gain():
     by = rules("recommenders")
     # better than chance by .02 for each account, of a true gain of .1
-    found = probes.shuffled_labels(values(0.12, 0.22), values(0.1, 0.2), 0.1, by, 0.1, "chance")
+    found = shuffles.shuffled_labels(values(0.12, 0.22), values(0.1, 0.2), 0.1, by, 0.1, "chance")
     assert found.value == pytest.approx(0.2)
     assert found.outcome == "refused"
     assert "20% of its true gain, at most 10%" in found.reason
-    noise = probes.shuffled_labels(values(0.3, 0.0), values(0.1, 0.2), 0.1, by, 0.1, "chance")
+    noise = shuffles.shuffled_labels(values(0.3, 0.0), values(0.1, 0.2), 0.1, by, 0.1, "chance")
     assert noise.outcome == "passed"
-    little = probes.shuffled_labels(values(0.105, 0.205), values(0.1, 0.2), 0.1, by, 0.1, "chance")
+    little = shuffles.shuffled_labels(
+        values(0.105, 0.205), values(0.1, 0.2), 0.1, by, 0.1, "chance"
+    )
     assert (little.outcome, round(little.value, 2)) == ("passed", 0.05)
 
 
 def test_an_error_that_is_lower_without_labels_is_refused_too():
     by = rules("forecasts")
-    found = probes.shuffled_labels(values(0.5, 0.6), values(1.0, 1.1), -0.4, by, 0.1, "the mean")
+    found = shuffles.shuffled_labels(values(0.5, 0.6), values(1.0, 1.1), -0.4, by, 0.1, "the mean")
     assert (found.outcome, found.value) == ("refused", pytest.approx(1.25))
 
 
@@ -257,5 +260,5 @@ def test_a_bench_that_shows_a_model_its_truth_is_refused_by_shuffled_labels(judg
 
 def test_lists_that_are_alike_for_all_have_no_label_to_shuffle(store):
     alike = pd.DataFrame({"rank": [1, 1], "product_id": ["x", "x"]})
-    assert probes._alike(alike)
-    assert not probes._alike(alike.assign(product_id=["x", "y"]))
+    assert shuffles._alike(alike)
+    assert not shuffles._alike(alike.assign(product_id=["x", "y"]))
