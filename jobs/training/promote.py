@@ -85,7 +85,9 @@ def rollback(name: str, reason: str) -> str:
     before = next((d["previous_version"] for d in taken if d["decision"] == "promoted"), None)
     if champion is None or before is None:
         raise CannotPromote(f"{name}: there was no champion before the present one")
-    version = tracking.client().get_model_version(name, before)
+    version = next((v for v in tracking.versions(name) if str(v.version) == before), None)
+    if version is None:
+        raise CannotPromote(f"{name}: version {before}, the champion before, is registered no more")
     decided("rolled_back", version, champion, reason)
     return str(before)
 
@@ -278,12 +280,21 @@ def _tags(decision: str, reason: str, checks: Sequence[Check]) -> dict[str, str]
 
 
 def _decisions(name: str, condition: str = "true") -> list[dict[str, Any]]:
-    """A family's decisions, the newest first."""
+    """A family's decisions, the newest first, about versions that are in the registry.
+
+    A registry that was made anew counts from 1 again: its version 2 is not the one that was
+    decided about once. A version is known by its number and the bench that judged it.
+    """
     if not lake.exists(PROMOTIONS.name):
         return []
     asked = f"select * from t where family = '{name}' and {condition}"  # noqa: S608
     found = lake.read(PROMOTIONS.name, sql=f"{asked} order by decided_at desc").to_pylist()
-    return [{"decision_id": None, **row} for row in found]
+    there = {(str(v.version), v.tags.get("bench_run_id")) for v in tracking.versions(name)}
+    return [
+        {"decision_id": None, **row}
+        for row in found
+        if (row["model_version"], row["bench_run_id"]) in there
+    ]
 
 
 def _taken_back(version: ModelVersion) -> dict[str, Any] | None:

@@ -359,19 +359,20 @@ def register(name: str, run: Run, folder: Path, tags: Mapping[str, str]) -> Mode
     return client().create_model_version(name, source, run.id, tags=dict(tags))
 
 
+def versions(name: str) -> list[ModelVersion]:
+    """All registered versions of a family, the newest first."""
+    found = client().search_model_versions(f"name = '{name}'")
+    return sorted(found, key=lambda v: int(v.version), reverse=True)
+
+
 def version_with(name: str, fingerprint: str) -> ModelVersion | None:
     """The newest version made by a train run with this fingerprint."""
-    found = [
-        v
-        for v in client().search_model_versions(f"name = '{name}'")
-        if v.tags.get("fingerprint") == fingerprint
-    ]
-    return max(found, key=lambda v: int(v.version), default=None)
+    found = (v for v in versions(name) if v.tags.get("fingerprint") == fingerprint)
+    return next(found, None)
 
 
 def newest_version(name: str) -> ModelVersion | None:
-    found = client().search_model_versions(f"name = '{name}'")
-    return max(found, key=lambda v: int(v.version), default=None)
+    return next(iter(versions(name)), None)
 
 
 def champion(name: str) -> ModelVersion | None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+import mlflow
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -252,6 +253,24 @@ def test_a_rollback_that_was_killed_is_ended_and_goes_no_further(answered, monke
     assert str(tracking.champion("recommenders").version) == "1"
     assert set(landed()["model_version"]) == {"1"}
     assert [d["decision"] for d in decisions()] == ["promoted", "promoted", "rolled_back"]
+
+
+def test_decisions_of_a_registry_that_is_gone_say_nothing_of_the_new_one(answered, state):
+    promote.rollback("recommenders", "odd lists")
+    # the store is lost, the lake is not: versions count from 1 again
+    mlflow.MlflowClient().delete_registered_model("recommenders")
+    for run in answered.search_runs([e.experiment_id for e in answered.search_experiments()]):
+        answered.delete_run(run.info.run_id)
+    bench.bench("recommenders")
+    for day in (6, 13):
+        fitted(day)
+        assert promote.promote("recommenders") == "promoted"
+
+
+def test_a_champion_before_that_is_registered_no_more_is_said(answered):
+    answered.delete_model_version("recommenders", "1")
+    with pytest.raises(promote.CannotPromote, match="version 1, the champion before, is regist"):
+        promote.rollback("recommenders", "odd lists")
 
 
 def test_an_alias_that_was_moved_by_hand_goes_back_to_what_was_decided(answered):
