@@ -77,8 +77,9 @@ def test_what_was_superseded_later_stands_still_at_the_cut(read):
 def test_features_made_again_from_cut_tables_are_equal_row_by_row(read, date):
     stored = cut.known_then(read(INTERACTIONS), INTERACTIONS, date)
     again = cut.made_again(INTERACTIONS, date, read)
-    assert stored.count() == (0 if date < SUNDAY else again.count())
-    assert cut.unlike(stored, again).count() == 0
+    [found] = cut.beside(stored, again).collect()
+    assert (found.rows, found.unlike) == (stored.count(), 0)
+    assert found.rows == {SUNDAY - DAY: 0, SUNDAY: 1, LATE: 2, JUNE: 4}[date]
 
 
 def test_features_that_know_what_came_later_are_found(read, monkeypatch):
@@ -95,7 +96,19 @@ def test_features_that_know_what_came_later_are_found(read, monkeypatch):
     )
     everything = make(read("silver.order_lines"), read("silver.order_lines_superseded"))
     stored = cut.known_then(everything, INTERACTIONS, LATE)
-    assert cut.unlike(stored, cut.made_again(INTERACTIONS, LATE, read)).count() > 0
+    [found] = cut.beside(stored, cut.made_again(INTERACTIONS, LATE, read)).collect()
+    # the two rows of that day as they are, and as they would have been
+    assert (found.rows, found.unlike) == (2, 4)
+
+
+def test_rows_are_counted_and_nulls_are_alike(spark):
+    first = spark.createDataFrame([("a", None), ("a", None), ("b", 1)], "name string, n int")
+    other = spark.createDataFrame([("a", None), ("b", 1), ("c", 1)], "name string, n int")
+    [found] = cut.beside(first, other).collect()
+    # a once more in the first, c in the other
+    assert (found.rows, found.unlike) == (3, 2)
+    nothing = first.limit(0)
+    assert [tuple(row) for row in cut.beside(nothing, nothing).collect()] == [(0, 0)]
 
 
 def test_a_table_without_history_cannot_be_cut(rows):
