@@ -10,10 +10,11 @@ from jobs import lake
 from jobs.table import FOREVER
 from jobs.training import bench, probes, promote, shuffles, train
 from jobs.training.bench import rules
-from jobs.training.family import Data
+from jobs.training.family import Data, Tabular
 from jobs.training.forecasts.protocol import WEEKLY, Forecasts
 from jobs.training.gate import Leakage
 from jobs.training.recommenders import protocol
+from jobs.training.recommenders.ranker import Params, Ranker
 from tests.training.company import interactions
 
 CUT = dt.date(2017, 10, 29)
@@ -262,3 +263,19 @@ def test_lists_that_are_alike_for_all_have_no_label_to_shuffle(store):
     alike = pd.DataFrame({"rank": [1, 1], "product_id": ["x", "x"]})
     assert shuffles._alike(alike)
     assert not shuffles._alike(alike.assign(product_id=["x", "y"]))
+
+
+def test_the_ranker_shows_its_columns_and_a_planted_one_is_found():
+    rows = dated(interactions())
+    products = pd.DataFrame({"product_id": sorted(rows["product_id"].unique())})
+    products = products.assign(known_date=pd.Timestamp(1900, 1, 1))
+    products = products.assign(superseded_date=pd.Timestamp(FOREVER).as_unit("s"))
+    model = Ranker(Params(min_buyers=1, fewest=5, leaves=4, threads=1))
+    model.fit(rows, products, products, None, CUT)
+    assert isinstance(model, Tabular)
+    assert [check.outcome for check in probes.columns(model, LIMITS)] == ["passed", "passed"]
+    features, label = model.examples()
+    assert len(features) == len(label) > 0
+    assert set(model.gains) == set(features)
+    found = probes.single_columns(features.assign(bought_after=label), label, LIMITS.auc)
+    assert found.reason.startswith("column bought_after alone")
