@@ -123,7 +123,8 @@ class Ranker(ProductRecommender):
         found: dict[str, float] = {}
         for trees in self.boosters.get("any", []):
             brought = trees.feature_importance("gain")
-            for name, share in zip(trees.feature_name(), brought / brought.sum(), strict=True):
+            shares = brought / (brought.sum() or 1.0)
+            for name, share in zip(trees.feature_name(), shares, strict=True):
                 found[name] = found.get(name, 0.0) + float(share)
         return found
 
