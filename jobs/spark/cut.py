@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from jobs import lake
 from jobs.spark.session import passing
+from jobs.spark.watermark import last
 from jobs.table import (
     FOREVER,
     Column,
@@ -165,10 +166,15 @@ def compared(name: str, date: dt.date) -> Compared:
         KeepsNoHistory: an input cannot be cut.
         SparkUnreachable: no Spark server answers.
     """
+    built = last(built_table(name))
+    pins = built.inputs if built else {}
     with passing() as spark:
 
         def read(of: str) -> DataFrame:
-            return spark.read.format("delta").load(lake.location(of))
+            reader = spark.read.format("delta")
+            if of in pins:  # as the table was built from it: a newer one may wait for its build
+                reader = reader.option("versionAsOf", pins[of].version)
+            return reader.load(lake.location(of))
 
         stored = known_then(read(name), name, date)
         again = made_again(name, date, read)
