@@ -8,8 +8,8 @@ import pandas as pd
 from scipy.stats import bootstrap
 
 from jobs.training.gate import Check, Exposure, Outcome, verdict
-from jobs.training.recommenders.purchases import FILLED
 
+POPULAR = "popular"  # how reasons begin of what sells well, to all or to some
 RESAMPLES = 1_000
 NOT_SAID = "not said"  # the group of accounts of which a column says nothing
 
@@ -20,7 +20,7 @@ def personal_share(lists: pd.DataFrame) -> pd.Series:
     The others fill the list up for want of anything better: whoever receives many of them is
     served with what anybody would be.
     """
-    is_personal = lists["reason_code"] != FILLED
+    is_personal = ~lists["reason_code"].astype(str).str.startswith(POPULAR)
     return is_personal.groupby(lists["account_id"].astype(str)).mean()
 
 

@@ -54,7 +54,7 @@ def test_the_personal_share_counts_what_was_chosen_for_the_account():
     lists = pd.DataFrame(
         {
             "account_id": ["a", "a", "b", "b"],
-            "reason_code": ["bought_often", "popular_now", "popular_now", "popular_now"],
+            "reason_code": ["bought_often", "popular_now", "popular_now", "popular_in_segment"],
         }
     )
     assert exposure.personal_share(lists).to_dict() == {"a": 0.5, "b": 0.0}
