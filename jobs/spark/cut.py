@@ -148,6 +148,17 @@ def beside(stored: DataFrame, again: DataFrame) -> DataFrame:
     )
 
 
+def compared_day(name: str, stored: DataFrame, date: dt.date) -> dt.date | None:
+    """The day, or of a table that is as of its slices the newest one up to it; null: none is."""
+    which = built_table(name)
+    if not (isinstance(which, Events) and which.as_of):
+        return date
+    dates = stored.where(F.col(which.slice) <= F.lit(date))
+    [found] = dates.agg(F.max(which.slice).alias("newest")).collect()
+    newest: dt.date | None = found.newest
+    return newest
+
+
 def sources(wanted: Iterable[str]) -> list[str]:
     """The features tables among those that are wanted, and those that they are made from."""
     found: list[str] = []
@@ -176,7 +187,10 @@ def compared(name: str, date: dt.date) -> Compared:
                 reader = reader.option("versionAsOf", pins[of].version)
             return reader.load(lake.location(of))
 
-        stored = known_then(read(name), name, date)
-        again = made_again(name, date, read)
+        day = compared_day(name, read(name), date)
+        if day is None:
+            return Compared(name, 0, 0)
+        stored = known_then(read(name), name, day)
+        again = made_again(name, day, read)
         [found] = beside(stored, again).collect()
         return Compared(name, found.rows, found.unlike)

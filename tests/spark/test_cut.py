@@ -111,6 +111,14 @@ def test_rows_are_counted_and_nulls_are_alike(spark):
     assert [tuple(row) for row in cut.beside(nothing, nothing).collect()] == [(0, 0)]
 
 
+def test_a_table_of_sundays_is_compared_at_the_last_one(rows):
+    name = "features.account_features"
+    stored = rows(name, *[{"as_of_date": SUNDAY + n * 7 * DAY} for n in range(3)])
+    assert cut.compared_day(name, stored, SUNDAY + 9 * DAY) == SUNDAY + 7 * DAY
+    assert cut.compared_day(name, stored, SUNDAY - DAY) is None
+    assert cut.compared_day(INTERACTIONS, stored, LATE) == LATE
+
+
 def test_a_table_without_history_cannot_be_cut(rows):
     with pytest.raises(KeepsNoHistory, match=r"silver\.products cannot be cut at 2017-03-05"):
         cut.cut("silver.products", SUNDAY, lambda name: rows(name))
