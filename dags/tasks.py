@@ -61,7 +61,7 @@ OUTBOX = "scores.crm_outbox"
 FROM_WHAT_STANDS = ("silver.account_identities",)
 
 # one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
-POOLS = {"bench": "gpu", "train": "gpu", "delivery": "crm_tryton"}
+POOLS = {"bench": "gpu", "train": "gpu", "promote": "gpu", "delivery": "crm_tryton"}
 # Of the day's chains of tables the longest ends here: what leads to it goes first.
 PRIORITIES = {"gold.product_weeks": 50}
 

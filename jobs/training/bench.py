@@ -46,7 +46,7 @@ class Rules:
     task: str
     metric: str
     better: Literal["higher", "lower"]
-    gate: Mapping[str, bool | Literal["mean"]]
+    gate: Mapping[str, Any]  # see jobs.training.gate.Gate
 
 
 def rules(name: str) -> Rules:

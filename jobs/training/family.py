@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import pandas as pd
 
@@ -133,6 +133,24 @@ class Forecaster(Model, Protocol):
 
     def predict(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
         """Rows (series_id, ds, p10, p50, p90) of the next `horizon` steps."""
+
+
+@runtime_checkable
+class Tabular(Protocol):
+    """A model that learns from a table of features: the gate looks at each column of it."""
+
+    gains: Mapping[str, float]  # column → what it brought, such as LightGBM's gain; empty: not told
+
+    def examples(self) -> tuple[pd.DataFrame, pd.Series]:
+        """Features and label of the rows that the last fit learnt from."""
+
+
+@runtime_checkable
+class Graded(Protocol):
+    """A family whose scores mean the same from version to version, so that grades have edges."""
+
+    def scores(self, model: Any, data: Data, as_of: dt.date) -> pd.Series:
+        """A model's score per account_id as of a date, the higher the better the grade."""
 
 
 class Family(Protocol):

@@ -24,7 +24,7 @@ from pyarrow.lib import ArrowException
 
 from jobs import command, lake, landing
 from jobs.settings import settings
-from jobs.training import tracking
+from jobs.training import grades, tracking
 from jobs.training.family import Dataset, Family, FamilyName, family
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,10 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
             as_of_date=until,
             valid_until=until + dt.timedelta(days=of.valid_days),
         )
+        if edges := grades.kept(version):
+            answers = answers.assign(grade=grades.graded(answers["score"], edges))
         manifest = _landed(of, until, answers, f"{name}@{version.version}", Path(folder))
-    _remember(of, question(version, data.datasets, as_of, size), manifest)
+    _remember(of, question(version, data.datasets, as_of, size), manifest, size)
     logger.info("%s: %s rows landed as %s", of.entity, f"{len(answers):,}", manifest.batch_id)
     return manifest
 
@@ -103,12 +105,30 @@ def answered(of: Family, mark: str) -> landing.Manifest | None:
     return found if found and found.sha256 == told["sha256"] else None
 
 
-def _remember(of: Family, mark: str, manifest: landing.Manifest) -> None:
+def days(of: Family) -> list[dt.date]:
+    """Days of which a family's answers lie landed."""
+    start = f"models/{of.name}-"
+    told = [name for name in landing.manifests(of.entity) if name.startswith(start)]
+    return [dt.date.fromisoformat(name.removeprefix(start)) for name in told]
+
+
+def size_asked(of: Family, as_of: dt.date) -> int | None:
+    """The size that the landed answers of a day were asked with; null: the family's own."""
+    manifest = landing.manifests(of.entity)[f"models/{_batch(of, as_of)}"]
+    for path in _answer(of, "any").parent.glob("*.json"):
+        told = json.loads(path.read_text())
+        if (told["batch_id"], told["sha256"]) == (manifest.batch_id, manifest.sha256):
+            return told.get("size")
+    return None
+
+
+def _remember(of: Family, mark: str, manifest: landing.Manifest, size: int | None) -> None:
     """Written after landing: killed in between, the same answers are landed again, and are none."""
     path = _answer(of, mark)
     path.parent.mkdir(parents=True, exist_ok=True)
     arriving = path.with_suffix(f".{os.getpid()}")
-    arriving.write_text(json.dumps({"batch_id": manifest.batch_id, "sha256": manifest.sha256}))
+    told = {"batch_id": manifest.batch_id, "sha256": manifest.sha256, "size": size}
+    arriving.write_text(json.dumps(told))
     arriving.replace(path)
 
 

@@ -39,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 CHAMPION = "champion"
 SAMPLE_SECONDS = 0.5  # between two looks at the memory of a run
+SEEN = "owner_seen"  # tag: the owner's last sign of life, seconds since 1970
+SIGN_SECONDS = 60  # between two signs of life
+SILENT_SECONDS = 900  # a machine that gave none for so long is gone
+CLOCK_SECONDS = 5  # by which two readings of one process's start may differ
 
 
 class TrackingDown(Exception):
@@ -196,6 +200,28 @@ class PeakMemory(threading.Thread):
         self.sample()
 
 
+class SignsOfLife(threading.Thread):
+    """Tells of a run again and again that its process lives: other machines cannot look."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(name="signs of life", daemon=True)
+        self.of = run
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(SIGN_SECONDS):
+            with suppress(MlflowException):  # the server is away: the next one may reach it
+                self.of.tags({SEEN: time.time()})
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        self.over.set()
+        self.join()
+
+
 def _experiment(name: str) -> str:
     found = client().get_experiment_by_name(name)
     if found:
@@ -216,16 +242,25 @@ def _owner() -> dict[str, str]:
         "owner_host": socket.gethostname(),
         "owner_pid": str(os.getpid()),
         "owner_started": str(psutil.Process().create_time()),
+        SEEN: str(time.time()),
     }
 
 
 def _is_abandoned(tags: Mapping[str, str]) -> bool:
-    """Whether the process that worked on a run is gone; runs of other machines are left alone."""
-    if tags.get("owner_host") != socket.gethostname():
+    """Whether the process that worked on a run is gone.
+
+    Of another machine only the last sign of life is known; runs that are not ours are left alone.
+    """
+    if "owner_pid" not in tags:
         return False
+    if tags.get("owner_host") != socket.gethostname():
+        return time.time() - float(tags.get(SEEN, "inf")) > SILENT_SECONDS
     try:
         process = psutil.Process(int(tags["owner_pid"]))
-        return str(process.create_time()) != tags.get("owner_started")
+        if process.status() == psutil.STATUS_ZOMBIE:  # dead, and not yet asked for by its parent
+            return True
+        # seconds since the boot, whose own time moves with the clock
+        return abs(process.create_time() - float(tags.get("owner_started", 0))) > CLOCK_SECONDS
     except psutil.NoSuchProcess:
         return True
 
@@ -241,17 +276,33 @@ def finished(experiment: str, fingerprint: str) -> Run | None:
     return Run(found[0].info.run_id, place) if found else None
 
 
+def close_abandoned() -> list[str]:
+    """End as KILLED what dead processes left running, children too, in whatever experiment.
+
+    Returns:
+        The ids of the runs.
+    """
+    places = [place.experiment_id for place in client().search_experiments()]
+    closed = []
+    for run in client().search_runs(places, "attributes.status = 'RUNNING'", max_results=10_000):
+        if _is_abandoned(run.data.tags):
+            client().set_terminated(run.info.run_id, "KILLED")
+            logger.warning("run %s: its process is gone, ended as KILLED", run.info.run_id)
+            closed.append(run.info.run_id)
+    return closed
+
+
 def _continued(place: str, fingerprint: str) -> str | None:
-    """End what dead processes left running as KILLED; the one to continue is given back."""
-    mine = None
-    for run in client().search_runs([place], "attributes.status = 'RUNNING'"):
-        if not _is_abandoned(run.data.tags):
-            continue
-        client().set_terminated(run.info.run_id, "KILLED")
-        logger.warning("run %s: its process is gone, ended as KILLED", run.info.run_id)
-        if run.data.tags.get("fingerprint") == fingerprint:
-            mine = run.info.run_id
-    return mine
+    """The newest run that was killed at the same work, whoever found it so."""
+    killed = f"attributes.status = 'KILLED' and tags.fingerprint = '{fingerprint}'"
+    found = client().search_runs([place], killed, max_results=1)
+    return str(found[0].info.run_id) if found else None
+
+
+def ended(run_id: str) -> None:
+    """Let a run be FINISHED whose work is whole: it was killed between its end and saying so."""
+    if client().get_run(run_id).info.status == "KILLED":
+        client().set_terminated(run_id, "FINISHED")
 
 
 @contextmanager
@@ -265,14 +316,15 @@ def run(
 ) -> Iterator[Run]:
     """A run that ends as what it was: FINISHED, FAILED, or KILLED by the next one's hand.
 
-    A killed run with the same fingerprint is continued under its own id.
+    A killed run with the same fingerprint is continued under its own id, a child too.
     """
     place = _experiment(experiment)
     labels = {"fingerprint": fingerprint, **_owner(), **(tags or {})}
     if parent:
         labels["mlflow.parentRunId"] = parent.id
-    run_id = None if parent else _continued(place, fingerprint)
-    if run_id:
+    if parent is None:
+        close_abandoned()
+    if run_id := _continued(place, fingerprint):
         logger.info("continuing killed run %s", run_id)
         client().update_run(run_id, status="RUNNING")
         Run(run_id, place).tags(labels)
@@ -282,7 +334,7 @@ def run(
     current.datasets(datasets)
     started = time.perf_counter()
     try:
-        with PeakMemory() as memory:
+        with PeakMemory() as memory, SignsOfLife(current):
             yield current
     except KeyboardInterrupt:
         client().set_terminated(run_id, "KILLED")
@@ -307,19 +359,20 @@ def register(name: str, run: Run, folder: Path, tags: Mapping[str, str]) -> Mode
     return client().create_model_version(name, source, run.id, tags=dict(tags))
 
 
+def versions(name: str) -> list[ModelVersion]:
+    """All registered versions of a family, the newest first."""
+    found = client().search_model_versions(f"name = '{name}'")
+    return sorted(found, key=lambda v: int(v.version), reverse=True)
+
+
 def version_with(name: str, fingerprint: str) -> ModelVersion | None:
     """The newest version made by a train run with this fingerprint."""
-    found = [
-        v
-        for v in client().search_model_versions(f"name = '{name}'")
-        if v.tags.get("fingerprint") == fingerprint
-    ]
-    return max(found, key=lambda v: int(v.version), default=None)
+    found = (v for v in versions(name) if v.tags.get("fingerprint") == fingerprint)
+    return next(found, None)
 
 
 def newest_version(name: str) -> ModelVersion | None:
-    found = client().search_model_versions(f"name = '{name}'")
-    return max(found, key=lambda v: int(v.version), default=None)
+    return next(iter(versions(name)), None)
 
 
 def champion(name: str) -> ModelVersion | None:
@@ -335,6 +388,11 @@ def champion(name: str) -> ModelVersion | None:
 
 def crown(name: str, version: str) -> None:
     client().set_registered_model_alias(name, CHAMPION, version)
+
+
+def tag_version(version: ModelVersion, tags: Mapping[str, str]) -> None:
+    for key, value in tags.items():
+        client().set_model_version_tag(version.name, version.version, key, value)
 
 
 def download(version: ModelVersion, folder: Path) -> Path:

@@ -14,8 +14,14 @@ from typing import Annotated
 import typer
 
 from jobs import command, lake
-from jobs.training import tracking
-from jobs.training.family import Configuration, FamilyName, configuration_of, family
+from jobs.training import grades, tracking
+from jobs.training.family import (
+    Configuration,
+    FamilyName,
+    Graded,
+    configuration_of,
+    family,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +75,8 @@ def train(name: str, as_of: dt.date | None = None) -> str:
     )
     if done := tracking.version_with(of.name, mark):
         logger.info("%s: already trained as version %s", name, done.version)
+        tracking.close_abandoned()
+        tracking.ended(str(done.run_id))
         return str(done.version)
     about = {
         "fingerprint": mark,
@@ -90,6 +98,9 @@ def train(name: str, as_of: dt.date | None = None) -> str:
         run.curves(getattr(model, "curves", {}))
         run.tags({"device": model.device, "bench_run_id": bench_run_id, "code_version": code})
         model.save(Path(folder))
+        if isinstance(of, Graded):
+            edges = grades.fifths(of.scores(model, data, as_of))
+            about[grades.EDGES] = json.dumps(edges)
         version = tracking.register(of.name, run, Path(folder), about)
     logger.info("%s: %s registered as version %s", name, configuration.id, version.version)
     return str(version.version)

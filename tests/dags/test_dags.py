@@ -95,6 +95,7 @@ def test_a_table_task_shows_what_one_row_of_the_table_is(bag: DagBag) -> None:
 def test_learning_and_delivery_wait_for_their_pools(bag: DagBag) -> None:
     pools = {t.task_id: t.pool for name in DAGS for t in bag.dags[name].tasks}
     assert pools["train.recommenders"] == pools["bench.forecasts"] == "gpu"
+    assert pools["promote.forecasts"] == "gpu"  # its probes fit
     assert pools["delivery.plan"] == pools["delivery.apply"] == "crm_tryton"
     assert pools["silver.order_lines"] == "default_pool"
     assert set(POOLS.values()) <= set(MADE_POOLS)

@@ -110,11 +110,29 @@ class Ranker(ProductRecommender):
                     judged[task] = examples(at, after, task, None, seed)
             logger.info("%s: learnt what came after %s", self.name, date)
         learnt = {task: [one for one in parts[task] if len(one.bought)] for task in TASKS}
+        self.shown = learnt["any"][-1] if learnt["any"] else None
         return {
             task: [self._booster(by, learnt[task], judged[task]) for by in OBJECTIVES[task]]
             for task in TASKS
             if learnt[task]
         }
+
+    @property
+    def gains(self) -> Mapping[str, float]:
+        """Share of the gain that each column brought, summed over what ranks `any`: see Tabular."""
+        found: dict[str, float] = {}
+        for trees in self.boosters.get("any", []):
+            brought = trees.feature_importance("gain")
+            shares = brought / (brought.sum() or 1.0)
+            for name, share in zip(trees.feature_name(), shares, strict=True):
+                found[name] = found.get(name, 0.0) + float(share)
+        return found
+
+    def examples(self) -> tuple[pd.DataFrame, pd.Series]:
+        """Pairs of the last past day that the trees of `any` learnt from, and which were bought."""
+        if self.shown is None:
+            return pd.DataFrame(), pd.Series(dtype=np.int8)
+        return self.shown.columns, pd.Series(self.shown.bought)
 
     def _day(self, as_of: dt.date) -> Day:
         p = self.params

@@ -1,0 +1,152 @@
+"""What does a configuration know when there is nothing to know? Its labels are shuffled.
+
+Up to a cut, that is: what followed it stays as it was, and is what the answers are judged by.
+"""
+
+import datetime as dt
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jobs.training import metrics
+from jobs.training.bench import Rules
+from jobs.training.data import known
+from jobs.training.family import Configuration, Data, Family
+from jobs.training.gate import Check, Leakage, verdict
+from jobs.training.recommenders.protocol import Recommenders
+
+SEED = 0
+
+
+def accounts_permuted(interactions: pd.DataFrame, until: dt.date) -> pd.DataFrame:
+    """Interactions in which each account has the past of another one; what follows stays.
+
+    Baskets, products and dates are as they were, so that everything can be learnt from them except
+    whose they are.
+    """
+    is_past = interactions["business_date"] <= pd.Timestamp(until)
+    ids = np.sort(interactions["account_id"].unique().astype(str))
+    others = dict(zip(ids, np.random.default_rng(SEED).permutation(ids), strict=True))
+    names = interactions["account_id"].astype(str)
+    moved = names.where(~is_past, names.map(others)).astype("category")
+    order = ["business_date", "account_id", "product_id", "known_date"]
+    return interactions.assign(account_id=moved).sort_values(order, ignore_index=True)
+
+
+def steps_permuted(series: pd.DataFrame, until: dt.date) -> pd.DataFrame:
+    """Series whose past values, as known at a cut, stand in another order; the rest stays."""
+    chance = np.random.default_rng(SEED)
+    is_past = series["ds"] <= pd.Timestamp(until)
+    past = known(series[is_past], until).sort_values(["series_id", "ds"])
+    mixed = past.groupby("series_id", observed=True)["y"].transform(
+        lambda values: chance.permutation(values.to_numpy())
+    )
+    return pd.concat([past.assign(y=mixed), series[~is_past]], ignore_index=True)
+
+
+def labels_permuted(labels: pd.DataFrame, until: dt.date) -> pd.DataFrame:
+    """Labels that were known by the cut, dealt anew among the accounts of their as_of_date."""
+    chance = np.random.default_rng(SEED)
+    is_past = labels["known_date"] <= pd.Timestamp(until)
+    mixed = (
+        labels[is_past]
+        .groupby("as_of_date")["label"]
+        .transform(lambda values: chance.permutation(values.to_numpy()))
+    )
+    return labels.assign(label=mixed.reindex(labels.index).fillna(labels["label"]))
+
+
+# which frame of a family's data holds the labels, and how they are shuffled
+SHUFFLES: Mapping[str, Callable[[pd.DataFrame, dt.date], pd.DataFrame]] = {
+    "interactions": accounts_permuted,
+    "series": steps_permuted,
+    "labels": labels_permuted,
+}
+
+
+def shuffled_labels(
+    values: pd.Series, chance: pd.Series, gain: float, by: Rules, most: float, of_chance: str
+) -> Check:
+    """What a configuration knows when there is nothing to know.
+
+    left = gain over chance with shuffled labels / gain over the naive with the true ones; refused
+    where that is more than `most` and the gain over chance is beyond noise (95%, paired).
+
+    Args:
+        values, chance: the deciding metric per subject, with shuffled labels.
+        gain: the configuration's difference to the naive one on the true labels.
+    """
+    sign = 1 if by.better == "higher" else -1
+    found = metrics.difference(sign * values, sign * chance)
+    left = found.value / (sign * gain) if sign * gain > 0 else 0.0
+    refused = found.low > 0 and (left > most or sign * gain <= 0)
+    told = f"{found.value:+.4f} ({found.low:+.4f} .. {found.high:+.4f}) over {of_chance}"
+    return Check(
+        "shuffled_labels",
+        verdict(not refused),
+        f"with shuffled labels it gains {by.metric} {told}: {left:.0%} of its true gain, at most"
+        f" {most:.0%}",
+        value=left,
+        limit_high=most,
+        subjects=int(values.notna().sum()),
+    )
+
+
+def shuffled(
+    of: Family,
+    configuration: Configuration,
+    whole: Data,
+    until: dt.date,
+    answers: pd.DataFrame,
+    gain: float,
+    by: Rules,
+    limits: Leakage,
+) -> Check:
+    [name] = [frame for frame in SHUFFLES if frame in whole.frames] or [""]
+    if not name or configuration == of.baseline or (name == "interactions" and _alike(answers)):
+        reason = "all accounts are answered alike, or it is the baseline: nothing was learnt of any"
+        return Check("shuffled_labels", "does not apply", reason)
+    frames = {**whole.frames, name: SHUFFLES[name](whole.frames[name], until)}
+    with tempfile.TemporaryDirectory() as folder:
+        # what was learnt from shuffled pasts is kept for nobody
+        aside = Recommenders(of.terms, Path(folder)) if isinstance(of, Recommenders) else of
+        window = aside.windows(replace(whole, frames=frames), until)["test"]
+        if name == "series":
+            window = replace(window, origins=window.origins[:1])  # later ones have true steps again
+
+        def judged(one: Configuration) -> pd.Series:
+            [found] = [j for j in aside.judge(window, one) if j.task == by.task]
+            return found.per_subject[by.metric]
+
+        chance = mean_of_history(window, of) if name == "series" else judged(of.baseline)
+        what = "the mean of the history" if name == "series" else f"baseline {of.baseline.id}"
+        values = judged(configuration)
+    return shuffled_labels(values, chance, gain, by, limits.shuffled_gain, what)
+
+
+def _alike(lists: pd.DataFrame) -> bool:
+    """Whether every account has the same list."""
+    return bool((lists.groupby("rank")["product_id"].nunique() == 1).all())
+
+
+def mean_of_history(window: Any, of: Any) -> pd.Series:
+    """MASE per series of the mean of what was known at the window's first origin.
+
+    mean |y - mean(history)| / mean |y_t - y_(t - season)|, over the horizon and the history.
+    """
+    origin, grain = window.origins[0], of.grain
+    series = window.series
+    ended = series["ds"] + pd.Timedelta(days=grain.days - 1) <= pd.Timestamp(origin)
+    past = known(series[ended], origin).sort_values("ds").groupby("series_id")["y"]
+    scale = past.agg(lambda y: y.diff(grain.season).abs().mean())
+    last = series.loc[ended, "ds"].max() + pd.Timedelta(days=grain.days * grain.horizon)
+    ahead = series[~ended & (series["ds"] <= last)]
+    ahead = ahead[ahead["superseded_date"] == ahead["superseded_date"].max()]
+    ids = ahead["series_id"]
+    error = (ahead["y"] - ids.map(past.mean())).abs() / ids.map(scale)
+    return error.groupby(ids).mean()

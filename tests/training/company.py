@@ -1,0 +1,53 @@
+"""A small company whose customers have favourites, as the tables that recommenders read."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from jobs import lake
+from jobs.table import FOREVER, table
+
+
+def interactions(seed: int = 0) -> pd.DataFrame:
+    """Thirty accounts with a favourite each, who buy it every week among other things."""
+    chance = np.random.default_rng(seed)
+    rows = [
+        (f"account {n:02}", f"product {product:02}", dt.date(2017, 7, 9) + dt.timedelta(weeks=week))
+        for week in range(21)
+        for n in range(30)
+        for product in (n % 6, *chance.integers(0, 6, 1))
+    ]
+    frame = pd.DataFrame(rows, columns=["account_id", "product_id", "business_date"])
+    frame = frame.drop_duplicates().assign(orders=1, units=1, sales_usd=1.0)
+    return frame.assign(
+        known_date=frame["business_date"],
+        superseded_date=FOREVER,
+        product_type="x",
+        department="GROCERY",
+    )
+
+
+def listed(
+    product_id: str, known: dt.date = dt.date(2017, 1, 1), **told: object
+) -> dict[str, object]:
+    """A row of silver.product_history: what a list says of a product, without end."""
+    names = ("manufacturer_id", "department", "brand", "product_category", "product_type")
+    return {
+        "product_id": product_id,
+        "valid_to": None,
+        "known_date": known,
+        "superseded_date": FOREVER,
+        "is_in_first_list": True,
+        **dict.fromkeys((*names, "package_size"), "x"),
+        **told,
+    }
+
+
+def write_products(*rows: dict[str, object]) -> None:
+    schema = lake.arrow_schema(table("silver.product_history").full_schema)
+    told = [{"valid_from": row["known_date"], **row} for row in rows]
+    found = pa.Table.from_pylist(told, schema=schema)
+    write_deltalake(lake.location("silver.product_history"), found, mode="overwrite")
