@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 import torch
+from optuna.distributions import FloatDistribution, IntDistribution
 from scipy.sparse import csr_matrix, vstack
 from torch import Tensor, nn
 from torch.nn import functional
@@ -40,6 +41,17 @@ class Params:
     # on a CPU, 1 or more; the sums' last digits depend on it, and on a busy machine threads that
     # wait for each other are many times slower than one
     threads: int = 1
+
+
+SPACE = {
+    "size": IntDistribution(16, 128, log=True),
+    "half_life_weeks": FloatDistribution(4.0, 64.0, log=True),
+    "origins": IntDistribution(1, 5),
+    "dropout": FloatDistribution(0.0, 0.8),
+    "epochs": IntDistribution(4, 30, log=True),
+    "learning_rate": FloatDistribution(0.0005, 0.02, log=True),
+    "weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
+}
 
 
 @dataclass(frozen=True)
