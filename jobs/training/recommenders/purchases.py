@@ -130,25 +130,40 @@ class Purchases:
         scores[:, ~allowed] = -np.inf
         if exclude_owned:
             scores[owned] = -np.inf
-        k = min(k, scores.shape[1])
-        order = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]  # (B, k)
-        ranked = np.take_along_axis(scores, order, axis=1)
-        best_first = np.argsort(-ranked, axis=1)
-        order = np.take_along_axis(order, best_first, axis=1)
-        ranked = np.take_along_axis(ranked, best_first, axis=1)
+        order, ranked = highest(scores, k)
         owned, personal = (np.take_along_axis(at, order, axis=1) for at in (owned, personal))
         reasons = np.where(owned, "bought_often", reason)
         reasons = np.where(personal, reasons, FILLED)
-        rows = pd.DataFrame(
-            {
-                "account_id": np.repeat(ids, k),
-                "rank": np.tile(np.arange(1, k + 1, dtype=np.int32), len(ids)),
-                "product_id": self.products[order].ravel(),
-                "score": ranked.ravel(),
-                "reason_code": reasons.ravel(),
-            }
-        )
-        return rows[np.isfinite(rows["score"])]
+        return as_rows(ids, self.products[order], ranked, reasons)
+
+
+def highest(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places and values of the k highest of each row, the highest first. (B, P) → (B, k) twice."""
+    k = min(k, scores.shape[1])
+    order = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k :]
+    ranked = np.take_along_axis(scores, order, axis=1)
+    best_first = np.argsort(-ranked, axis=1)
+    return (
+        np.take_along_axis(order, best_first, axis=1),
+        np.take_along_axis(ranked, best_first, axis=1),
+    )
+
+
+def as_rows(
+    ids: np.ndarray, products: np.ndarray, scores: np.ndarray, reasons: np.ndarray
+) -> pd.DataFrame:
+    """Lists of accounts (B,) as rows; what has no finite score is left out. All others (B, k)."""
+    k = products.shape[1]
+    rows = pd.DataFrame(
+        {
+            "account_id": np.repeat(ids, k),
+            "rank": np.tile(np.arange(1, k + 1, dtype=np.int32), len(ids)),
+            "product_id": products.ravel(),
+            "score": scores.ravel(),
+            "reason_code": reasons.ravel(),
+        }
+    )
+    return rows[np.isfinite(rows["score"])]
 
 
 def _filled_below(rows: pd.DataFrame) -> pd.DataFrame:
