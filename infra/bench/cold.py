@@ -33,7 +33,7 @@ from jobs.training import metrics
 from jobs.training.recommenders import next_basket, protocol
 from jobs.training.recommenders.ladder import (
     FEW,
-    RECENT_DAYS,
+    POPULAR_DAYS,
     SEGMENT,
     SMOOTHING,
     Ladder,
@@ -122,7 +122,7 @@ def everyone() -> pd.DataFrame:
 
 def popularity(bought: pd.DataFrame, accounts: pd.DataFrame, cut: dt.date) -> Popularity:
     """As the ladder has it."""
-    return Popularity.of(bought, accounts, cut, SEGMENT, RECENT_DAYS, SMOOTHING)
+    return Popularity.of(bought, accounts, cut, SEGMENT, POPULAR_DAYS, SMOOTHING)
 
 
 def rungs(those: Cold, baskets: int, task: str) -> Iterator[tuple[str, Lists]]:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 MOST = 20_000  # products: their inverse takes 1.6 GB
 NEIGHBOURS = 200  # of a product beyond
+BLOCK = 1_000  # columns of a matrix that are made at once
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,22 @@ def closed_form(orders: csr_matrix, regularization: float) -> np.ndarray:
     """
     if regularization <= 0:
         raise ValueError(f"ease: regularization {regularization}: above 0 is needed")
-    gram = np.asfortranarray((orders.T @ orders).toarray(), dtype=np.float32)
+    # whatever lies beside the one matrix is made in blocks: of the 20,000 it takes 1.6 GB
+    gram = np.empty((orders.shape[1],) * 2, np.float32, order="F")
+    for block in np.array_split(np.arange(len(gram)), len(gram) // BLOCK + 1):
+        gram[:, block] = (orders.T @ orders[:, block]).toarray()
     gram[np.diag_indices_from(gram)] += regularization
     factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
     inverse, failed_too = lapack.spotri(factor, lower=1, overwrite_c=1)
     if failed or failed_too:
         raise ValueError(f"ease: no inverse at regularization {regularization}: take a larger one")
-    inverse += np.tril(inverse, -1).T  # potri fills one half
-    weights = inverse / -np.diag(inverse)  # column j over P_jj
+    weights = inverse.T  # potri fills one half; this is the upper one, rows in order
+    for start in range(0, len(weights), BLOCK):
+        end = start + BLOCK
+        weights[end:, start:end] = weights[start:end, end:].T
+        square = weights[start:end, start:end]
+        square += np.triu(square, 1).T
+    weights /= -np.diag(weights).copy()  # column j over P_jj
     weights[np.diag_indices_from(weights)] = 0
-    return np.ascontiguousarray(weights)
+    found: np.ndarray = weights
+    return found

@@ -25,7 +25,8 @@ from jobs.training.recommenders.purchases import BATCH, Purchases, as_rows, high
 FEW = 3  # baskets up to which neighbours know more than the account; a basket: what a day brought
 OF_FEW = next_basket.Params(own_share=0.1)  # against .6 where the history is long
 SEGMENT = "home_ownership"  # column of accounts
-RECENT_DAYS = 56  # whose buyers make what is popular
+POPULAR_DAYS = 28  # whose buyers make what is popular
+RARE_DAYS = 56  # in which a rare product was bought by someone, or came onto the list
 SMOOTHING = 300.0  # accounts of the average kind that are added to a segment
 COMMON = 0.05  # share of products from which on a word tells nothing of one
 
@@ -154,7 +155,7 @@ class Rare:
         """From all interactions up to as_of, and the list as it was known then."""
         ids = np.unique(products["product_id"].to_numpy(str))
         bought = Purchases.of(interactions, as_of, OF_FEW.half_life_weeks, ids)
-        since = pd.Timestamp(as_of - dt.timedelta(days=RECENT_DAYS))
+        since = pd.Timestamp(as_of - dt.timedelta(days=RARE_DAYS))
         late = interactions[interactions["business_date"] > since]
         recent = Purchases.of(late, as_of, products=ids)
         buyers = np.asarray((recent.orders > 0).sum(axis=0)).ravel()
@@ -218,7 +219,7 @@ class Ladder:
         days = self.bought[["account_id", "business_date"]].drop_duplicates()["account_id"]
         self.baskets = days.astype(str).value_counts()
         self.popularity = Popularity.of(
-            self.bought, accounts, as_of, SEGMENT, RECENT_DAYS, SMOOTHING
+            self.bought, accounts, as_of, SEGMENT, POPULAR_DAYS, SMOOTHING
         )
         self.rare_products = Rare.of(interactions, products, catalogue, as_of)
         return self

@@ -97,10 +97,13 @@ class Purchases:
         known = (
             self.accounts[places] == wanted if len(self.accounts) else np.zeros(len(wanted), bool)
         )
+        # ties, and accounts that were never seen, go by popularity: below any real difference,
+        # and each product has its own place, so that the order never depends on the sort
+        by_popularity = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
+        fill = TIE * by_popularity / max(len(self.products), 1)  # (P,)
+        fill[~allowed] = -np.inf
         parts = [
-            self._best_of(
-                score, reason, wanted[at], places[at], known[at], k, allowed, exclude_owned
-            )
+            self._best_of(score, reason, wanted[at], places[at], known[at], k, fill, exclude_owned)
             for at in np.array_split(np.arange(len(wanted)), len(wanted) // BATCH + 1)
         ]
         return _filled_below(pd.concat(parts, ignore_index=True))
@@ -113,23 +116,23 @@ class Purchases:
         places: np.ndarray,
         known: np.ndarray,
         k: int,
-        allowed: np.ndarray,
+        fill: np.ndarray,
         exclude_owned: bool,
     ) -> pd.DataFrame:
-        # ties, and accounts that were never seen, go by popularity: below any real difference,
-        # and each product has its own place, so that the order never depends on the sort
-        by_popularity = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
-        fill = TIE * by_popularity / len(self.products)  # (P,)
         scores = np.tile(fill, (len(ids), 1))  # (B, P)
         personal, owned = np.zeros((2, *scores.shape), bool)
         if known.any():
-            found, personal[known] = score(places[known])
-            scores[known] += found
-            owned[known] = self.orders[places[known]].toarray() > 0
-        scores[~personal] -= TIE  # below 0: an order of years ago may weigh less than a tie
-        scores[:, ~allowed] = -np.inf
+            # a slice where all are known: picking rows copies them, 50 MB at 50,000 products
+            rows = slice(None) if known.all() else np.flatnonzero(known)
+            found, personal[rows] = score(places[known])
+            scores[rows] += found
+            theirs = self.orders[places[known]]
+            of = np.repeat(np.flatnonzero(known), np.diff(theirs.indptr))
+            owned[of, theirs.indices] = theirs.data > 0
+        # below 0: an order of years ago may weigh less than a tie
+        np.subtract(scores, TIE, out=scores, where=~personal)
         if exclude_owned:
-            scores[owned] = -np.inf
+            np.putmask(scores, owned, -np.inf)
         order, ranked = highest(scores, k)
         owned, personal = (np.take_along_axis(at, order, axis=1) for at in (owned, personal))
         reasons = np.where(owned, "bought_often", reason)
