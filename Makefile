@@ -11,7 +11,7 @@ TESTERS ?= $(shell awk '/MemAvailable/ {print ($$2 > 12000000) ? 2 : 1}' /proc/m
 TEST := $(RUN) pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup up down status demo test prove check format table plan land bench train promote \
-	predict delivery quarantine review pages lock clean clean-all
+	predict tune delivery quarantine review pages lock clean clean-all
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,10 @@ bench:    ## judge a family's configurations: make bench F=recommenders
 train:    ## refit the chosen configuration on everything: make train F=…
 promote:  ## move the champion, if the gate lets it: make promote F=…
 predict:  ## land the champion's answers: make predict F=…
+
+tune: .venv/made-from  ## look for better settings of a model: make tune F=recommenders M=ease
+	@test -n "$(F)" -a -n "$(M)" || { echo "make tune F=recommenders M=ease"; exit 1; }
+	@$(RUN) jobs.training.tune $(F) --model $(M)
 
 delivery: .venv/made-from  ## send the outbox to the CRM: plan, apply, verify
 	@$(RUN) jobs.delivery plan

@@ -10,7 +10,7 @@ Cold products: fewer than 20 buyers by the cut; every account is asked for ten o
 
 Weeks 1..44 are learnt from, 45..48 judge. `--choose` looks through what the ladder's constants
 could be on 1..40 and 41..44 instead, over all ten folds. `--folds 10` judges the other nine tenths
-of the accounts in the same way: more accounts, narrower intervals.
+of the accounts in the same way, the rungs only: more accounts, narrower intervals.
 """
 
 import datetime as dt
@@ -231,7 +231,7 @@ def show(found: Mapping[tuple[str, ...], Sequence[pd.Series]], title: str) -> No
             *("" if values is other else told(values, other) for other in others),
             f"{len(values):,}",
         )
-    Console(width=150).print(page)
+    Console(width=160).print(page)
 
 
 def told(values: pd.Series, others: pd.Series) -> str:
@@ -282,8 +282,10 @@ def main(
     if choosing:
         choose(range(FOLDS))
         return
-    show(judge_products(TEST), "cold products, weeks 45 to 48")
-    show(judge_accounts(TEST, range(folds), MODELS), "cold accounts, weeks 45 to 48")
+    if folds == 1:
+        show(judge_products(TEST), "cold products, weeks 45 to 48")
+    models = MODELS if folds == 1 else ()
+    show(judge_accounts(TEST, range(folds), models), "cold accounts, weeks 45 to 48")
 
 
 if __name__ == "__main__":

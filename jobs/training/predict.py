@@ -6,6 +6,7 @@ landing/<entity>/.answered/<fingerprint>.json   the batch that answers a questio
 """
 
 import datetime as dt
+import importlib
 import json
 import logging
 import os
@@ -27,7 +28,7 @@ from jobs import command, lake, landing
 from jobs.ops.offers import TABLE as OFFERS
 from jobs.settings import settings
 from jobs.training import tracking
-from jobs.training.family import Count, Dataset, Family, FamilyName, family
+from jobs.training.family import FAMILIES, Count, Dataset, Family, FamilyName, family
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,14 @@ def question(
         as_of=as_of,
         size=size,
         code=tracking.code_version(version.name).partition("+")[2],
+        rules=business_rules(version.name),
     )
+
+
+def business_rules(name: str) -> list[str]:
+    """What a business person has written beside the family's models: it decides answers too."""
+    home = Path(str(importlib.import_module(FAMILIES[name]).__file__)).parent
+    return [path.read_text() for path in sorted(home.glob("*.yaml"))]
 
 
 def answered(of: Family, mark: str) -> landing.Manifest | None:

@@ -431,6 +431,15 @@ def test_what_each_rung_served_and_each_rule_took_stands_beside_the_batch(champi
     assert {"in_assortment", "replenishment"} <= set(taken.column("code").to_pylist())
 
 
+def test_another_rule_of_the_business_is_another_question(champion, monkeypatch):
+    version = tracking.champion("recommenders")
+    asked = predict.question(version, [], None, None)
+    assert predict.question(version, [], None, None) == asked
+    assert any("per_category" in rules for rules in predict.business_rules("recommenders"))
+    monkeypatch.setattr(predict, "business_rules", lambda name: ["at most two"])
+    assert predict.question(version, [], None, None) != asked
+
+
 def test_a_champion_answers_for_no_day_before_the_last_that_it_learnt_from(champion):
     with pytest.raises(predict.SawLater, match="learnt up to 2017-11-26; its answers as of"):
         predict.predict("recommenders", dt.date(2017, 11, 25))

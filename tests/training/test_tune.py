@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import numpy as np
@@ -177,6 +178,21 @@ def test_only_valid_splits_are_judged_the_newest_first(toys):
 def test_a_history_too_short_for_all_windows_gives_those_there_are(toys):
     tune.tune("recommenders", "toy", trials=1, windows=9)
     assert len(toys.judged) == 4
+
+
+@dataclass(frozen=True)
+class Origins:
+    origins: tuple[dt.date, ...]
+
+
+def test_a_split_of_several_origins_is_judged_origin_by_origin_each_once():
+    def windows(data: Data, cut: dt.date) -> dict[str, Origins]:
+        return {"valid": Origins((cut - dt.timedelta(weeks=8), cut - dt.timedelta(weeks=4)))}
+
+    found = tune.past_windows(SimpleNamespace(name="f", windows=windows), None, CUT, 2)
+    origins = [CUT - dt.timedelta(weeks=back) for back in (4, 8, 12)]
+    assert found == {origin: Origins((origin,)) for origin in origins}
+    assert list(found) == origins
 
 
 def test_a_trial_that_begins_badly_is_pruned(toys):

@@ -22,6 +22,7 @@ from jobs.training.recommenders.ladder import Ladder
 
 FILE = Path(__file__).with_suffix(".yaml")
 SPARE = 3  # lists are asked for so many times as long as wanted, and again where that was too short
+LONGEST = 30  # times: where rules leave too little of that, a list is short
 # (accounts, how many) → rows (account_id, rank, product_id, score, reason_code, rung), best first
 Ask = Callable[[np.ndarray, int], pd.DataFrame]
 
@@ -151,7 +152,7 @@ def filled(
     """Lists of `size` products that may be offered, as far as there are so many; and the refused.
 
     Args:
-        most: products that there are: no list is longer.
+        most: rows that are asked for of an account, at most.
     """
     kept, gone = [], []
     wanted = min(SPARE * size, most)
@@ -222,7 +223,8 @@ def offered(
 
     places = min(by.rare_products.places, size) if by.rare_products.is_active else 0
     rare, _ = filled(ask_rare, ids, places, SPARE * places, facts, by)
-    rows, gone = filled(ask, ids, size, len(catalogue), facts, by)
+    longest = min(len(catalogue), LONGEST * size)
+    rows, gone = filled(ask, ids, size, longest, facts, by)
     lists = joined(rows, rare, size)
     if by.discount_budget.is_active and not np.isnan(facts.price_of_all_usd):
         paid = within_budget(lists, facts, by.discount_budget)
