@@ -14,6 +14,7 @@ With `--real` the panel's accounts are asked, by the ladder and within the rules
 
 import datetime as dt
 import json
+import logging
 import resource
 import subprocess
 import sys
@@ -32,6 +33,8 @@ from infra.bench.households import households
 from jobs import command
 from jobs.training.recommenders import offers, protocol
 from jobs.training.recommenders.purchases import catalogue
+
+logger = logging.getLogger(__name__)
 
 SEED = 0
 PER_ACCOUNT = 30  # products, on average
@@ -148,6 +151,7 @@ def main(
     names = model or [name for name in protocol.MODELS if is_real or name not in SECOND_STAGE]
     for name in track(names, "models"):
         found = apart(name, asked, minutes)
+        logger.info("%s: %s", name, found)  # the table comes last, and that takes a while
         if isinstance(found, str):
             page.add_row(name, "", "", "", found)
         else:
