@@ -29,7 +29,12 @@ MAX_REASONS = 5
 REASONS = {
     "bought_often": "Buys it again and again",
     "similar_customers": "Customers with similar baskets buy it",
+    "goes_with_bought": "Goes with what the customer buys",
+    "like_bought": "Is like what the customer buys",
+    "few_baskets": "Customers who began with similar baskets buy it",
+    "popular_in_segment": "Sells well among customers of the same kind",
     "popular_now": "Sells well at the moment",
+    "rare_like_bought": "Few buy it yet, and it is like what the customer buys",
     "narrow_range": "Low and high estimate lie close together",
     "wide_range": "Low and high estimate lie far apart",
     "higher_than_before": "More is expected than in the forecast before",

@@ -74,6 +74,17 @@ class Judged:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # such as loss per epoch
 
 
+@dataclass(frozen=True)
+class Count:
+    """What a part of `predict` did: a model that has `counts` afterwards has them in ops.offers."""
+
+    kind: str  # rung: answered; rule: took away
+    code: str
+    accounts: int
+    offers: int
+    reason: str
+
+
 class Model(Protocol):
     """What every model can do, of whatever family."""
 

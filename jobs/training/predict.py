@@ -6,11 +6,13 @@ landing/<entity>/.answered/<fingerprint>.json   the batch that answers a questio
 """
 
 import datetime as dt
+import importlib
 import json
 import logging
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -23,9 +25,10 @@ from mlflow.entities.model_registry import ModelVersion
 from pyarrow.lib import ArrowException
 
 from jobs import command, lake, landing
+from jobs.ops.offers import TABLE as OFFERS
 from jobs.settings import settings
 from jobs.training import grades, tracking
-from jobs.training.family import Dataset, Family, FamilyName, family
+from jobs.training.family import FAMILIES, Count, Dataset, Family, FamilyName, family
 
 logger = logging.getLogger(__name__)
 
@@ -76,9 +79,35 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
         if edges := grades.kept(version):
             answers = answers.assign(grade=grades.graded(answers["score"], edges))
         manifest = _landed(of, until, answers, f"{name}@{version.version}", Path(folder))
+    if counts := getattr(model, "counts", None):
+        _count(version, manifest, until, counts, data.frames["accounts"]["account_id"].nunique())
     _remember(of, question(version, data.datasets, as_of, size), manifest, size)
     logger.info("%s: %s rows landed as %s", of.entity, f"{len(answers):,}", manifest.batch_id)
     return manifest
+
+
+def _count(
+    version: ModelVersion,
+    manifest: landing.Manifest,
+    as_of: dt.date,
+    counts: Sequence[Count],
+    asked: int,
+) -> None:
+    """Say what each rung served and each rule took; of a batch that is made again, the newest."""
+    common = {
+        "batch_id": manifest.batch_id,
+        "made_at": tracking.now(),
+        "family": version.name,
+        "model_name": version.tags["model"],
+        "model_version": str(version.version),
+        "as_of_date": as_of,
+    }
+    rows = [common | asdict(c) | {"share": c.accounts / max(asked, 1)} for c in counts]
+    lake.replace(OFFERS, rows, f"batch_id = '{manifest.batch_id}'")
+    for c in counts:
+        logger.info(
+            "%s %s: %d of %d accounts, %d offers", c.kind, c.code, c.accounts, asked, c.offers
+        )
 
 
 def question(
@@ -92,7 +121,14 @@ def question(
         as_of=as_of,
         size=size,
         code=tracking.code_version(version.name).partition("+")[2],
+        rules=business_rules(version.name),
     )
+
+
+def business_rules(name: str) -> list[str]:
+    """What a business person has written beside the family's models: it decides answers too."""
+    home = Path(str(importlib.import_module(FAMILIES[name]).__file__)).parent
+    return [path.read_text() for path in sorted(home.glob("*.yaml"))]
 
 
 def answered(of: Family, mark: str) -> landing.Manifest | None:

@@ -295,6 +295,30 @@ def champion(store):
     assert promote.promote("recommenders") == "promoted"
 
 
+def test_what_each_rung_served_and_each_rule_took_stands_beside_the_batch(champion):
+    for _ in range(2):  # answered again for the same day: the newest counts
+        manifest = predict.predict("recommenders", size=2)
+    rows = lake.read("ops.offers", sql="select * from t where kind = 'rung'").to_pylist()
+    # account 30 never bought anything, and of no account a segment is known
+    assert {row["code"]: (row["accounts"], row["offers"]) for row in rows} == {
+        "champion": (30, 60),
+        "all": (1, 2),
+    }
+    assert {row["batch_id"] for row in rows} == {manifest.batch_id}
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    taken = lake.read("ops.offers", sql="select code, offers from t where kind = 'rule'")
+    assert {"in_assortment", "replenishment"} <= set(taken.column("code").to_pylist())
+
+
+def test_another_rule_of_the_business_is_another_question(champion, monkeypatch):
+    version = tracking.champion("recommenders")
+    asked = predict.question(version, [], None, None)
+    assert predict.question(version, [], None, None) == asked
+    assert any("per_category" in rules for rules in predict.business_rules("recommenders"))
+    monkeypatch.setattr(predict, "business_rules", lambda name: ["at most two"])
+    assert predict.question(version, [], None, None) != asked
+
+
 def test_a_champion_answers_for_no_day_before_the_last_that_it_learnt_from(champion):
     with pytest.raises(predict.SawLater, match="learnt up to 2017-11-26; its answers as of"):
         predict.predict("recommenders", dt.date(2017, 11, 25))

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from implicit.cpu.als import AlternatingLeastSquares
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from threadpoolctl import threadpool_limits
 
 from jobs.training.recommenders.purchases import logged
@@ -28,6 +29,15 @@ class Params:
     half_life_weeks: float | None = None
     threads: int = 2  # of the solver, 1 or more
     seed: int = 0  # of the first vectors
+
+
+SPACE = {
+    "factors": IntDistribution(16, 128, log=True),
+    "regularization": FloatDistribution(0.1, 100.0, log=True),
+    "alpha": FloatDistribution(0.25, 16.0, log=True),
+    "iterations": IntDistribution(5, 30),
+    "half_life_weeks": CategoricalDistribution((None, 32.0, 16.0, 8.0)),
+}
 
 
 class Als(ProductRecommender):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from implicit.cpu.bpr import BayesianPersonalizedRanking
+from optuna.distributions import FloatDistribution, IntDistribution
 from scipy.sparse import csr_matrix
 
 from jobs.training.recommenders.neighbours import weighted
@@ -26,6 +27,14 @@ class Params:
     iterations: int = 100  # passes over the purchases, 1 or more
     threads: int = 1  # of the solver, 1 or more; with more than one no two fits are the same
     seed: int = 0  # of the first vectors and of the samples
+
+
+SPACE = {
+    "factors": IntDistribution(16, 128, log=True),
+    "learning_rate": FloatDistribution(0.01, 0.2, log=True),
+    "regularization": FloatDistribution(0.001, 0.1, log=True),
+    "iterations": IntDistribution(20, 200, log=True),
+}
 
 
 class Bpr(ProductRecommender):

@@ -38,7 +38,7 @@ NOBODY = pd.DataFrame({"account_id": []})  # what accounts are is asked by none 
 MODELS: Mapping[str, tuple[type[ProductRecommender], Any]] = {
     "als": (als.Als, als.Params()),
     "als_lately": (als.Als, als.Params(half_life_weeks=8.0)),
-    "ease": (ease.Ease, ease.Params()),
+    "ease": (ease.Ease, ease.Params(regularization=300.0)),
     "ease_binary": (ease.Ease, ease.Params(regularization=1000.0, counts="binary")),
     "neighbours": (next_basket.NextBasket, next_basket.Params(own_share=0.0)),
     "neighbours_lately": (

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import CategoricalDistribution
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
@@ -25,6 +26,9 @@ IDS = ("product_id", "known_date", "superseded_date")  # columns of products tha
 class Params:
     # weeks after which an order counts half, above 0; null: every order counts 1
     half_life_weeks: float | None = 16.0
+
+
+SPACE = {"half_life_weeks": CategoricalDistribution((None, 32.0, 16.0, 8.0, 4.0))}
 
 
 class Content(ProductRecommender):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from jobs.training.recommenders.neighbours import Weighting, nearest
 from jobs.training.recommenders.purchases import logged
@@ -24,6 +25,13 @@ class Params:
     # weeks after which an order counts half, above 0; null: every order counts 1
     half_life_weeks: float | None = None
     threads: int = 2  # of the search, 1 or more
+
+
+SPACE = {
+    "weighting": CategoricalDistribution(("cosine", "tfidf", "bm25")),
+    "neighbours": IntDistribution(20, 1_000, log=True),
+    "half_life_weeks": CategoricalDistribution((None, 32.0, 16.0, 8.0)),
+}
 
 
 class ItemKnn(ProductRecommender):

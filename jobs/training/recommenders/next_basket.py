@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import FloatDistribution, IntDistribution
 from scipy.sparse import csr_matrix, diags
 
 from jobs.training.recommenders.neighbours import nearest
@@ -24,6 +25,13 @@ class Params:
     neighbours: int = 100  # accounts that are asked, 1 or more
     own_share: float = 0.6  # weight of the account's own frequencies, 0..1
     threads: int = 2  # of the search, 1 or more
+
+
+SPACE = {
+    "half_life_weeks": FloatDistribution(4.0, 64.0, log=True),
+    "neighbours": IntDistribution(20, 500, log=True),
+    "own_share": FloatDistribution(0.1, 0.9),
+}
 
 
 class NextBasket(ProductRecommender):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import IntDistribution
 
 from jobs.training.recommenders.purchases import Purchases
 from jobs.training.recommenders.recommender import ProductRecommender, Task
@@ -15,6 +16,9 @@ from jobs.training.recommenders.recommender import ProductRecommender, Task
 @dataclass(frozen=True)
 class Params:
     weeks: int = 52  # weeks back from as_of, 1 or more
+
+
+SPACE = {"weeks": IntDistribution(1, 52, log=True)}
 
 
 class Popular(ProductRecommender):

@@ -19,6 +19,7 @@ from jobs.table import as_known
 from jobs.training import metrics
 from jobs.training.data import as_it_stood, believed, known, read
 from jobs.training.family import Configuration, Data, Judged, Split
+from jobs.training.recommenders import offers
 from jobs.training.recommenders.purchases import catalogue
 from jobs.training.recommenders.recommender import Task
 
@@ -217,6 +218,7 @@ class Recommenders:
             self.configuration("als"),
             self.configuration("ease"),
             self.configuration("two_tower"),
+            self.configuration("sequence"),
             self.configuration("ranker"),
             self.configuration("ranker_plan"),
         ]
@@ -305,13 +307,17 @@ class Recommenders:
         return promotions[promotions["starts_on"] <= pd.Timestamp(as_of)]
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
+        """Lists by the ladder's rungs, within the rules of offers; the model keeps the counts."""
         before = known_by(data.frames["interactions"], as_of)
         products = catalogue(before, self.terms.min_buyers)
         model.store = self.store
         kind = type(model)
-        model.observe(self._seen(kind, data, as_of), as_of, self._promoted(kind, data, as_of))
-        account_ids = np.sort(data.frames["accounts"]["account_id"].unique().astype(str))
-        return model.recommend(account_ids, size or SIZE, products, False, as_of)
+        about = known(data.frames["products"], as_of)
+        seen, promoted = self._seen(kind, data, as_of), self._promoted(kind, data, as_of)
+        model.observe(seen, as_of, about, promoted)
+        told = (before, data.frames["accounts"], about)
+        lists, model.counts = offers.offered(model, *told, products, as_of, size or SIZE)
+        return lists.drop(columns="rung")
 
 
 FAMILY = Recommenders()

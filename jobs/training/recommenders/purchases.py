@@ -97,9 +97,14 @@ class Purchases:
         known = (
             self.accounts[places] == wanted if len(self.accounts) else np.zeros(len(wanted), bool)
         )
+        # ties, and accounts that were never seen, go by popularity: below any real difference,
+        # and each product has its own place, so that the order never depends on the sort
+        by_popularity = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
+        columns = np.flatnonzero(allowed)  # (C,) of the P products
+        fill = TIE * by_popularity[columns] / max(len(self.products), 1)
         parts = [
             self._best_of(
-                score, reason, wanted[at], places[at], known[at], k, allowed, exclude_owned
+                score, reason, wanted[at], places[at], known[at], k, columns, fill, exclude_owned
             )
             for at in np.array_split(np.arange(len(wanted)), len(wanted) // BATCH + 1)
         ]
@@ -113,45 +118,63 @@ class Purchases:
         places: np.ndarray,
         known: np.ndarray,
         k: int,
-        allowed: np.ndarray,
+        columns: np.ndarray,
+        fill: np.ndarray,
         exclude_owned: bool,
     ) -> pd.DataFrame:
-        # ties, and accounts that were never seen, go by popularity: below any real difference,
-        # and each product has its own place, so that the order never depends on the sort
-        by_popularity = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
-        columns = np.flatnonzero(allowed)  # (C,) of the P products
-        fill = TIE * by_popularity[columns] / len(self.products)
         scores = np.tile(fill, (len(ids), 1))  # (B, C)
         personal, owned = np.zeros((2, *scores.shape), bool)
         if known.any():
+            # a slice where all are known: picking rows copies them, 50 MB at 50,000 products
+            rows = slice(None) if known.all() else np.flatnonzero(known)
             found, at = score(places[known])
-            scores[known] += found[:, columns]
-            personal[known] = at[:, columns]
-            owned[known] = self.orders[places[known]][:, columns].toarray() > 0
-        scores[~personal] -= TIE  # below 0: an order of years ago may weigh less than a tie
+            if len(columns) < found.shape[1]:
+                found, at = found[:, columns], at[:, columns]
+            scores[rows] += found
+            personal[rows] = at
+            theirs = self.orders[places[known]][:, columns]
+            of = np.repeat(np.flatnonzero(known), np.diff(theirs.indptr))
+            owned[of, theirs.indices] = theirs.data > 0
+        # below 0: an order of years ago may weigh less than a tie
+        np.subtract(scores, TIE, out=scores, where=~personal)
         if exclude_owned:
-            scores[owned] = -np.inf
-        k = min(k, len(columns))
-        # (B, k); nothing to part where all are asked for
-        order = np.argpartition(scores, len(columns) - k, axis=1)[:, -k:] if k else owned[:, :0]
-        order = order.astype(np.int64)
-        ranked = np.take_along_axis(scores, order, axis=1)
-        best_first = np.argsort(-ranked, axis=1)
-        order = np.take_along_axis(order, best_first, axis=1)
-        ranked = np.take_along_axis(ranked, best_first, axis=1)
+            np.putmask(scores, owned, -np.inf)
+        order, ranked = highest(scores, k)
         owned, personal = (np.take_along_axis(at, order, axis=1) for at in (owned, personal))
         reasons = np.where(owned, "bought_often", reason)
         reasons = np.where(personal, reasons, FILLED)
-        rows = pd.DataFrame(
-            {
-                "account_id": np.repeat(ids, k),
-                "rank": np.tile(np.arange(1, k + 1, dtype=np.int32), len(ids)),
-                "product_id": self.products[columns[order]].ravel(),
-                "score": ranked.ravel(),
-                "reason_code": reasons.ravel(),
-            }
-        )
-        return rows[np.isfinite(rows["score"])]
+        return as_rows(ids, self.products[columns[order]], ranked, reasons)
+
+
+def highest(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places and values of the k highest of each row, the highest first. (B, P) → (B, k) twice."""
+    k = min(k, scores.shape[1])
+    if not k:
+        return np.empty((len(scores), 0), np.int64), np.empty((len(scores), 0))
+    order = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k :]
+    ranked = np.take_along_axis(scores, order, axis=1)
+    best_first = np.argsort(-ranked, axis=1)
+    return (
+        np.take_along_axis(order, best_first, axis=1),
+        np.take_along_axis(ranked, best_first, axis=1),
+    )
+
+
+def as_rows(
+    ids: np.ndarray, products: np.ndarray, scores: np.ndarray, reasons: np.ndarray
+) -> pd.DataFrame:
+    """Lists of accounts (B,) as rows; what has no finite score is left out. All others (B, k)."""
+    k = products.shape[1]
+    rows = pd.DataFrame(
+        {
+            "account_id": np.repeat(ids, k),
+            "rank": np.tile(np.arange(1, k + 1, dtype=np.int32), len(ids)),
+            "product_id": products.ravel(),
+            "score": scores.ravel(),
+            "reason_code": reasons.ravel(),
+        }
+    )
+    return rows[np.isfinite(rows["score"])]
 
 
 def _filled_below(rows: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from jobs.table import FOREVER
 from jobs.training.data import known
@@ -52,6 +53,15 @@ class Params:
     share: float = 0.5  # of the columns that a tree may use, above 0, at most 1
     seed: int = 0  # of the pairs not bought, and of the trees
     threads: int = 2  # 1 or more
+
+
+SPACE = {
+    "negatives": IntDistribution(50, 200, log=True),
+    "leaves": IntDistribution(7, 63, log=True),
+    "learning_rate": FloatDistribution(0.02, 0.1, log=True),
+    "fewest": IntDistribution(50, 1000, log=True),
+    "share": FloatDistribution(0.2, 1.0),
+}
 
 
 class Ranker(ProductRecommender):

@@ -6,6 +6,7 @@ from jobs.training.recommenders import ranker
 from jobs.training.recommenders.ranker import Ranker
 
 Params = ranker.Params
+SPACE = ranker.SPACE
 
 
 class RankerPlan(Ranker):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution
 
 from jobs.training.recommenders.recommender import ProductRecommender, where_above_zero
 
@@ -12,6 +13,9 @@ from jobs.training.recommenders.recommender import ProductRecommender, where_abo
 class Params:
     # weeks after which an order counts half, above 0; null: every order counts 1
     half_life_weeks: float | None = 16.0
+
+
+SPACE = {"half_life_weeks": CategoricalDistribution((None, 32.0, 16.0, 12.0, 8.0, 4.0))}
 
 
 class Repeat(ProductRecommender):

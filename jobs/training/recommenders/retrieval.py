@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 import torch
+from optuna.distributions import FloatDistribution, IntDistribution
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 from torch.nn import functional
@@ -54,6 +55,17 @@ class Params:
     # on a CPU, 1 or more; the sums' last digits depend on it, and on a busy machine threads that
     # wait for each other are many times slower than one
     threads: int = 1
+
+
+SPACE = {
+    "size": IntDistribution(16, 128, log=True),
+    "origins": IntDistribution(2, 10),
+    "hidden": FloatDistribution(0.0, 0.8),
+    "unnamed": FloatDistribution(0.0, 0.5),
+    "epochs": IntDistribution(2, 12, log=True),
+    "learning_rate": FloatDistribution(0.0005, 0.02, log=True),
+    "weight_decay": FloatDistribution(0.0, 0.01),
+}
 
 
 class Towers(nn.Module):

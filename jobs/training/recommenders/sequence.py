@@ -28,6 +28,9 @@ class Params(retrieval.Params):
     """As of `retrieval`."""
 
 
+SPACE = retrieval.SPACE
+
+
 class Days(Towers):
     """Letters: as of Towers, and n single orders, S steps of an account."""
 

@@ -23,6 +23,9 @@ class Params(retrieval.Params):
     """As of `retrieval`."""
 
 
+SPACE = retrieval.SPACE
+
+
 class Bag(Towers):
     """An account is the sum of what it bought. Letters: as of Towers."""
 
