@@ -31,7 +31,7 @@ from jobs.training.recommenders.signals import groups
 logger = logging.getLogger(__name__)
 
 LOOKED_AT = 10  # places of a list that count
-MOST_ROUNDS, FEWEST_ROUNDS = 300, 40
+FEWEST_ROUNDS = 40  # that are learnt, whatever served the last day best
 SMOOTHED = 25  # rounds whose mean says how good one of them is
 # Losses of which a task has an ensemble each. On weeks 41 to 44, ndcg@10 of one and of several:
 # any: binary .417, xendcg .416, lambdarank .416, the first two .419; new: .060, .062, .061, .061.
@@ -48,7 +48,8 @@ class Params:
     origins: int = 4  # past days that are learnt from, a horizon apart, 1 or more
     negatives: int = 100  # pairs not bought that are learnt, per account and day, 1 or more
     leaves: int = 15  # of a tree, 2..255
-    learning_rate: float = 0.05  # above 0
+    rounds: int = 300  # trees at most, 40 or more
+    learning_rate: float = 0.05  # of a tree, above 0
     fewest: int = 300  # pairs in a leaf, 1 or more
     share: float = 0.5  # of the columns that a tree may use, above 0, at most 1
     seed: int = 0  # of the pairs not bought, and of the trees
@@ -151,14 +152,14 @@ class Ranker(ProductRecommender):
     def _booster(self, objective: str, parts: Sequence[Examples], judged: Examples) -> lgb.Booster:
         """As many trees as served the last day best, then all days are learnt."""
         settings = self._settings(objective)
-        rounds = MOST_ROUNDS // 2
+        rounds = self.params.rounds // 2
         if len(parts) > 1 and len(judged.bought):
             earlier = dataset(parts[:-1])
             curve: dict[str, Any] = {}
             lgb.train(
                 settings,
                 earlier,
-                MOST_ROUNDS,
+                self.params.rounds,
                 [dataset([judged], earlier)],
                 callbacks=[lgb.record_evaluation(curve)],
             )

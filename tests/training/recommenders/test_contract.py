@@ -12,7 +12,7 @@ from jobs.table import FOREVER
 from jobs.training.recommenders.protocol import FAMILY, MODELS
 
 AS_OF = dt.date(2017, 6, 25)
-SMALL_RANKER = {"horizon_days": 28, "min_buyers": 1, "fewest": 5, "leaves": 4, "threads": 1}
+SMALL_RANKER = {"horizon_days": 28, "min_buyers": 1, "fewest": 5, "leaves": 4, "rounds": 60}
 # small enough for seconds, large enough to learn the block of a basket
 SMALL = {
     "als": {"factors": 8, "regularization": 0.1, "threads": 1},

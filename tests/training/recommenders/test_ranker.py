@@ -15,7 +15,7 @@ from jobs.training.recommenders.ranker import Params, Ranker
 from jobs.training.recommenders.signals import Lines, Signals, groups
 
 AS_OF = dt.date(2017, 6, 25)
-SMALL = Params(min_buyers=1, fewest=5, leaves=4, threads=1)
+SMALL = Params(min_buyers=1, fewest=5, leaves=4, rounds=60)
 ALWAYS = {"known_date": pd.Timestamp("1900-01-01"), "superseded_date": pd.Timestamp(FOREVER)}
 PRODUCTS = pd.DataFrame({"product_id": [f"p{n}" for n in range(10)]}).assign(**ALWAYS)
 
