@@ -232,11 +232,11 @@ def predict(family: str) -> dict[str, Any]:
 
 
 @task
-def bench(family: str) -> str:
+def bench(family: str, *, params: Any = None) -> str:
     """Judge the family's configurations; returns the MLflow run."""
     from jobs.training.bench import bench
 
-    return bench(family)
+    return bench(family, leave_out=params["leave_out"])
 
 
 @task

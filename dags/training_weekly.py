@@ -7,10 +7,10 @@ A gate that says no is no failure: the champion stays, and `ops.promotions` says
 
 **Impact:** tomorrow's predictions come from the champion of today. Failed? The champion before goes
 on answering; clear the red task once its cause is gone: a bench or a fit that is done is not done
-again.
+again. **In a hurry?** `leave_out` names models that are not judged this time, such as `ranker`.
 """
 
-from airflow.sdk import DAG, chain
+from airflow.sdk import DAG, Param, chain
 
 from dags.tasks import DEFAULTS, boxes, cron
 
@@ -23,6 +23,14 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
+    params={
+        "leave_out": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            description="models that are not judged this time; the baseline and the champion are",
+        )
+    },
     tags=["weekly", "models"],
 ):
     week = boxes(

@@ -50,7 +50,7 @@ def program(module: str, *arguments: str) -> None:
         raise StepFailed(f"python -m {module} failed; its message stands above")
 
 
-def dag(name: str, run_id: str, **params: str | bool) -> float:
+def dag(name: str, run_id: str, **params: str | bool | list[str]) -> float:
     """Trigger a DAG, or go on with the run of that name, and follow it; returns its seconds."""
     run = Run(name, run_id)
     trigger(settings(), run, dict(params))
@@ -68,6 +68,9 @@ def deliver() -> float:
     return dag("crm_delivery", "demo-delivery")
 
 
+# minutes each, of fitting what they propose as of past weeks too: a person waits here
+TAKE_LONG = ["two_tower", "sequence", "ranker", "ranker_plan"]
+
 STEPS = (
     Step("services", "start Spark, Airflow, MLflow and the CRM", stack.up, every_time=True),
     Step(
@@ -83,8 +86,8 @@ STEPS = (
     ),
     Step(
         "training",
-        "judge every model, train the best, promote through the gate",
-        lambda: dag("training_weekly", "demo-training"),
+        "judge the quick models, train the best, promote through the gate",
+        lambda: dag("training_weekly", "demo-training", leave_out=TAKE_LONG),
     ),
     Step(
         "day",

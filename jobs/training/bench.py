@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -79,9 +79,16 @@ def champion_configuration(of: Family) -> Configuration | None:
     return configuration_of(of, version.tags["model"], json.loads(version.tags["params"]))
 
 
-def contenders(of: Family, champion: Configuration | None) -> list[Configuration]:
-    """The family's configurations, and the champion's where it is none of them any more."""
-    found = list(of.configurations())
+def contenders(
+    of: Family, champion: Configuration | None, leave_out: Collection[str]
+) -> list[Configuration]:
+    """The family's configurations, and the champion's where it is none of them any more.
+
+    Args:
+        leave_out: models that are not judged; the baseline and the champion always are.
+    """
+    every = of.configurations()
+    found = [c for c in every if c.model not in leave_out or c.id == of.baseline.id]
     if champion and champion.id not in {c.id for c in found}:
         found.append(champion)
     return found
@@ -230,8 +237,11 @@ def plot(table: Sequence[Mapping[str, Any]], by: Rules) -> Figure:
     return figure
 
 
-def bench(name: str, cut: dt.date | None = None) -> str:
+def bench(name: str, cut: dt.date | None = None, leave_out: Collection[str] = ()) -> str:
     """Judge a family and write ops.leaderboard; the same data and code are judged only once.
+
+    Args:
+        leave_out: names of models that are not judged, such as those that take long.
 
     Returns:
         The MLflow run id of the bench.
@@ -240,7 +250,7 @@ def bench(name: str, cut: dt.date | None = None) -> str:
     data = of.data(None)
     cut = cut or of.cut(data)
     champion = champion_configuration(of)
-    configurations = contenders(of, champion)
+    configurations = contenders(of, champion, leave_out)
     code = tracking.code_version(name)
     mark = tracking.fingerprint(
         kind="bench",
@@ -402,6 +412,9 @@ def main(
         dt.datetime | None,
         typer.Option(formats=DATE, help="last day of training before the test"),
     ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="a model that is not judged; may be given again")
+    ] = None,
     interactions: Annotated[
         Path | None,
         typer.Option(
@@ -472,7 +485,7 @@ def main(
     if interactions or series or out:
         of_files(family, given)
     else:
-        show(bench(family, cut.date() if cut else None))
+        show(bench(family, cut.date() if cut else None, leave_out or ()))
 
 
 if __name__ == "__main__":
