@@ -139,6 +139,19 @@ def _told(lists: pd.DataFrame, model: str, task: Task) -> pa.Table:
     return pa.Table.from_pandas(found, SCHEMA, preserve_index=False)
 
 
+def sells(data: Data, asked: Asked) -> bool:
+    """Whether anything can be recommended at all; says so where nothing can."""
+    bought = data.frames["interactions"]
+    before = bought[bought["business_date"] <= pd.Timestamp(asked.train_until)]
+    if len(catalogue(before, asked.min_buyers)):
+        return True
+    logger.warning(
+        "no product had %d buyers by %s, so all lists are empty: take a smaller --min-buyers",
+        *(asked.min_buyers, asked.train_until),
+    )
+    return False
+
+
 def bench(asked: Asked) -> pa.Table:
     """Judge every recommender on the files and write both answers; gives the leaderboard.
 
@@ -159,7 +172,7 @@ def bench(asked: Asked) -> pa.Table:
     answers = []
     with tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run:
         run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
-        for model in MODELS:
+        for model in MODELS if sells(data, asked) else ():
             path = asked.out / ".judged" / f"{model}-{mark}"
             if (done := _kept(path)) is None:
                 try:
@@ -177,7 +190,8 @@ def bench(asked: Asked) -> pa.Table:
             for task in TASKS
         }
         table = board.table(scored, "task", BASELINE, champions)
-        board.write(pa.concat_tables(done.lists for done in answers), asked.out, LISTS)
+        lists = [SCHEMA.empty_table(), *(done.lists for done in answers)]
+        board.write(pa.concat_tables(lists), asked.out, LISTS)
         board.write(table, asked.out)
         run.tags({f"champion_{task}": champion for task, champion in champions.items()})
     return table

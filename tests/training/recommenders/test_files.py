@@ -132,6 +132,13 @@ def test_short_history_is_used_as_far_as_it_goes(tmp_path, caplog):
     assert len(pd.read_parquet(wanted.out / files.LISTS)) > 0
 
 
+def test_an_empty_catalogue_gives_empty_files_and_says_why(tmp_path, caplog):
+    wanted = asked(tmp_path, purchases(), min_buyers=31)
+    assert files.bench(wanted).num_rows == 0
+    assert pd.read_parquet(wanted.out / files.LISTS).empty
+    assert "no product had 31 buyers by 2017-06-25, so all lists are empty" in caplog.text
+
+
 def test_rows_that_say_nothing_are_left_out_and_counted(tmp_path, caplog):
     bought = purchases(days_after=0).astype({"bought_at": str})
     bought.loc[0, "bought_at"] = "yesterday"
