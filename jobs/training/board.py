@@ -118,3 +118,28 @@ def write(found: pa.Table, out: Path, name: str = FILE) -> Path:
     arriving = out / f".{name}"
     pq.write_table(found, arriving)
     return arriving.replace(out / name)
+
+
+def show(found: pa.Table, place: str) -> None:
+    """Print a leaderboard's deciding metric, both windows side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = found.to_pandas()
+    rows = rows[rows["metric"] == rows["metric"].iloc[0]] if len(rows) else rows
+    page = Table("model", place, "window", "metric", "value", "95%", "to baseline", "s", "MiB")
+    for r in rows.sort_values([place, "window", "value"], ascending=[True, True, False]).to_dict(
+        "records"
+    ):
+        page.add_row(
+            r["model"] + (" *" if r["champion"] else ""),
+            str(r[place]),
+            r["window"],
+            r["metric"],
+            f"{r['value']:.4f}",
+            f"{r['lo']:.4f} .. {r['hi']:.4f}",
+            f"{r['diff_to_baseline']:+.4f} ({r['diff_lo']:+.4f} .. {r['diff_hi']:+.4f})",
+            f"{r['seconds']:.1f}",
+            f"{r['peak_mb']:.0f}",
+        )
+    Console(width=130).print(page)

@@ -28,7 +28,10 @@ logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 # files that decide what is proposed
-CODE = ("als", "candidates", "ease", "neighbours", "next_basket", "purchases", "recommender")
+CODE = (
+    *("als", "candidates", "ease", "neighbours", "next_basket", "purchases", "recommender"),
+    "signals",
+)
 BLOCK = 256  # accounts scored at once
 DEPTH = 80  # products per account and model that the account has not bought
 
@@ -86,7 +89,7 @@ def propose(
     signals: Signals, interactions: pd.DataFrame, products: pd.DataFrame, as_of: dt.date
 ) -> Candidates:
     """Fit the models and take what the account owns, each one's best, and what is popular."""
-    size = len(signals.lines.products)
+    size, keys = len(signals.lines.products), signals.own.keys
     fitted = {
         name: kind(params).fit(interactions, NOBODY, products, None, as_of)
         for name, (kind, params) in MODELS.items()
@@ -99,9 +102,9 @@ def propose(
     accounts = np.arange(len(signals.lines.accounts))
     for block in np.array_split(accounts, len(accounts) // BLOCK + 1):
         scores = {name: model.score(block)[0] for name, model in fitted.items()}  # (B, P)
-        owned = signals.own.places(
-            np.repeat(block, size), np.tile(np.arange(size), len(block))
-        ).reshape(len(block), size) < len(signals.own.keys)
+        owned = np.zeros((len(block), size), bool)
+        first, last = np.searchsorted(keys, [block[0] * size, (block[-1] + 1) * size])
+        owned.ravel()[keys[first:last] - block[0] * size] = True
         wanted = owned | popular
         for found in scores.values():
             wanted |= best(np.where(owned, -np.inf, found), DEPTH)

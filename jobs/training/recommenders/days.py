@@ -18,6 +18,10 @@ from jobs.training.recommenders.purchases import catalogue
 from jobs.training.recommenders.signals import Group, Lines, Signals
 
 
+class EmptyCatalogue(ValueError):
+    """No product had buyers enough on a day."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """Tables with every version of their rows, of all days; a day takes what it may know."""
@@ -111,9 +115,15 @@ class Day:
 def day(
     sources: Sources, as_of: dt.date, min_buyers: int, weeks_ahead: int, uses_plan: bool
 ) -> Day:
-    """A day's candidates and signals; candidates that were kept are not made again."""
+    """A day's candidates and signals; candidates that were kept are not made again.
+
+    Raises:
+        EmptyCatalogue: there is nothing that could be a candidate.
+    """
     rows = sources.known(as_of)
     products = catalogue(rows, min_buyers)
+    if not len(products):
+        raise EmptyCatalogue(f"no product had {min_buyers} buyers by {as_of}: take fewer")
     rows = rows[rows["product_id"].isin(products)]
     about = known(sources.products, as_of)
     signals = Signals(Lines.of(rows, products, as_of), attributes(about, products), sources.groups)

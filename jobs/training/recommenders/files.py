@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -58,8 +58,19 @@ class Place:
 
     split: Split
     cut: dt.date
-    data: Data  # nothing in it is later than what the split may know
+    data: Data  # nothing in it is later than the split may know
+    account_ids: np.ndarray  # sorted, of all that bought anything by the cut
+    catalogue: np.ndarray  # product ids, sorted
     window: Window | None
+
+    @classmethod
+    def at(cls, split: Split, cut: dt.date, data: Data, whole: Data, terms: Terms) -> Self:
+        """whole: with what was bought after the cut too, where the file has it."""
+        bought = data.frames["interactions"]
+        before = bought[bought["business_date"] <= pd.Timestamp(cut)]
+        ids = np.sort(before["account_id"].unique().astype(str))
+        products = catalogue(before, terms.min_buyers)
+        return cls(split, cut, data, ids, products, _window(whole, cut, terms))
 
 
 @dataclass(frozen=True)
@@ -84,8 +95,8 @@ def places(asked: Asked, data: Data) -> list[Place]:
         )
     before = asked.train_until - dt.timedelta(days=days)
     return [
-        Place("valid", before, train, _window(train, before, Terms(days, asked.min_buyers))),
-        Place("test", asked.train_until, train, _window(data, asked.train_until, asked.terms)),
+        Place.at("valid", before, train, train, Terms(days, asked.min_buyers)),
+        Place.at("test", asked.train_until, train, data, asked.terms),
     ]
 
 
@@ -108,7 +119,7 @@ def answer(of: Recommenders, model: str, places: Sequence[Place], asked: Asked) 
                 configuration = of.for_task(model, task)
                 if configuration.id not in fitted:
                     fitted[configuration.id] = of.fit(place.data, configuration, place.cut)
-                lists = _lists(of, fitted[configuration.id], place, task, asked)
+                lists = _lists(fitted[configuration.id], place, task, asked)
                 seconds = time.perf_counter() - started
             if place.split == "test":
                 parts.append(_told(lists[lists["rank"] <= asked.k], model, task))
@@ -123,13 +134,11 @@ def answer(of: Recommenders, model: str, places: Sequence[Place], asked: Asked) 
     return Answered(pa.concat_tables(parts), scored)
 
 
-def _lists(of: Recommenders, model: Any, place: Place, task: Task, asked: Asked) -> pd.DataFrame:
-    before = place.data.frames["interactions"]
-    before = before[before["business_date"] <= pd.Timestamp(place.cut)]
-    account_ids = np.sort(before["account_id"].unique().astype(str))
-    products = catalogue(before, asked.min_buyers)
+def _lists(model: Any, place: Place, task: Task, asked: Asked) -> pd.DataFrame:
     size = max(asked.k, RECALL_AT)
-    found: pd.DataFrame = model.recommend(account_ids, size, products, task == "new", place.cut)
+    found: pd.DataFrame = model.recommend(
+        place.account_ids, size, place.catalogue, task == "new", place.cut
+    )
     return found
 
 
@@ -137,19 +146,6 @@ def _told(lists: pd.DataFrame, model: str, task: Task) -> pa.Table:
     columns = ["model", "task", *(name for name in SCHEMA.names if name in lists)]
     found = lists.assign(model=model, task=task)[columns]
     return pa.Table.from_pandas(found, SCHEMA, preserve_index=False)
-
-
-def sells(data: Data, asked: Asked) -> bool:
-    """Whether anything can be recommended at all; says so where nothing can."""
-    bought = data.frames["interactions"]
-    before = bought[bought["business_date"] <= pd.Timestamp(asked.train_until)]
-    if len(catalogue(before, asked.min_buyers)):
-        return True
-    logger.warning(
-        "no product had %d buyers by %s, so all lists are empty: take a smaller --min-buyers",
-        *(asked.min_buyers, asked.train_until),
-    )
-    return False
 
 
 def bench(asked: Asked) -> pa.Table:
@@ -164,6 +160,11 @@ def bench(asked: Asked) -> pa.Table:
     data = read(asked)
     of = Recommenders(asked.terms, asked.out / ".days")
     found = places(asked, data)
+    if not len(found[-1].catalogue):
+        logger.warning(
+            "no product had %d buyers by %s, so all lists are empty: take a smaller --min-buyers",
+            *(asked.min_buyers, asked.train_until),
+        )
     code = tracking.code_version(of.name).partition("+")[2]
     files = {name: _sha256(path) for name, path in _files(asked).items()}
     mark = tracking.fingerprint(files=files, code=code, asked=_settings(asked))
@@ -172,7 +173,7 @@ def bench(asked: Asked) -> pa.Table:
     answers = []
     with tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run:
         run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
-        for model in MODELS if sells(data, asked) else ():
+        for model in MODELS if len(found[-1].catalogue) else ():
             path = asked.out / ".judged" / f"{model}-{mark}"
             if (done := _kept(path)) is None:
                 try:

@@ -22,7 +22,14 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from jobs.table import FOREVER
 from jobs.training.data import known
-from jobs.training.recommenders.days import Day, Sources, attributes, bought_after, day
+from jobs.training.recommenders.days import (
+    Day,
+    EmptyCatalogue,
+    Sources,
+    attributes,
+    bought_after,
+    day,
+)
 from jobs.training.recommenders.examples import Examples, dataset, examples
 from jobs.training.recommenders.purchases import Purchases, catalogue
 from jobs.training.recommenders.recommender import TASKS, ProductRecommender, Task
@@ -113,7 +120,11 @@ class Ranker(ProductRecommender):
         judged: dict[Task, Examples] = {}
         negatives, seed = self.params.negatives, self.params.seed
         for date in past:
-            at = self._day(date)
+            try:
+                at = self._day(date)
+            except EmptyCatalogue as nothing:
+                logger.warning("%s: %s is not learnt from: %s", self.name, date, nothing)
+                continue
             after = bought_after(self.sources, at, self.params.horizon_days, as_of)
             for task in TASKS:
                 parts[task].append(examples(at, after, task, negatives, seed))

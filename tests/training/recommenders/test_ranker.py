@@ -120,6 +120,18 @@ def test_without_a_past_the_ranker_still_answers(caplog):
     assert found.groupby("account_id").size().to_dict() == {"a": 3, "nobody": 3}
 
 
+def test_a_past_day_on_which_nothing_had_buyers_enough_is_passed_over(caplog):
+    rows = some_months()
+    # two accounts only before the last eight weeks, all twenty after
+    early = rows["business_date"] < pd.Timestamp(AS_OF - dt.timedelta(days=70))
+    rows = rows[~early | rows["account_id"].isin(["a0", "a1"])]
+    model = Ranker(dataclasses.replace(SMALL, min_buyers=3)).fit(
+        rows, PRODUCTS, PRODUCTS, None, AS_OF
+    )
+    assert "is not learnt from: no product had 3 buyers by" in caplog.text
+    assert set(model.boosters) == {"any", "new"}
+
+
 def test_signals_are_the_numbers_worked_by_hand():
     rows = bought(
         [("a", "p1", 28), ("a", "p1", 14), ("a", "p2", 14), ("a", "p1", 0), ("b", "p1", 7)]
