@@ -22,8 +22,8 @@ from jobs.training.forecasts.forecaster import P, SeriesForecaster, regular
 logger = logging.getLogger(__name__)
 
 MEMBERS = {
-    "equal": ("level", "linear", "gbm", "lstm"),
-    "learnt": ("mean", "level", "linear", "gbm", "ets", "theta", "lstm"),
+    "equal": ("level", "smoothing", "gbm", "lstm"),
+    "learnt": ("mean", "level", "smoothing", "linear", "gbm", "ets", "theta", "lstm"),
 }
 SHARPNESS = 0.01  # scales of error by which a member loses a factor e of weight
 
@@ -45,7 +45,7 @@ class Ensemble(SeriesForecaster):
 
     def __init__(self, params: Any) -> None:
         super().__init__(params)
-        found = models.configurations(params.season, params.horizon)
+        found = models.configurations(params.season, params.horizon, params.covariates)
         self.members = [c for c in found if c.model in MEMBERS[params.weights]]
         self.kept: dict[str, SeriesForecaster] = {}
         self.borrowed_seconds = 0.0

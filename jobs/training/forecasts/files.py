@@ -1,11 +1,11 @@
 """The bench of forecasts on anyone's file: the same models and intervals as in the lake.
 
 An origin N is a number of training points: the first N rows of every series. A series with fewer
-is skipped. What stands after row N changes no answer of that origin but by covariates known in
-advance: a covariate counts where all of the next `horizon` rows tell it, else that origin does
-without. Validation rows of N come from the past origins N - H, N - 2H, … inside its own training
-points, test rows from what the file tells after N. There is one champion: the best on the
-validation rows of the earliest origin, because later ones have seen its test window.
+is skipped. A model that takes covariates known in advance is judged twice: by its name without
+them, so that nothing after row N changes its answers, and as NAME_plan with those that all of the
+next `horizon` rows tell. Validation rows of N come from the past origins N - H, N - 2H, … inside
+its own training points, test rows from what the file tells after N. There is one champion: the best
+on the validation rows of the earliest origin, because later ones have seen its test window.
 
 OUT/forecasts.parquet    model, unique_id, ds, origin, yhat, lo80, hi80
 OUT/leaderboard.parquet  as jobs/training/board.py says
@@ -14,7 +14,7 @@ OUT/errors.parquet       unique_id, origin, model (null: all), reason
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -106,8 +106,8 @@ def bench(
     asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
     tracking.keep_here_if_down(out)
     with _run(series, asked) as run:
-        for configuration in models.configurations(season, horizon):
-            judge_all(configuration, places, horizon, found, run)
+        for name, configuration in contenders(season, horizon, told.covariates).items():
+            judge_all(name, configuration, places, horizon, found, run)
         leaderboard = write(found, told, out)
     if found.failed > FAILED_SHARE * found.asked:
         raise TooManyFailed(
@@ -130,7 +130,23 @@ def _run(series: Path, asked: dict[str, object]) -> Iterator[tracking.Run]:
         yield run
 
 
+def contenders(season: int, horizon: int, covariates: Collection[str]) -> dict[str, Configuration]:
+    """Name in the answers → configuration; those that know covariates ahead last."""
+    plain = models.configurations(season, horizon, covariates=False)
+    found = {models.label(c): c for c in plain}
+    if covariates:
+        ahead = models.configurations(season, horizon, covariates=True)
+        found |= {f"{models.label(c)}_plan": c for c in ahead if uses_plan(c)}
+    return found
+
+
+def uses_plan(configuration: Configuration) -> bool:
+    """Whether it knows covariates ahead, where there are some."""
+    return bool(getattr(configuration.params, "covariates", False))
+
+
 def judge_all(
+    name: str,
     configuration: Configuration,
     places: Sequence[Origin],
     horizon: int,
@@ -138,13 +154,12 @@ def judge_all(
     parent: tracking.Run,
 ) -> None:
     """One child run: a model at every origin."""
-    name = models.label(configuration)
     before = len(found.scored)
     mark = tracking.fingerprint(parent=parent.id, model=name)
     with tracking.run(FAMILY, name, mark, parent=parent) as child:
         child.params({"model": configuration.model, **asdict(configuration.params)})
         for at in places:
-            judge(configuration, at, horizon, found)
+            judge(name, configuration, at, horizon, found)
         scored = found.scored[before:]
         child.metrics(
             {f"{s.window}.{s.place}.{s.metric}": float(s.per_subject.mean()) for s in scored}
@@ -198,9 +213,11 @@ def at_origin(told: Series, points: int, horizon: int, found: Found) -> Origin |
     return Origin(points, history[[*kept, "y"]], future[kept], sold)
 
 
-def judge(configuration: Configuration, at: Origin, horizon: int, found: Found) -> None:
+def judge(name: str, configuration: Configuration, at: Origin, horizon: int, found: Found) -> None:
     """One model at one origin: its forecasts, its valid and, where there is truth, test rows."""
-    name = models.label(configuration)
+    if uses_plan(configuration) and not at.knows_ahead:
+        found.error(at.points, name, None, "no covariate is told for all steps ahead; skipped")
+        return
     count = at.history["series_id"].nunique()
     found.asked += count
     try:
@@ -219,10 +236,10 @@ def judge(configuration: Configuration, at: Origin, horizon: int, found: Found) 
         found.error(at.points, name, series_id, f"{reason}; plain quantiles of recent steps")
     rows = backtest.intervals(answered, by)
     found.forecasts.append(rows.assign(model=name, origin=at.points))
-    ahead = at.knows_ahead and models.model(configuration.model).takes_covariates
+    cost = (uses_plan(configuration), answered.seconds, memory.mib)
     for window, of_window in judged.items():
         found.scored += [
-            Scored(name, at.points, window, metric, values, ahead, answered.seconds, memory.mib)
+            Scored(name, at.points, window, metric, values, *cost)
             for metric, values in accuracy.per_series(of_window).items()
             if values.notna().any()
         ]
@@ -245,6 +262,14 @@ def windows(
             yield split, pd.concat(rows, ignore_index=True)
 
 
+def _champion(scored: Sequence[Scored], places: Collection[str | int]) -> str | None:
+    """The best at the earliest origin, of those that answered at every one."""
+    judged = {(one.model, one.place) for one in scored}
+    everywhere = {one.model for one in scored if all((one.model, p) in judged for p in places)}
+    able = [one for one in scored if one.model in everywhere]
+    return board.best(able, min(places), DECIDES, False)
+
+
 def write(found: Found, told: Series, out: Path) -> pa.Table:
     """The three files, each whole or not at all; given back is the leaderboard."""
     rows = pd.concat(found.forecasts, ignore_index=True).rename(
@@ -253,9 +278,8 @@ def write(found: Found, told: Series, out: Path) -> pa.Table:
     ids = pa.array(told.ids.loc[rows["series_id"]].to_numpy())
     forecasts = pa.Table.from_pandas(rows, pa.schema(FORECASTS), preserve_index=False)
     board.write(forecasts.add_column(1, "unique_id", ids), out, "forecasts.parquet")
-    earliest = min((one.place for one in found.scored), default=None)
-    champion = board.best(found.scored, earliest, DECIDES, False) if earliest else None
     places = {one.place for one in found.scored}
+    champion = _champion(found.scored, places) if places else None
     table = board.table(found.scored, "origin", BASELINE, dict.fromkeys(places, champion))
     board.write(table, out)
     errors = pd.DataFrame(found.errors, columns=["unique_id", "origin", "model", "reason"])

@@ -10,6 +10,7 @@ MODELS = {
     "seasonal_naive": "SeasonalNaive",
     "mean": "Mean",
     "level": "Level",
+    "smoothing": "Smoothing",
     "linear": "Linear",
     "gbm": "Gbm",
     "ets": "Ets",
@@ -34,14 +35,23 @@ def model(name: str) -> type[Any]:
     return found
 
 
-def configurations(season: int, horizon: int) -> list[Configuration]:
-    """Every forecaster with the settings it has for any series, the baseline first."""
+def configurations(season: int, horizon: int, covariates: bool = True) -> list[Configuration]:
+    """Every forecaster with the settings it has for any series, the baseline first.
+
+    Args:
+        covariates: those that can take what is known in advance do so.
+    """
     found = []
     for name in MODELS:
         params = model(name).Params
         takes = {f.name for f in fields(params)}
         window = 12 if season == 1 else min(4 * season, 56)
-        given = {"season": season, "horizon": horizon, "window": window}
+        given = {
+            "season": season,
+            "horizon": horizon,
+            "window": window,
+            "covariates": covariates,
+        }
         fits = {n: v for n, v in given.items() if n in takes}
         found.append(Configuration(name, params(**fits)))
         if name == "ensemble":

@@ -245,6 +245,55 @@ def test_a_covariate_counts_only_where_it_is_told_ahead(
     assert "offers not told ahead" in caplog.text
 
 
+def test_covariates_after_an_origin_change_only_the_models_named_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "MODELS", {"seasonal_naive": "SeasonalNaive", "level": "Level"})
+    rows = series(60)
+    offers = np.random.default_rng(4).random(len(rows)) > 0.7
+    rows = rows.assign(offers=offers.astype(float), y=rows["y"] * (1 + offers))
+    after = rows.groupby("unique_id").cumcount() >= 40
+    whole, told, cut = (
+        forecasts(benched(of, tmp_path / name, 40))
+        for name, of in (
+            ("whole", rows),
+            ("null", rows.assign(y=rows["y"].mask(after))),
+            ("cut", rows[~after]),
+        )
+    )
+    pd.testing.assert_frame_equal(whole, told)
+    assert set(whole["model"]) == {"seasonal_naive", "level", "level_plan"}
+    plain = whole[whole["model"] != "level_plan"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(plain, cut)
+    by_model = whole.set_index(["model", "unique_id", "ds"])["yhat"]
+    assert not np.allclose(by_model["level"], by_model["level_plan"])
+    board = pd.read_parquet(tmp_path / "whole" / "out" / "leaderboard.parquet")
+    assert dict(zip(board["model"], board["uses_plan"], strict=True)) == {
+        "seasonal_naive": False,
+        "level": False,
+        "level_plan": True,
+    }
+    errors = pd.read_parquet(tmp_path / "cut" / "out" / "errors.parquet")
+    assert errors["model"].tolist() == ["level_plan"]
+    assert errors["reason"].str.startswith("no covariate is told for all steps ahead").all()
+
+
+def test_the_champion_is_one_that_answers_at_every_origin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "MODELS", {"seasonal_naive": "SeasonalNaive", "level": "Level"})
+    rows = series(60)
+    offers = np.random.default_rng(4).random(len(rows)) > 0.7
+    rows = rows.assign(offers=offers.astype(float), y=rows["y"] * (1 + offers))
+    told_until = rows.groupby("unique_id").cumcount() < 44
+    board = pd.read_parquet(
+        benched(rows.assign(offers=rows["offers"].where(told_until)), tmp_path, 36, 48)
+        / "leaderboard.parquet"
+    )
+    assert set(board.loc[board["champion"], "origin"]) == {36, 48}
+    assert set(board.loc[board["champion"], "model"]) == {"level"}
+
+
 def test_a_model_that_breaks_leaves_the_others_alone_and_most_of_them_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
