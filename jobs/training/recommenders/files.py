@@ -39,6 +39,7 @@ from jobs.training.recommenders.recommender import TASKS, Task
 logger = logging.getLogger(__name__)
 
 LISTS = "recommendations.parquet"
+DAYS = ".days"  # what was fitted on past days
 DECIDES = "ndcg@10"
 BASELINE = "popular"
 COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -119,13 +120,13 @@ def answer(of: Recommenders, model: str, places: Sequence[Place], asked: Asked) 
                 configuration = of.for_task(model, task)
                 if configuration.id not in fitted:
                     fitted[configuration.id] = of.fit(place.data, configuration, place.cut)
-                lists = _lists(fitted[configuration.id], place, task, asked)
+                told = lists(fitted[configuration.id], place, task, asked)
                 seconds = time.perf_counter() - started
             if place.split == "test":
-                parts.append(_told(lists[lists["rank"] <= asked.k], model, task))
+                parts.append(_told(told[told["rank"] <= asked.k], model, task))
             if place.window:
                 cost = (of.model(model).uses_plan, seconds, memory.mib)
-                values = judged(lists, place.window.truth[task], place.window.popularity)
+                values = judged(told, place.window.truth[task], place.window.popularity)
                 scored += [
                     Scored(model, task, place.split, metric.replace("_at_", "@"), found, *cost)
                     for metric, found in values.items()
@@ -134,7 +135,8 @@ def answer(of: Recommenders, model: str, places: Sequence[Place], asked: Asked) 
     return Answered(pa.concat_tables(parts), scored)
 
 
-def _lists(model: Any, place: Place, task: Task, asked: Asked) -> pd.DataFrame:
+def lists(model: Any, place: Place, task: Task, asked: Asked) -> pd.DataFrame:
+    """What a fitted model recommends to every account of a place, as its `recommend` gives it."""
     size = max(asked.k, RECALL_AT)
     found: pd.DataFrame = model.recommend(
         place.account_ids, size, place.catalogue, task == "new", place.cut
@@ -158,7 +160,7 @@ def bench(asked: Asked) -> pa.Table:
         BadFile: see `read`.
     """
     data = read(asked)
-    of = Recommenders(asked.terms, asked.out / ".days")
+    of = Recommenders(asked.terms, asked.out / DAYS)
     found = places(asked, data)
     if not len(found[-1].catalogue):
         logger.warning(
@@ -191,8 +193,8 @@ def bench(asked: Asked) -> pa.Table:
             for task in TASKS
         }
         table = board.table(scored, "task", BASELINE, champions)
-        lists = [SCHEMA.empty_table(), *(done.lists for done in answers)]
-        board.write(pa.concat_tables(lists), asked.out, LISTS)
+        parts = [SCHEMA.empty_table(), *(done.lists for done in answers)]
+        board.write(pa.concat_tables(parts), asked.out, LISTS)
         board.write(table, asked.out)
         run.tags({f"champion_{task}": champion for task, champion in champions.items()})
     return table
@@ -247,12 +249,12 @@ def _keep(found: Answered, path: Path) -> None:
 def _kept(path: Path) -> Answered | None:
     if not path.with_suffix(".json").exists():
         return None
-    lists = pq.read_table(path.parent / f"{path.name}.lists.parquet")
+    rows = pq.read_table(path.parent / f"{path.name}.lists.parquet")
     scored = []
     for row in json.loads(path.with_suffix(".json").read_text()):
         row["per_subject"] = pd.Series(row["per_subject"], row.pop("subjects"), dtype=float)
         scored.append(Scored(**row))
-    return Answered(lists, scored)
+    return Answered(rows, scored)
 
 
 def _files(asked: Asked) -> dict[str, Path]:
