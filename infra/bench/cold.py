@@ -27,6 +27,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from infra.bench import figures
+from infra.bench.figures import Figure
 from infra.bench.households import BANDS, households
 from jobs import command
 from jobs.training import metrics
@@ -234,6 +236,20 @@ def show(found: Mapping[tuple[str, ...], Sequence[pd.Series]], title: str) -> No
     Console(width=160).print(page)
 
 
+def figures_of(found: Found, of: str, names: Sequence[str]) -> list[Figure]:
+    """What the ladder's rungs bring; a gain whose interval holds 0 claims nothing."""
+    joined = {key: pd.concat(values) for key, values in found.items()}
+    rows = []
+    for (task, shown, name), values in sorted(joined.items()):
+        if name in names:
+            others = [o for o in ("segment", "all") if o != name]
+            gains = (f"to {o} {told(values, joined[task, shown, o])}" for o in others)
+            baskets = f", {shown} baskets shown" if shown.isdigit() else ""
+            what = f"{of}, {task}{baskets}, {METRIC}: {name}"
+            rows.append(Figure(what, "", "", f"{values.mean():.4f}; {'; '.join(gains)}"))
+    return rows
+
+
 def told(values: pd.Series, others: pd.Series) -> str:
     gain = metrics.difference(values, others)
     claim = "" if gain.low > 0 or gain.high < 0 else "  no claim"
@@ -277,15 +293,21 @@ def main(
         bool, typer.Option("--choose", help="look through the constants on weeks 41 to 44")
     ] = False,
     folds: Annotated[int, typer.Option(min=1, max=FOLDS, help="tenths of the accounts")] = 1,
+    to: figures.To = None,
 ) -> None:
     command.tell_facts()
     if choosing:
         choose(range(FOLDS))
         return
+    rows: list[Figure] = []
     if folds == 1:
-        show(judge_products(TEST), "cold products, weeks 45 to 48")
-    models = MODELS if folds == 1 else ()
-    show(judge_accounts(TEST, range(folds), models), "cold accounts, weeks 45 to 48")
+        of_products = judge_products(TEST)
+        show(of_products, "cold products, weeks 45 to 48")
+        rows += figures_of(of_products, "cold products", ["rare_products"])
+    of_accounts = judge_accounts(TEST, range(folds), MODELS if folds == 1 else ())
+    show(of_accounts, "cold accounts, weeks 45 to 48")
+    rows += figures_of(of_accounts, "cold accounts", ["segment", "few_baskets"])
+    figures.write(to, rows)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from infra.bench import figures
+from infra.bench.figures import Figure
 from infra.bench.panel import PACKAGE
 from jobs import command
 from jobs.training import metrics
@@ -43,10 +45,29 @@ class Grain:
     horizon: int
     published: tuple[int, ...]  # origins of the reference figures
     origins: tuple[int, ...]
+    must: float  # the champion's MASE over the published origins
+    aim: float
+    is_below_theta: bool  # it must be below theta beyond noise
+    coverage: tuple[float, float]  # of the champion's interval
+    coverage_aim: tuple[float, float]
 
 
-WEEKLY = Grain("weekly", "W", 1, 4, (36, 40, 44, 47), tuple(range(36, 48)))
-DAILY = Grain("daily", "D", 7, 28, (245, 273, 301, 329), (245, 273, 301, 329))
+WEEKLY = Grain(
+    *("weekly", "W", 1, 4, (36, 40, 44, 47), tuple(range(36, 48))),
+    must=0.89,
+    aim=0.86,
+    is_below_theta=True,
+    coverage=(0.75, 0.85),
+    coverage_aim=(0.78, 0.82),
+)
+DAILY = Grain(
+    *("daily", "D", 7, 28, (245, 273, 301, 329), (245, 273, 301, 329)),
+    must=0.835,
+    aim=0.82,
+    is_below_theta=False,
+    coverage=(0.72, 0.88),
+    coverage_aim=(0.78, 0.82),
+)
 
 
 def daily_sales() -> pd.DataFrame:
@@ -141,6 +162,40 @@ def show(
     Console(width=180).print(f"{grain.name}; * champion, chosen before {grain.origins[0]}", page)
 
 
+def figures_of(grain: Grain, rows: pd.DataFrame, board: pd.DataFrame) -> list[Figure]:
+    """What must hold of the champion, and whether it does."""
+    champion = board.loc[board["champion"], "model"].iloc[0]
+    judged = rows[rows["origin"].isin(grain.published)]
+    mine = judged[judged["model"] == champion]
+    by_series = judged.groupby(["model", "unique_id"])["mase"].mean().unstack("model")
+    value, every = mine["mase"].mean(), rows.loc[rows["model"] == champion, "mase"].mean()
+    gain = metrics.difference(by_series[champion], by_series[REFERENCE])
+    what = f"departments {grain.name}, {{}}: {champion}, chosen before the test"
+    found = [
+        Figure(
+            what.format("MASE"),
+            f"{grain.must}",
+            f"{grain.aim}",
+            f"{value:.3f}; over {len(grain.origins)} origins {every:.3f}",
+            bool(value <= grain.must),
+        ),
+        Figure(
+            f"the same, to {REFERENCE}, paired",
+            "below 0" if grain.is_below_theta else "",
+            "",
+            f"{gain.value:+.3f} ({gain.low:+.3f} .. {gain.high:+.3f})",
+            gain.high < 0 if grain.is_below_theta else None,
+        ),
+    ]
+    low, high = grain.coverage
+    covered = mine["covered"].mean()
+    aim = " to ".join(f"{end:.2f}" for end in grain.coverage_aim)
+    must = f"{low:.2f} to {high:.2f}"
+    what = what.format("coverage of the 80% interval")
+    found.append(Figure(what, must, aim, f"{covered:.3f}", bool(low <= covered <= high)))
+    return found
+
+
 def show_totals(grain: Grain, path: Path) -> None:
     """Print what adding up does to the departments' and the total's MASE, forecast by `level`."""
     told = series_file.read(path, grain.freq)
@@ -179,8 +234,10 @@ def _reconciled(
 
 def main(
     out: Annotated[Path | None, typer.Option(help="folder for the bench's files")] = None,
+    to: figures.To = None,
 ) -> None:
     command.tell_facts()
+    held: list[Figure] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = out or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -190,8 +247,11 @@ def main(
             files.bench(path, grain.freq, grain.season, grain.horizon, grain.origins, place)
             forecasts = pd.read_parquet(place / "forecasts.parquet")
             board = pd.read_parquet(place / "leaderboard.parquet")
-            show(grain, errors(grain, forecasts, path), board, spread(grain, path))
+            rows = errors(grain, forecasts, path)
+            show(grain, rows, board, spread(grain, path))
             show_totals(grain, path)
+            held += figures_of(grain, rows, board)
+    figures.write(to, held)
 
 
 if __name__ == "__main__":

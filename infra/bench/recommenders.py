@@ -20,7 +20,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from infra.bench import panel
+from infra.bench import figures, panel
+from infra.bench.figures import Figure
 from infra.bench.panel import Level
 from jobs import command
 from jobs.training import metrics, tracking
@@ -73,6 +74,45 @@ REFERENCE: dict[tuple[Level, Task], dict[str, float]] = {
     },
 }
 
+# ndcg@10 that the two stages must reach, and should
+TARGETS: dict[tuple[Level, Task], dict[str, tuple[float, float]]] = {
+    ("product_id", "any"): {"ranker": (0.409, 0.416), "ranker_plan": (0.412, 0.420)},
+    ("product_id", "new"): {"ranker": (0.058, 0.062), "ranker_plan": (0.062, 0.067)},
+    ("product_type", "any"): {"ranker": (0.556, 0.562)},
+    ("product_type", "new"): {"ranker": (0.099, 0.103)},
+}
+BELOW = 0.004  # that a published figure may be missed by
+
+
+def figures_of(
+    level: Level,
+    values: dict[tuple[str, Task], pd.Series],
+    seeds: dict[tuple[str, Task], list[float]],
+) -> list[Figure]:
+    """What must hold at a level, and whether it does."""
+    found = []
+    for task in TASKS:
+        for model, (must, aim) in TARGETS[level, task].items():
+            mine = values[model, task]
+            others = ", ".join(f"{value:.4f}" for value in seeds[model, task])
+            what = f"{level} {task}, ndcg@10: {model}"
+            told = f"{mine.mean():.4f}; other seeds {others}"
+            reached = bool(mine.mean() >= must)
+            found.append(Figure(what, f"{must:.3f}", f"{aim:.3f}", told, reached))
+            peer = PEERS[task]
+            gain = metrics.difference(mine, values[peer, task])
+            told = f"{gain.value:+.4f} ({gain.low:+.4f} .. {gain.high:+.4f})"
+            found.append(Figure(f"the same, to {peer}, paired", "above 0", "", told, gain.low > 0))
+        gaps = {
+            model: values[model, task].mean() - told
+            for model, told in REFERENCE[level, task].items()
+            if model not in TARGETS[level, task]
+        }
+        told = ", ".join(f"{model} {gap:+.4f}" for model, gap in gaps.items())
+        what = f"{level} {task}, to published baselines"
+        found.append(Figure(what, f"-{BELOW}", "", told, min(gaps.values()) >= -BELOW))
+    return found
+
 
 def per_account(asked: Asked) -> dict[tuple[str, Task], pd.Series]:
     """What each account's test list is worth, from the files that the bench wrote."""
@@ -119,10 +159,12 @@ def _mark(model: str, task: Task, seed: int, code: str) -> str:
 
 
 def show(
-    asked: Asked, level: Level, board: pd.DataFrame, seeds: dict[tuple[str, Task], list[float]]
+    level: Level,
+    values: dict[tuple[str, Task], pd.Series],
+    board: pd.DataFrame,
+    seeds: dict[tuple[str, Task], list[float]],
 ) -> None:
     """One table per task: ours, the reference, and the paired difference to the best peer."""
-    values = per_account(asked)
     costs = board.query("window == 'test' and metric == 'ndcg@10'").set_index(["model", "task"])
     valid = board.query("window == 'valid' and metric == 'ndcg@10'").set_index(["model", "task"])
     for task in TASKS:
@@ -155,6 +197,7 @@ def show(
 def main(
     out: Annotated[Path, typer.Argument(help="folder of the files and the answers")],
     level: Annotated[Level, typer.Option(help="what a product is")] = "product_id",
+    to: figures.To = None,
 ) -> None:
     """Print the figures; run again, what was judged is not judged again."""
     command.tell_facts()
@@ -167,7 +210,9 @@ def main(
         promotions=folder / "promotions.parquet",
     )
     board = files.bench(asked).to_pandas()
-    show(asked, level, board, spread(asked))
+    values, seeds = per_account(asked), spread(asked)
+    show(level, values, board, seeds)
+    figures.write(to, figures_of(level, values, seeds))
 
 
 if __name__ == "__main__":

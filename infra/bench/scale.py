@@ -28,7 +28,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from infra.bench import figures
 from infra.bench.cold import TEST
+from infra.bench.figures import Figure
 from infra.bench.households import households
 from jobs import command
 from jobs.training.recommenders import offers, protocol
@@ -43,6 +45,8 @@ AS_OF = dt.date(2017, 12, 31)
 TYPES, MAKERS = 500, 2_000  # of products
 # they are a second stage over the others, refit for several past days
 SECOND_STAGE = ("ranker", "ranker_plan")
+PEAK_MIB = 8 * 1024  # that a model may take for the made up accounts
+LIST_SECONDS = 20  # that the lists of all real accounts may take
 
 
 def bought(accounts: int, products: int) -> pd.DataFrame:
@@ -138,6 +142,7 @@ def main(
     minutes: Annotated[float, typer.Option(min=0.1, help="a model gets no more")] = 10,
     is_real: Annotated[bool, typer.Option("--real", help="the panel's accounts")] = False,
     one: Annotated[str | None, typer.Option(hidden=True)] = None,
+    to: figures.To = None,
 ) -> None:
     command.tell_facts()
     if one:
@@ -148,16 +153,29 @@ def main(
     if is_real:
         asked, title = ["--real"], "the panel's accounts, 8,924 products, ladder and rules too"
     page = Table("model", "fit s", "recommend s", "peak MiB", "", title=title)
+    rows: list[Figure] = []
     names = model or [name for name in protocol.MODELS if is_real or name not in SECOND_STAGE]
     for name in track(names, "models"):
         found = apart(name, asked, minutes)
         logger.info("%s: %s", name, found)  # the table comes last, and that takes a while
+        rows.append(figure(name, found, title, is_real))
         if isinstance(found, str):
             page.add_row(name, "", "", "", found)
         else:
             seconds = (f"{found[key]:,.1f}" for key in ("fit_s", "recommend_s"))
             page.add_row(name, *seconds, f"{found['peak_mib']:,.0f}", "")
     Console(width=120).print(page)
+    figures.write(to, rows)
+
+
+def figure(name: str, found: dict[str, float] | str, title: str, is_real: bool) -> Figure:
+    """Of the real accounts the seconds of their lists count, of made up ones the memory."""
+    must = f"{LIST_SECONDS} s for all lists" if is_real else f"{PEAK_MIB:,} MiB"
+    if isinstance(found, str):
+        return Figure(f"{title}: {name}", must, "", found, False)
+    told = "fit {fit_s:,.0f} s, lists {recommend_s:,.1f} s, peak {peak_mib:,.0f} MiB"
+    is_met = found["recommend_s"] < LIST_SECONDS if is_real else found["peak_mib"] <= PEAK_MIB
+    return Figure(f"{title}: {name}", must, "", told.format(**found), is_met)
 
 
 if __name__ == "__main__":

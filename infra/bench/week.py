@@ -1,0 +1,110 @@
+"""What a week of learning costs the recommenders on this machine: `training_weekly` without a lake.
+
+python -m infra.bench.week OUT
+
+Judges every configuration that the DAG judges on both splits, refits the best on everything, and
+does what the gate's probes do with it: two fits at the bench's cut and one with shuffled labels.
+Twice: with nothing kept of past days, and as in any later week, when all days but the newest are.
+On The Complete Journey, with the settings that stand in the models' files, one seed.
+"""
+
+import datetime as dt
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infra.bench import figures
+from infra.bench.figures import Figure
+from infra.bench.panel import write
+from jobs import command
+from jobs.training.family import Configuration, Data
+from jobs.training.recommenders.protocol import Recommenders
+from jobs.training.recommenders.purchase_files import Asked, read
+from jobs.training.shuffles import accounts_permuted
+
+logger = logging.getLogger(__name__)
+
+LAST = dt.date(2017, 12, 24)  # of the panel's last whole week
+MINUTES = 25  # that a later week may take
+DECIDES = "ndcg_at_10"
+Spent = dict[str, float]
+
+
+@contextmanager
+def counted(spent: Spent, what: str) -> Iterator[None]:
+    """Seconds, added to what was spent."""
+    started = time.perf_counter()
+    yield
+    seconds = time.perf_counter() - started
+    spent[what] = spent.get(what, 0.0) + seconds
+    logger.info("%s: %.0f s", what, seconds)
+
+
+def week(of: Recommenders, data: Data, cut: dt.date, aside: Path) -> Spent:
+    """Seconds of each part, in their order."""
+    spent: Spent = {}
+    windows = of.windows(data, cut)
+    valid: dict[Configuration, float] = {}
+    for configuration in of.configurations():
+        with counted(spent, f"judge {configuration.model}"):
+            for split, window in windows.items():
+                for judged in of.judge(window, configuration):
+                    if (split, judged.task) == ("valid", "any"):
+                        valid[configuration] = judged.per_subject[DECIDES].mean()
+    best = max(valid, key=lambda one: valid[one])
+    with counted(spent, f"train {best.model}"):
+        of.fit(data, best, data.newest)
+    for number in (1, 2):
+        with counted(spent, f"gate: fit {number}"):
+            of.fit(data, best, cut)
+    bought = data.frames["interactions"]
+    shuffled = {**data.frames, "interactions": accounts_permuted(bought, cut)}
+    with counted(spent, "gate: shuffled labels"):
+        Recommenders(of.terms, aside).fit(Data(shuffled, (), data.newest), best, cut)
+    shutil.rmtree(aside, ignore_errors=True)
+    return spent
+
+
+def newest_day(store: Path) -> list[Path]:
+    """What is kept of the newest day: in any other week it was not there before."""
+    names = sorted(path.name[:10] for path in store.glob("*.parquet"))
+    return list(store.glob(f"{names[-1]}*")) if names else []
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="folder of what is kept of past days")],
+    to: figures.To = None,
+) -> None:
+    command.tell_facts()
+    folder, store = write(out / "panel"), out / "days"
+    files = (folder / f"{name}.parquet" for name in ("interactions", "products", "promotions"))
+    bought, about, promotions = files
+    data = read(Asked(bought, LAST, out, products=about, promotions=promotions))
+    shutil.rmtree(store, ignore_errors=True)
+    of = Recommenders(store=store)
+    cut = of.cut(data)
+    first = week(of, data, cut, out / "aside")
+    for path in newest_day(store):
+        path.unlink()
+    later = week(of, data, cut, out / "aside")
+    page = Table("", "first week, s", "later weeks, s", title=f"recommenders, cut {cut}")
+    for what in first:
+        page.add_row(what, f"{first[what]:,.0f}", f"{later.get(what, 0.0):,.0f}")
+    minutes = [sum(spent.values()) / 60 for spent in (first, later)]
+    page.add_row("all, minutes", *(f"{value:.1f}" for value in minutes))
+    Console(width=100).print(page)
+    told = f"{minutes[1]:.1f} minutes, the first week {minutes[0]:.1f}"
+    what = "a week of learning, recommenders, past days stored"
+    figures.write(to, [Figure(what, f"{MINUTES} min", "", told, minutes[1] < MINUTES)])
+
+
+if __name__ == "__main__":
+    command.run(main)
