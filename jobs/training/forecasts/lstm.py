@@ -6,8 +6,8 @@ series' level, season and month taken out, so that it starts from a fair forecas
 size are alike; several networks are averaged.
 """
 
+import hashlib
 import json
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from jobs.training.device import device, threads
 from jobs.training.forecasts.forecaster import QUANTILES
 from jobs.training.forecasts.windows import Alike, GlobalForecaster
-
-logger = logging.getLogger(__name__)
+from jobs.training.learning import Batch, Plan, learn
 
 BATCH = 256  # windows that one step of the optimiser sees
 THREADS = 1  # sums come in one order, and networks this small are no faster with more
@@ -36,8 +35,8 @@ class Params:
     hidden: int = 16  # width of the recurrent state, 8..256
     members: int = 3  # networks that are averaged, 1 or more
     epochs: int = 20  # passes over all windows
-    rate: float = 3e-3  # of learning, 1e-4..1e-2
-    decay: float = 1e-2  # of the weights, 0..1
+    rate: float = 3e-3  # of learning at its highest, 1e-4..1e-2
+    decay: float = 1e-2  # weight decay of Adam, 0..1
     seed: int = 0  # of first weights and the windows' order
     covariates: bool = True  # whatever the series tell in advance
 
@@ -53,15 +52,42 @@ class Network(nn.Module):
         self.answer = nn.Linear(hidden, len(QUANTILES))
         self.horizon = horizon
 
-    def forward(self, past: Tensor, later: Tensor, series: Tensor) -> Tensor:
-        """past (B, L, 1 + C), later (B, T, C) and series (B,) → quantiles (B, T, 3)."""
+    def quantiles(self, batch: Batch) -> Tensor:
+        """past (B, L, 1 + C), later (B, T, C) and series (B,) → (B, T, 3)."""
+        past, later = batch["past"], batch["later"]
         _, (state, _) = self.recurrent(past)
-        told = torch.cat([state[-1], self.static(series)], dim=1)  # (B, H + E)
+        told = torch.cat([state[-1], self.static(batch["series"])], dim=1)  # (B, H + E)
         told = told[:, None, :].expand(-1, self.horizon, -1)  # (B, T, H + E)
         ahead = torch.eye(self.horizon, device=past.device).expand(len(past), -1, -1)  # (B, T, T)
         state = torch.relu(self.hidden(torch.cat([told, ahead, later], dim=2)))  # (B, T, H)
         found: Tensor = self.answer(state)  # (B, T, 3)
         return found
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss, in scales."""
+        return pinball(self.quantiles(batch), batch["targets"])
+
+
+class Windows:
+    """Stretches of series with what came after them, as batches: `learning.Examples`."""
+
+    def __init__(self, told: Batch) -> None:
+        self.told = told
+
+    def __len__(self) -> int:
+        return len(self.told["targets"])
+
+    def batch(self, rows: np.ndarray, chance: np.random.Generator) -> Batch:
+        at = torch.from_numpy(rows)
+        found = {name: tensor[at] for name, tensor in self.told.items()}
+        named = torch.from_numpy(chance.random(len(rows)) >= UNNAMED)
+        return found | {"series": found["series"] * named}
+
+    def digest(self) -> str:
+        told = hashlib.sha256()
+        for tensor in self.told.values():
+            told.update(tensor.numpy().data)
+        return told.hexdigest()
 
 
 class Lstm(GlobalForecaster):
@@ -77,14 +103,12 @@ class Lstm(GlobalForecaster):
 
     def learn_alike(self, alike: dict[str, Alike]) -> None:
         self.device = device()
-        logger.info("lstm: learns on %s", self.device)
         self.numbers = {s: number for number, s in enumerate(alike, 1)}
-        inputs, targets = self._windows(alike)
+        windows = self._windows(alike)
         self.curves: dict[str, list[float]] = {}
-        with threads(THREADS):
-            self.networks = [self._network(m, inputs, targets) for m in range(self.params.members)]
+        self.networks = [self._network(m, windows) for m in range(self.params.members)]
 
-    def _windows(self, alike: dict[str, Alike]) -> tuple[list[Tensor], Tensor]:
+    def _windows(self, alike: dict[str, Alike]) -> Windows:
         """Every stretch of every series that has a window and its horizon."""
         p = self.params
         past, later, series, targets = [], [], [], []
@@ -95,7 +119,7 @@ class Lstm(GlobalForecaster):
                 later.append(one.known[ahead])
                 series.append(self.numbers[series_id])
                 targets.append(one.rest[ahead] - one.level[end - 1])
-        return _tensors(past, later, series), torch.tensor(np.stack(targets), dtype=torch.float32)
+        return Windows(_tensors(past, later, series) | {"targets": _floats(targets)})
 
     def _past(self, one: Alike, end: int) -> np.ndarray:
         """The window before a place: steps from its level, and covariates. (L, 1 + C)"""
@@ -106,32 +130,14 @@ class Lstm(GlobalForecaster):
         count = len(self.covariates)
         return Network(len(self.numbers), count, self.params.horizon, self.params.hidden)
 
-    def _network(self, member: int, inputs: list[Tensor], targets: Tensor) -> Network:
+    def _network(self, member: int, windows: Windows) -> Network:
         p = self.params
         torch.manual_seed(p.seed + member)
-        order = torch.Generator().manual_seed(p.seed + member)
         network = self._new_network().to(self.device)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=p.rate, weight_decay=p.decay)
-        inputs, targets = [i.to(self.device) for i in inputs], targets.to(self.device)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, p.rate, epochs=p.epochs, steps_per_epoch=-(-len(targets) // BATCH)
-        )
-        losses = []
-        for _ in range(p.epochs):
-            total = torch.zeros((), device=self.device)
-            for batch in torch.randperm(len(targets), generator=order).split(BATCH):
-                past, later, series = (i[batch] for i in inputs)
-                named = torch.rand(len(batch), generator=order) >= UNNAMED
-                optimiser.zero_grad()
-                said = network(past, later, series * named.to(self.device))
-                loss = pinball(said, targets[batch])
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-                total += loss.detach() * len(batch)
-            losses.append(float(total) / len(targets))
-        self.curves[f"loss.{member}"] = losses
-        return network.eval()
+        plan = Plan(p.epochs, BATCH, p.rate, p.decay, p.seed + member, THREADS)
+        # by one process: so small a network learns faster than others would have started
+        self.curves[f"loss.{member}"] = learn(network, windows, plan, self.device, together=1)
+        return network
 
     @torch.no_grad()
     def forecast_alike(
@@ -141,9 +147,9 @@ class Lstm(GlobalForecaster):
         past = [self._past(one, len(one.rest)) for one in alike.values()]
         later = [np.pad(known[s], ((0, missing), (0, 0))) for s in alike]
         series = [self.numbers.get(s, 0) for s in alike]
-        inputs = [i.to(self.device) for i in _tensors(past, later, series)]
+        asked = {n: t.to(self.device) for n, t in _tensors(past, later, series).items()}
         with threads(THREADS):
-            found = torch.stack([network(*inputs) for network in self.networks]).mean(dim=0)
+            found = torch.stack([network.quantiles(asked) for network in self.networks]).mean(dim=0)
         quantiles: np.ndarray = found.cpu().numpy()[:, :horizon].astype(float)
         return quantiles
 
@@ -163,10 +169,13 @@ class Lstm(GlobalForecaster):
             self.networks.append(network.to(self.device).eval())
 
 
-def _tensors(past: list[np.ndarray], later: list[np.ndarray], series: list[int]) -> list[Tensor]:
+def _tensors(past: list[np.ndarray], later: list[np.ndarray], series: list[int]) -> Batch:
     """(B, L, 1 + C), (B, T, C) and (B,)."""
-    floats = [torch.tensor(np.stack(part), dtype=torch.float32) for part in (past, later)]
-    return [*floats, torch.tensor(series)]
+    return {"past": _floats(past), "later": _floats(later), "series": torch.tensor(series)}
+
+
+def _floats(parts: list[np.ndarray]) -> Tensor:
+    return torch.tensor(np.stack(parts), dtype=torch.float32)
 
 
 def pinball(quantiles: Tensor, targets: Tensor) -> Tensor:
