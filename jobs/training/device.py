@@ -1,19 +1,30 @@
 """Where torch computes: on which device, in which precision, with how many threads."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 
 import torch
 
 from jobs.settings import settings
 
+logger = logging.getLogger(__name__)
+
 
 def device() -> str:
     """cpu or cuda, as SALES_DEVICE says; `auto` takes a GPU if there is one."""
-    asked = settings().device
-    if asked != "auto":
-        return asked
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    found = settings().device
+    if found == "auto":
+        found = "cuda" if torch.cuda.is_available() else "cpu"
+    _tell(found)
+    return found
+
+
+@cache
+def _tell(device: str) -> None:
+    """Once a process: a bench asks hundreds of times."""
+    logger.info("torch computes on %s", device)
 
 
 def processes(device: str) -> int:
