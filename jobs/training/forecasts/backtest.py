@@ -1,14 +1,15 @@
 """What a configuration says of the steps after a history, and said at past origins inside it.
 
 An answer is kept under what decides it: settings, history and covariates ahead. So an origin that
-is past of several later ones, or of an ensemble and its members, is fitted once in a process.
+is past of several later ones, or of an ensemble and its members, is fitted once in a process. What
+a person should hear of is a warning once in a process, too: a bench asks at hundreds of origins.
 """
 
 import hashlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 
 from jobs.training.family import Configuration
 from jobs.training.forecasts import conformal
-from jobs.training.forecasts.forecaster import fewest_points, scales
+from jobs.training.forecasts.forecaster import fewest_points, scales, tell_fallbacks
 from jobs.training.forecasts.models import model as model_of
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Past:
 
 
 _kept: OrderedDict[tuple[str, str], Answers] = OrderedDict()
+_told: set[Hashable] = set()
 
 
 def answers(configuration: Configuration, history: pd.DataFrame, future: pd.DataFrame) -> Answers:
@@ -66,7 +68,9 @@ def answers(configuration: Configuration, history: pd.DataFrame, future: pd.Data
     started = time.perf_counter()
     model = model_of(configuration.model)(configuration.params).fit(history)
     horizon = int(future.groupby("series_id").size().max())
-    rows = model.predict(horizon, future)
+    rows = model.answers(horizon, future)
+    reasons = {(model.name, s, why.partition(":")[0]) for s, why in model.fallbacks.items()}
+    tell_fallbacks(model, rows, _level(reasons))
     rows["step"] = rows.groupby("series_id").cumcount() + 1
     season = configuration.params.season
     for name, power in (("scale", 1), ("rms_scale", 2)):
@@ -85,6 +89,13 @@ def _mark(*frames: pd.DataFrame) -> str:
         told.update(repr(list(frame)).encode())
         told.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     return told.hexdigest()
+
+
+def _level(facts: Collection[Hashable]) -> int:
+    """Of a log line: WARNING where one of its facts is new in this process, else DEBUG."""
+    new = not _told.issuperset(facts)
+    _told.update(facts)
+    return logging.WARNING if new else logging.DEBUG
 
 
 def _keep(place: tuple[str, str], found: Answers) -> None:
@@ -142,7 +153,8 @@ def margins(
     ]
     rows = pd.concat(found, ignore_index=True) if found else None
     if rows is None or not conformal.misses(rows).notna().any():
-        logger.warning("%s: no past origin, intervals of the seasonal naive", configuration.id)
+        level = _level([("no past origin", configuration.id)])
+        logger.log(level, "%s: no past origin, intervals of the seasonal naive", configuration.id)
         rows = naive_answers(history, horizon, configuration.params.season)
     return conformal.margins(rows, horizon)
 

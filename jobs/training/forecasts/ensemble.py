@@ -54,8 +54,11 @@ class Ensemble(SeriesForecaster):
         self.kept = {}
         equal = np.full(len(self.members), 1 / len(self.members))
         self.weights = equal if self.params.weights == "equal" else self._learnt(history, equal)
+        self._tell(logging.DEBUG)  # a bench learns them at hundreds of origins
+
+    def _tell(self, level: int) -> None:
         told = zip((c.model for c in self.members), self.weights, strict=True)
-        logger.info("ensemble: %s", ", ".join(f"{name} {w:.2f}" for name, w in told))
+        logger.log(level, "ensemble: %s", ", ".join(f"{name} {w:.2f}" for name, w in told))
 
     def _learnt(self, history: pd.DataFrame, equal: np.ndarray) -> np.ndarray:
         past = list(backtest.past_origins(history, self.params.horizon, self.params.season))
@@ -95,6 +98,7 @@ class Ensemble(SeriesForecaster):
         return self
 
     def keep(self, folder: Path) -> None:
+        self._tell(logging.INFO)
         (folder / "weights.json").write_text(json.dumps(self.weights.tolist()))
         for c in self.members:
             place = folder / c.model

@@ -170,9 +170,17 @@ class SeriesForecaster(ABC):
     def predict(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
         """ANSWER rows, sorted, for the next `horizon` steps of every series in `future`.
 
+        A warning names series that the model did not answer for.
+
         Raises:
             ValueError: `future` does not hold exactly those steps, or not their covariates.
         """
+        answer = self.answers(horizon, future)
+        tell_fallbacks(self, answer)
+        return answer
+
+    def answers(self, horizon: int, future: pd.DataFrame) -> pd.DataFrame:
+        """As `predict`; of `fallbacks` the caller tells."""
         future = self._checked(horizon, future)
         known = set(self.history["series_id"])
         asked = list(dict.fromkeys(future["series_id"]))
@@ -222,13 +230,6 @@ class SeriesForecaster(ABC):
         """Quantiles of a series' recent steps; of all series' where it has no history."""
         ids = list(dict.fromkeys(asked["series_id"]))
         recent = self.history.groupby("series_id").tail(RECENT * self.params.season)
-        logger.warning(
-            "%s: %d series answered by plain quantiles of recent steps: %s%s",
-            self.name,
-            len(ids),
-            "; ".join(f"{s} ({self.fallbacks[s]})" for s in ids[:TOLD]),
-            "; …" if len(ids) > TOLD else "",
-        )
         known = recent.groupby("series_id")["y"].quantile(np.asarray(QUANTILES)).unstack()
         found = known.reindex(ids)
         found[found.isna().all(axis=1)] = recent["y"].quantile(list(QUANTILES)).to_numpy()
@@ -252,6 +253,22 @@ class SeriesForecaster(ABC):
         if len(model.learnt):
             model.restore(folder)
         return model
+
+
+def tell_fallbacks(
+    model: SeriesForecaster, answer: pd.DataFrame, level: int = logging.WARNING
+) -> None:
+    """One line that names series of the answer that are not the model's; none where all are."""
+    ids = [s for s in dict.fromkeys(answer["series_id"]) if s in model.fallbacks]
+    if ids:
+        logger.log(
+            level,
+            "%s: %d series answered by plain quantiles of recent steps: %s%s",
+            model.name,
+            len(ids),
+            "; ".join(f"{s} ({model.fallbacks[s]})" for s in ids[:TOLD]),
+            "; …" if len(ids) > TOLD else "",
+        )
 
 
 def middle(future: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
