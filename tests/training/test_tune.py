@@ -19,8 +19,11 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from jobs.settings import settings
+from jobs.table import FOREVER
 from jobs.training import space, tracking, tune
-from jobs.training.family import Configuration, Data, Dataset, Judged
+from jobs.training.family import Configuration, Data, Dataset, Judged, family
+from jobs.training.forecasts import models as forecasters
+from jobs.training.forecasts.protocol import WEEKLY, Forecasts
 from jobs.training.recommenders import protocol
 
 CUT = dt.date(2017, 10, 29)
@@ -292,14 +295,81 @@ def test_two_do_not_look_for_the_same_at_once(toys):
         pass
 
 
-@pytest.mark.parametrize("name", [n for n in protocol.MODELS if not n.startswith("ranker")])
-def test_what_stands_lies_in_what_is_looked_through(name):
-    model = protocol.FAMILY.model(name)
-    stands = asdict(model.Params())
+RECOMMENDERS = [n for n in protocol.MODELS if not n.startswith("ranker")]
+# the naive one has nothing to choose, and the bench judges both kinds of ensembles
+FORECASTERS = [n for n in forecasters.MODELS if n not in ("seasonal_naive", "ensemble")]
+
+
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [
+        *(("recommenders", name) for name in RECOMMENDERS),
+        *((of, name) for of in ("forecasts", "forecasts_daily") for name in FORECASTERS),
+    ],
+)
+def test_what_stands_lies_in_what_is_looked_through(of, name):
+    model = family(of).model(name)
+    judged = tune.as_it_stands(family(of), name, tune.rules(of).task).params
     for setting, kind in space.space_of(model).items():
         assert setting in {field.name for field in fields(model.Params)}
-        value = stands[setting]
-        assert value in kind.choices if hasattr(kind, "choices") else kind.low <= value <= kind.high
+        for stands in (asdict(model.Params()), asdict(judged)):
+            value = stands[setting]
+            inside = (
+                value in kind.choices
+                if hasattr(kind, "choices")
+                else kind.low <= value <= kind.high
+            )
+            assert inside
+
+
+class Shop(Forecasts):
+    """Two departments that sell twice as much since six weeks before the first past window."""
+
+    def data(self, as_of: dt.date | None) -> Data:
+        weeks = pd.date_range("2017-01-02", periods=51, freq="7D")
+        chance = np.random.default_rng(9)
+        parts = [
+            pd.DataFrame(
+                {
+                    "series_id": name,
+                    "ds": weeks,
+                    "known_date": weeks + pd.Timedelta(days=6),
+                    "superseded_date": pd.Timestamp(FOREVER),
+                    "y": np.where(np.arange(51) < 30, 100, 200) + chance.normal(0, 5, 51),
+                    "is_complete": True,
+                    "holiday_days": (np.arange(51) % 9 == 0).astype(float),
+                }
+            )
+            for name in ("DELI", "MEAT")
+        ]
+        frames = {"series": pd.concat(parts), "calendar": parts[0][["ds", "holiday_days"]]}
+        tables = (Dataset("features.sales_weekly", 1), Dataset("silver.calendar", 1))
+        return Data(frames, tables, dt.date(2017, 12, 24))
+
+
+@pytest.fixture
+def shop(state, empty_store, registry, monkeypatch) -> Shop:
+    shutil.copy(empty_store, state / "mlflow.db")
+    tracking.client().create_experiment("forecasts", artifact_location=str(state / "artifacts"))
+    found = Shop("forecasts", WEEKLY)
+    monkeypatch.setattr(tune, "family", lambda name: found)
+    return found
+
+
+def test_better_settings_of_a_forecaster_are_found_on_past_origins(shop):
+    # of what is there to choose from, the mean of the newest four weeks sees none of the old level
+    told = tune.tune("forecasts", "mean", "grid", trials=9)
+    assert "best on week: mase" in told
+    assert "weeks after 2017-10-08, 2017-09-10" in told
+    assert "into jobs/training/forecasts/mean.py:" in told
+    assert "    newest: int | None = 4  # seasons that are averaged" in told
+    assert sorted(str(t.params["newest"]) for t in study().trials) == ["13", "26", "4", "8", "None"]
+
+
+@pytest.mark.parametrize("name", [n for n in FORECASTERS if n != "mean"])
+def test_every_forecaster_can_be_tuned(shop, name):
+    tune.tune("forecasts", name, "random", trials=2, windows=1)
+    assert [trial.state.name for trial in study().trials] == ["COMPLETE"] * 2
 
 
 def test_a_model_without_a_space_is_told_where_to_write_it():

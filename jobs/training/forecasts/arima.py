@@ -8,6 +8,7 @@ and AutoARIMA forecasts the rest: a tenth of the time of a seasonal ARIMA.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from optuna.distributions import IntDistribution
 from statsforecast.models import MSTL, AutoARIMA
 
 from jobs.training.forecasts.statistical import StatisticalForecaster
@@ -17,6 +18,9 @@ from jobs.training.forecasts.statistical import StatisticalForecaster
 class Params:
     season: int = 1  # steps, 1 is none
     max_order: int = 5  # highest p + q that is looked at, 1..10
+
+
+SPACE = {"max_order": IntDistribution(1, 10)}
 
 
 class Arima(StatisticalForecaster):

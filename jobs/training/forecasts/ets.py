@@ -7,6 +7,7 @@ by `statsforecast`.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from optuna.distributions import CategoricalDistribution
 from statsforecast.models import AutoETS
 
 from jobs.training.forecasts.statistical import StatisticalForecaster
@@ -16,6 +17,9 @@ from jobs.training.forecasts.statistical import StatisticalForecaster
 class Params:
     season: int = 1  # steps, 1 is none
     model: str = "ZZZ"  # error, trend, season: each N, A, M, or Z to choose
+
+
+SPACE = {"model": CategoricalDistribution(("ZZZ", "AZZ", "ZNZ", "ANZ"))}
 
 
 class Ets(StatisticalForecaster):

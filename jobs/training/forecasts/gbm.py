@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import lightgbm
 import numpy as np
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from jobs.training.forecasts.windows import Alike, GlobalForecaster, asked, examples
 
@@ -29,6 +30,14 @@ class Params:
     seeds: int = 3  # models that are averaged, 1 or more
     seed: int = 0  # of the first one
     covariates: bool = True  # whatever the series tell in advance
+
+
+SPACE = {
+    "leaves": IntDistribution(2, 64, log=True),
+    "rate": FloatDistribution(0.02, 0.2, log=True),
+    "smallest": IntDistribution(5, 160, log=True),
+    "covariates": CategoricalDistribution((True, False)),
+}
 
 
 class Gbm(GlobalForecaster):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution
 
 from jobs.training.forecasts.windows import Alike, GlobalForecaster
 
@@ -16,6 +17,9 @@ from jobs.training.forecasts.windows import Alike, GlobalForecaster
 class Params:
     season: int = 1  # steps, 1 is none
     covariates: bool = True  # whatever the series tell in advance
+
+
+SPACE = {"covariates": CategoricalDistribution((True, False))}
 
 
 class Level(GlobalForecaster):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution
 from sklearn.linear_model import Ridge
 
 from jobs.training.forecasts.windows import Alike, Examples, GlobalForecaster, asked, examples
@@ -24,6 +25,9 @@ class Params:
     season: int = 1  # steps, 1 is none
     horizon: int = 4  # steps ahead that are learnt, 1 or more
     covariates: bool = True  # whatever the series tell in advance
+
+
+SPACE = {"covariates": CategoricalDistribution((True, False))}
 
 
 class Linear(GlobalForecaster):

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from torch import Tensor, nn
 
 from jobs.training.device import device, threads
@@ -39,6 +40,15 @@ class Params:
     decay: float = 1e-2  # weight decay of Adam, 0..1
     seed: int = 0  # of first weights and the windows' order
     covariates: bool = True  # whatever the series tell in advance
+
+
+SPACE = {
+    "hidden": IntDistribution(8, 64, log=True),
+    "epochs": IntDistribution(5, 80, log=True),
+    "rate": FloatDistribution(5e-4, 1e-2, log=True),
+    "decay": FloatDistribution(0.0, 0.1),
+    "covariates": CategoricalDistribution((True, False)),
+}
 
 
 class Network(nn.Module):

@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from jobs.training.forecasts.forecaster import SeriesForecaster, middle
 
@@ -30,6 +31,13 @@ class Params:
     growth: Literal["flat", "linear"] = "flat"  # flat: one level; linear: a trend that may bend
     bend: float = 0.05  # how much a linear trend may bend (prior's scale), .001..1
     covariates: bool = True  # holidays, promotions: whatever the series tell in advance
+
+
+SPACE = {
+    "growth": CategoricalDistribution(("flat", "linear")),
+    "bend": FloatDistribution(0.001, 1.0, log=True),
+    "covariates": CategoricalDistribution((True, False)),
+}
 
 
 class Seasonal(SeriesForecaster):

@@ -7,6 +7,7 @@ Fiorucci et al.: Models for optimising the theta method and their relationship t
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from optuna.distributions import CategoricalDistribution
 from statsforecast.models import DynamicOptimizedTheta
 
 from jobs.training.forecasts.statistical import StatisticalForecaster
@@ -16,6 +17,9 @@ from jobs.training.forecasts.statistical import StatisticalForecaster
 class Params:
     season: int = 1  # steps, 1 is none
     decomposition: Literal["multiplicative", "additive"] = "multiplicative"  # of the season
+
+
+SPACE = {"decomposition": CategoricalDistribution(("multiplicative", "additive"))}
 
 
 class Theta(StatisticalForecaster):

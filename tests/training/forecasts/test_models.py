@@ -160,6 +160,15 @@ def test_a_longer_horizon_than_learnt_is_refused() -> None:
         model.predict(15, asked(model, 15))
 
 
+def test_a_mean_of_the_newest_seasons_forgets_what_was_before() -> None:
+    history = rows(shop=np.repeat([1.0, 3.0], [8 * SEASON, 2 * SEASON]))
+    for newest, mean in ((None, 1.4), (4, 2.0), (2, 3.0), (99, 1.4)):
+        params = model_of("mean").Params(season=SEASON, newest=newest)
+        model = model_of("mean")(params).fit(history)
+        answer = model.predict(HORIZON, asked(model))["p50"]
+        np.testing.assert_allclose(answer, mean)
+
+
 def test_prophet_and_stan_keep_quiet() -> None:
     """In a process of its own: workers keep the output that they were started with."""
     program = """
