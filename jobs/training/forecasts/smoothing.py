@@ -13,18 +13,21 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import IntDistribution
 from statsforecast import StatsForecast
 from statsforecast.models import HistoricAverage, SimpleExponentialSmoothingOptimized
 
 from jobs.training.forecasts.windows import Alike, GlobalForecaster
 
-AVERAGED = 8  # steps, or seasons where there are some, of the moving average
-
 
 @dataclass(frozen=True)
 class Params:
     season: int = 1  # steps, 1 is none
+    newest: int = 8  # steps, or seasons where there are some, that are averaged, 1 or more
     covariates: bool = True  # whatever the series tell in advance
+
+
+SPACE = {"newest": IntDistribution(4, 16)}
 
 
 class Smoothing(GlobalForecaster):
@@ -51,7 +54,7 @@ class Smoothing(GlobalForecaster):
             [SimpleExponentialSmoothingOptimized()], freq=1, fallback_model=HistoricAverage()
         )
         said = method.fit(rows).predict(1).set_index("unique_id").drop(columns="ds").iloc[:, 0]
-        newest = AVERAGED * self.params.season
+        newest = self.params.newest * self.params.season
         middle = [(said[s] + one.rest[-newest:].mean()) / 2 for s, one in alike.items()]
         base = [one.level[-1] for one in alike.values()]
         found = np.array(middle) - base  # (S,), the same for every step
