@@ -14,12 +14,10 @@ from typing import Annotated, Any, Literal, cast
 
 import pandas as pd
 import typer
-import yaml
 from matplotlib.figure import Figure
 
 from jobs import command, lake
 from jobs.ops.leaderboard import TABLE as LEADERBOARD
-from jobs.settings import ROOT
 from jobs.training import bench_files, metrics, tracking
 from jobs.training.family import (
     Configuration,
@@ -31,34 +29,12 @@ from jobs.training.family import (
     configuration_of,
     family,
 )
+from jobs.training.rules import Rules, rules
 
 logger = logging.getLogger(__name__)
 
 SPLITS: tuple[Split, ...] = ("valid", "test")
 RESULTS = "results.json"  # of a child run: every subject's numbers, for a bench that is continued
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A family's part of mlflow/models.yaml: what decides, and the gate to the championship."""
-
-    task: str
-    metric: str
-    better: Literal["higher", "lower"]
-    gate: Mapping[str, Any]  # see jobs.training.gate.Gate
-
-
-def rules(name: str) -> Rules:
-    """Read mlflow/models.yaml.
-
-    Raises:
-        KeyError: the family is not in it.
-    """
-    path = ROOT / "mlflow" / "models.yaml"
-    told = yaml.safe_load(path.read_text())
-    if name not in told:
-        raise KeyError(f"{path} has no family {name!r}; it has: {', '.join(told)}")
-    return Rules(**told[name])
 
 
 @dataclass(frozen=True)

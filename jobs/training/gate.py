@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from mlflow.entities.model_registry import ModelVersion
 
-from jobs.training.bench import Rules
 from jobs.training.grades import Flips
+from jobs.training.rules import Rules
 
 # told: a number that is shown and stops nobody
 Outcome = Literal["passed", "refused", "told", "does not apply"]

@@ -15,10 +15,10 @@ from sklearn.metrics import roc_auc_score
 
 from jobs.spark import cut
 from jobs.table import KeepsNoHistory
-from jobs.training.bench import Rules
 from jobs.training.data import known
 from jobs.training.family import Configuration, Data, Family, Tabular
 from jobs.training.gate import Check, Leakage, verdict
+from jobs.training.rules import Rules
 from jobs.training.shuffles import shuffled
 
 TOLERANCE = 0.002  # of numbers, relative: what multi-threaded libraries differ by

@@ -24,9 +24,9 @@ from jobs import command, lake
 from jobs.ops.gate_checks import TABLE as GATE_CHECKS
 from jobs.ops.promotions import TABLE as PROMOTIONS
 from jobs.training import exposure, gate, grades, predict, probes, tracking
-from jobs.training.bench import Rules, rules
 from jobs.training.family import Data, Family, FamilyName, Graded, configuration_of, family
 from jobs.training.gate import Check, Gate
+from jobs.training.rules import Rules, rules
 
 logger = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from jobs.training import metrics
-from jobs.training.bench import Rules
 from jobs.training.data import known
 from jobs.training.family import Configuration, Data, Family
 from jobs.training.gate import Check, Leakage, verdict
 from jobs.training.recommenders.protocol import Recommenders
+from jobs.training.rules import Rules
 
 SEED = 0
 

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from jobs import command, lake, landing
 from jobs.training import tracking
-from jobs.training.bench import rules
 from jobs.training.family import Dataset
 from jobs.training.lineage import Node, as_json, as_tree, built
+from jobs.training.rules import rules
 
 FAMILY_OF = {"week": "forecasts", "day": "forecasts_daily"}  # grain of a forecast → its family
 

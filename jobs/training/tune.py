@@ -29,9 +29,9 @@ from rich.progress import Progress
 from jobs import command
 from jobs.settings import ROOT, settings
 from jobs.training import metrics, tracking
-from jobs.training.bench import Rules, rules
 from jobs.training.family import Configuration, Data, Family, FamilyName, family
 from jobs.training.gate import is_better
+from jobs.training.rules import Rules, rules
 from jobs.training.space import Space, points, readable, space_of, with_defaults
 
 logger = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from deltalake import write_deltalake
 from sklearn.linear_model import LogisticRegression
 
 from jobs import lake
-from jobs.training.bench import Rules
 from jobs.training.data import read
 from jobs.training.family import Configuration, Data, Judged, Split
+from jobs.training.rules import Rules
 
 WEEKS = dt.timedelta(weeks=4)
 SUNDAYS = [dt.date(2017, 6, 4) + n * WEEKS for n in range(5)]

@@ -16,7 +16,7 @@ from jobs import lake, landing
 from jobs.spark import cut
 from jobs.table import KeepsNoHistory
 from jobs.training import bench, gate, predict, promote, tracking, train
-from jobs.training.bench import rules
+from jobs.training.rules import rules
 
 ROW: dict[str, Any] = {
     "configuration": "repeat-2",

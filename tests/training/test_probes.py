@@ -9,12 +9,12 @@ import pytest
 from jobs import lake
 from jobs.table import FOREVER
 from jobs.training import bench, probes, promote, shuffles, train
-from jobs.training.bench import rules
 from jobs.training.family import Data, Tabular
 from jobs.training.forecasts.protocol import WEEKLY, Forecasts
 from jobs.training.gate import Leakage
 from jobs.training.recommenders import protocol
 from jobs.training.recommenders.ranker import Params, Ranker
+from jobs.training.rules import rules
 from tests.training.company import interactions
 
 CUT = dt.date(2017, 10, 29)
