@@ -320,12 +320,19 @@ def main(
         typer.Option(formats=DATE, help="last day that is learnt", rich_help_panel=FILES),
     ] = None,
     horizon_days: Annotated[
-        int, typer.Option(min=1, help="days foretold", rich_help_panel=FILES)
-    ] = 28,
-    k: Annotated[int, typer.Option(min=1, help="products per list", rich_help_panel=FILES)] = 20,
+        int | None,
+        typer.Option(min=1, help="days foretold", show_default="28", rich_help_panel=FILES),
+    ] = None,
+    k: Annotated[
+        int | None,
+        typer.Option(min=1, help="products per list", show_default="20", rich_help_panel=FILES),
+    ] = None,
     min_buyers: Annotated[
-        int, typer.Option(min=1, help="of a product in the catalogue", rich_help_panel=FILES)
-    ] = 20,
+        int | None,
+        typer.Option(
+            min=1, help="of a product in the catalogue", show_default="20", rich_help_panel=FILES
+        ),
+    ] = None,
     products: Annotated[
         Path | None,
         typer.Option(help="product_id, then any attributes", rich_help_panel=FILES),
@@ -361,7 +368,8 @@ def main(
 ) -> None:
     """Judge a family on the lake's tables, or on files given."""
     command.tell_facts()
-    given = {
+    of_lake = {"cut": cut, "leave_out": leave_out}
+    of_files = {
         "interactions": interactions,
         "train_until": train_until,
         "out": out,
@@ -376,8 +384,9 @@ def main(
         "horizon": horizon,
         "origins": origins,
     }
-    if interactions or series or out:
-        bench_files.bench(family, given)
+    if any(of_files.values()):
+        told = (of_lake | of_files).items()
+        bench_files.bench(family, {name: value for name, value in told if value})
     else:
         show(bench(family, cut.date() if cut else None, leave_out or ()))
 

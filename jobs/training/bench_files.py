@@ -1,6 +1,7 @@
 """The bench on anyone's files, by the options of `python -m jobs.training.bench`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -9,14 +10,40 @@ from jobs.training import board
 from jobs.training.family import FamilyName
 
 
-def told(file_options: Mapping[str, object], needed: Sequence[str]) -> None:
-    """Whether a bench of files was told all that it needs.
+@dataclass(frozen=True)
+class Options:
+    """Of the command line, what a bench of files is told."""
+
+    needed: tuple[str, ...]
+    more: tuple[str, ...] = ()
+
+
+PURCHASES = Options(
+    ("interactions", "train_until", "out"),
+    ("horizon_days", "k", "min_buyers", "products", "promotions"),
+)
+SERIES = Options(("series", "freq", "season", "horizon", "origins", "out"))
+
+
+def flags(names: Iterable[str]) -> str:
+    """Names as they are typed."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
+def checked(family: FamilyName, given: Collection[str]) -> None:
+    """Whether a bench of a family's files was told all that it needs, and nothing else.
 
     Raises:
-        typer.BadParameter: something is missing.
+        typer.BadParameter: an option is missing, or is not of such a bench.
     """
-    if missing := [f"--{name.replace('_', '-')}" for name in needed if not file_options[name]]:
-        raise typer.BadParameter(f"a bench of files needs {', '.join(missing)} too")
+    of = PURCHASES if family == "recommenders" else SERIES
+    taken = (*of.needed, *of.more)
+    if others := [name for name in given if name not in taken]:
+        raise typer.BadParameter(
+            f"a bench of files of {family} does not take {flags(others)}; it takes {flags(taken)}"
+        )
+    if missing := [name for name in of.needed if name not in given]:
+        raise typer.BadParameter(f"a bench of files needs {flags(missing)} too")
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -37,25 +64,20 @@ def bench(family: FamilyName, given: Mapping[str, Any]) -> None:
     """Judge a family on the files given, by option, and show the leaderboard.
 
     Raises:
-        typer.BadParameter: an option is missing, or cannot be read.
+        typer.BadParameter: an option is missing, is not of such a bench, or cannot be read.
     """
+    checked(family, given)
     if family == "recommenders":
-        told(given, ("interactions", "train_until", "out"))
         from jobs.training.recommenders import files, purchase_files
 
         wanted = purchase_files.Asked(
             given["interactions"],
             given["train_until"].date(),
             given["out"],
-            given["horizon_days"],
-            given["k"],
-            given["min_buyers"],
-            given["products"],
-            given["promotions"],
+            **{name: given[name] for name in PURCHASES.more if name in given},
         )
         board.show(files.bench(wanted), "task")
         return
-    told(given, ("series", "freq", "season", "horizon", "origins", "out"))
     from jobs.training.forecasts import files as series_files
 
     found = series_files.bench(

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from jobs.settings import settings
-from jobs.training import bench, tracking
+from jobs.training import tracking
 from jobs.training.recommenders import files
 from jobs.training.recommenders.purchase_files import Asked, BadFile, read
 
@@ -195,14 +194,3 @@ def test_a_model_that_fails_is_left_out_and_the_others_stay(tmp_path, monkeypatc
     found = files.bench(asked(tmp_path, purchases())).to_pandas()
     assert set(found["model"]) == set(FAST) - {"repeat"}
     assert "repeat: failed, and is left out" in caplog.text
-
-
-def test_the_command_says_which_option_is_missing(tmp_path):
-    from jobs import command
-
-    app = command.typer.Typer()
-    app.command()(bench.main)
-    path = asked(tmp_path, purchases()).interactions
-    found = CliRunner().invoke(app, ["recommenders", "--interactions", str(path)])
-    assert found.exit_code == 2
-    assert "--train-until, --out" in found.output
