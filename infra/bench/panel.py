@@ -55,22 +55,19 @@ PRODUCTS = {
     group by all order by product_id
 """,  # noqa: S608
 }
+# whole shops are added up: sums of fractions differ in their last digits from run to run
 PROMOTIONS = f"""
     with shops as (
         select product_id, week, store_id, max(display_location <> '0') as is_displayed,
                max(mailer_location <> '0') as is_mailed,
         from '{PACKAGE}/promotions.parquet' group by all
-    ),
-    shares as (
-        select product_id, week, sum(cast(is_displayed as int)) / {SHOPS} as display_share,
-               sum(cast(is_mailed as int)) / {SHOPS} as mailer_share,
-        from shops group by all
     )
     select cast({{level}} as varchar) as product_id,
            cast({FIRST_MONDAY} + to_days(cast((week - 1) * 7 as int)) as date) as starts_on,
            cast({FIRST_MONDAY} + to_days(cast(week * 7 - 1 as int)) as date) as ends_on,
-           sum(display_share) as display_share, sum(mailer_share) as mailer_share,
-    from shares join '{PACKAGE}/products.parquet' using (product_id)
+           sum(cast(is_displayed as int)) / {SHOPS} as display_share,
+           sum(cast(is_mailed as int)) / {SHOPS} as mailer_share,
+    from shops join '{PACKAGE}/products.parquet' using (product_id)
     where {{level}} is not null and department not in {NOT_MERCHANDISE}
     group by all order by starts_on, product_id
 """  # noqa: S608
