@@ -1,7 +1,9 @@
 """scores.recommendations: one row per account, as-of date and rank of a recommended product.
 
-`score` is the product's, without a common scale between models; grade and trend are the account's:
-where its best score stands among all accounts of that date, and how that has moved.
+`score` is the offer's: the share of all offers of that date that the model scores no higher, above
+0 to 1. The models' own numbers stay in bronze: they have no unit, and are below 0 where the
+champion has too little to go by. Grade and trend are the account's: where its best score stands
+among all accounts of that date, and how that has moved.
 """
 
 from pyspark.sql import DataFrame, Window
@@ -42,8 +44,14 @@ def standings(answers: DataFrame) -> DataFrame:
     )
 
 
+def as_shares(answers: DataFrame) -> DataFrame:
+    """Scores on one scale, whoever answered: which share of the date's offers is no better."""
+    ascending = Window.partitionBy("as_of_date").orderBy("score")
+    return answers.withColumn("score", F.cume_dist().over(ascending))
+
+
 def make(landed: DataFrame) -> DataFrame:
-    answers = landed.transform(newest_answers, "as_of_date")
+    answers = landed.transform(newest_answers, "as_of_date").transform(as_shares)
     return answers.join(standings(answers), on=["account_id", "as_of_date"], how="inner").select(
         "account_id",
         "rank",

@@ -35,6 +35,22 @@ def test_the_grade_is_where_an_accounts_best_score_stands(scores):
     assert found["4", DAY, 2].grade == "A"
 
 
+def test_a_score_is_the_share_of_the_days_offers_that_score_no_higher(scores):
+    yesterday = DAY - dt.timedelta(days=1)
+    found = scores(
+        answer("known", 1, score=34.7),
+        answer("known", 2, score=12.0),
+        answer("known", 3, score=12.0),  # a rare product takes the score of the place before it
+        answer("new", 1, score=-1.48),  # of a rung below the champion
+        answer("new", 2, score=-1.9),
+        answer("known", 1, as_of=yesterday, score=99.0),
+    )
+    of_known = [found["known", DAY, rank].score for rank in (1, 2, 3)]
+    assert of_known == pytest.approx([1.0, 0.8, 0.8])
+    assert [found["new", DAY, rank].score for rank in (1, 2)] == pytest.approx([0.4, 0.2])
+    assert found["known", yesterday, 1].score == 1.0
+
+
 def test_the_trend_is_against_the_list_before(scores):
     week_ago, long_ago = DAY - dt.timedelta(days=7), DAY - dt.timedelta(days=36)
     found = scores(
