@@ -295,7 +295,6 @@ def test_two_do_not_look_for_the_same_at_once(toys):
         pass
 
 
-RECOMMENDERS = [n for n in protocol.MODELS if not n.startswith("ranker")]
 # the naive one has nothing to choose, and the bench judges both kinds of ensembles
 FORECASTERS = [n for n in forecasters.MODELS if n not in ("seasonal_naive", "ensemble")]
 
@@ -303,7 +302,7 @@ FORECASTERS = [n for n in forecasters.MODELS if n not in ("seasonal_naive", "ens
 @pytest.mark.parametrize(
     ("of", "name"),
     [
-        *(("recommenders", name) for name in RECOMMENDERS),
+        *(("recommenders", name) for name in protocol.MODELS),
         *((of, name) for of in ("forecasts", "forecasts_daily") for name in FORECASTERS),
     ],
 )
