@@ -72,11 +72,13 @@ review: .venv/made-from  ## pairs of accounts that may be one customer and wait 
 quarantine: .venv/made-from  ## rows that are refused, by table and rule; T=bronze.… for one table
 	@$(RUN) jobs.quarantine list $(if $(T),--table $(T))
 
-bench train promote predict: .venv/made-from
+bench: .venv/made-from  ## judge a family's configurations: make bench F=recommenders; without F what models must show, on a public panel: hours
+	@$(RUN) $(if $(F),jobs.training.bench $(F),infra.bench.models $(if $(OUT),"$(OUT)"))
+
+train promote predict: .venv/made-from
 	@test -n "$(F)" || { echo "which family? make $@ F=recommenders|forecasts|forecasts_daily"; exit 1; }
 	@$(RUN) jobs.training.$@ $(F)
 
-bench:    ## judge a family's configurations: make bench F=recommenders
 train:    ## refit the chosen configuration on everything: make train F=…
 promote:  ## move the champion, if the gate lets it: make promote F=…
 predict:  ## land the champion's answers: make predict F=…

@@ -20,13 +20,16 @@ class Examples:
     sizes: np.ndarray  # of each account's part; sum N
 
 
-def examples(at: Day, after: np.ndarray, task: Task, negatives: int | None, seed: int) -> Examples:
+def examples(
+    at: Day, after: np.ndarray, task: Task, negatives: int | None, seed: int, most: int
+) -> Examples:
     """Of accounts that bought a candidate, with so many that they did not buy of each.
 
     Null negatives: all of them, of a third of the accounts.
 
     Args:
         after: keys of what was bought, as Day.keys has them.
+        most: accounts; of more, so many by chance.
     """
     chance = np.random.default_rng(seed)
     account = at.candidates.account
@@ -34,10 +37,13 @@ def examples(at: Day, after: np.ndarray, task: Task, negatives: int | None, seed
     wanted = ~at.owned if task == "new" else np.ones(len(account), bool)
     bought &= wanted
     counts = np.bincount(account[bought], minlength=len(at.signals.lines.accounts))
-    wanted &= counts[account] > 0
+    taught = counts > 0
     if negatives is None:
-        wanted &= (chance.random(len(counts)) < 1 / 3)[account]
-    else:
+        taught &= chance.random(len(counts)) < 1 / 3
+    if taught.sum() > most:
+        taught[chance.permutation(np.flatnonzero(taught))[most:]] = False
+    wanted &= taught[account]
+    if negatives is not None:
         wanted &= bought | _some(account, wanted & ~bought, negatives, chance)
     places = np.flatnonzero(wanted)
     _, sizes = np.unique(account[places], return_counts=True)

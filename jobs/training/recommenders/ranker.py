@@ -61,6 +61,7 @@ class Params:
     min_buyers: int = 20  # of a product, to be in a day's catalogue, 1 or more
     origins: int = 4  # past days that are learnt from, a horizon apart, 1 or more
     negatives: int = 100  # pairs not bought that are learnt, per account and day, 1 or more
+    accounts: int = 3_000  # of a past day that are learnt from at most, 1 or more
     leaves: int = 15  # of a tree, 2..255
     rounds: int = 300  # trees at most, 40 or more
     learning_rate: float = 0.05  # of a tree, above 0
@@ -125,7 +126,7 @@ class Ranker(ProductRecommender):
     def _boosters(self, past: Sequence[dt.date], as_of: dt.date) -> dict[Task, list[lgb.Booster]]:
         parts: dict[Task, list[Examples]] = {task: [] for task in TASKS}
         judged: dict[Task, Examples] = {}
-        negatives, seed = self.params.negatives, self.params.seed
+        negatives, seed, most = self.params.negatives, self.params.seed, self.params.accounts
         for date in past:
             try:
                 at = self._day(date)
@@ -134,9 +135,9 @@ class Ranker(ProductRecommender):
                 continue
             after = bought_after(self.sources, at, self.params.horizon_days, as_of)
             for task in TASKS:
-                parts[task].append(examples(at, after, task, negatives, seed))
+                parts[task].append(examples(at, after, task, negatives, seed, most))
                 if date == past[-1]:
-                    judged[task] = examples(at, after, task, None, seed)
+                    judged[task] = examples(at, after, task, None, seed, most)
             logger.info("%s: learnt what came after %s", self.name, date)
         learnt = {task: [one for one in parts[task] if len(one.bought)] for task in TASKS}
         self.shown = learnt["any"][-1] if learnt["any"] else None

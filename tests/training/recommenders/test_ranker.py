@@ -10,6 +10,7 @@ import pytest
 from jobs.table import FOREVER
 from jobs.training.recommenders import candidates, days
 from jobs.training.recommenders.candidates import SawLabels
+from jobs.training.recommenders.examples import examples
 from jobs.training.recommenders.plans import Plans
 from jobs.training.recommenders.ranker import Params, Ranker
 from jobs.training.recommenders.signals import Lines, Signals, groups
@@ -110,6 +111,22 @@ def test_days_are_kept_and_a_week_adds_one(tmp_path):
     # four weeks on, today of then is a day that is learnt from: only the new today is made
     model.fit(later, PRODUCTS, PRODUCTS, None, AS_OF + dt.timedelta(weeks=4))
     assert len(list(tmp_path.iterdir())) == before
+
+
+def test_many_accounts_are_learnt_from_by_some_of_them():
+    of = sources(some_months())
+    at = day(of, AS_OF - dt.timedelta(days=28))
+    after = days.bought_after(of, at, 28, AS_OF)
+    every, some, judged, few = (
+        examples(at, after, "any", negatives, 0, most)
+        for negatives, most in ((5, 20), (5, 4), (None, 20), (None, 2))
+    )
+    assert len(every.sizes) == 20
+    assert len(some.sizes) == 4
+    assert 2 < len(judged.sizes) < 20
+    assert len(few.sizes) == 2
+    assert some.sizes.sum() == len(some.columns) == len(some.bought)
+    assert some.bought.sum() < every.bought.sum()
 
 
 def test_without_a_past_the_ranker_still_answers(caplog):
