@@ -271,14 +271,15 @@ def choose(folds: Sequence[int]) -> None:
             key = (by, f"{days} days", f"{smoothing:.0f} smoothed")
             values = protocol.judged(lists, truth)[METRIC]
             found["segment"].setdefault(key, []).append(values)
+        listed = households().frames["products"]
         for shown, share, near in itertools.product(
-            (1, 2, 3), (0.05, 0.1, 0.3, 0.6), (50, 100, 200)
+            range(1, FEW + 1), (0.05, 0.1, 0.3, 0.6), (50, 100, 200)
         ):
             model = next_basket.NextBasket(next_basket.Params(own_share=share, neighbours=near))
-            model.fit(those.seen(shown), everyone(), everyone(), None, VALID)
+            model.fit(those.seen(shown), everyone(), listed, None, VALID)
             lists = model.recommend(those.account_ids, 20, those.catalogue, False, VALID)
             values = protocol.judged(lists, those.truth)[METRIC]
-            key = (f"own share {share}", f"{near} neighbours", f"1 and {FEW} baskets")
+            key = (f"own share {share}", f"{near} neighbours", f"1 to {FEW} baskets")
             found["few_baskets"].setdefault(key, []).append(values)
     for name, tried in found.items():
         page = Table("what", "", "", METRIC, title=f"{name}: weeks 41 to 44, the best ten")
