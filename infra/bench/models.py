@@ -3,8 +3,8 @@
 python -m infra.bench.models [OUT] [--only forecasts] [--skip throughput]
 
 The benches run one after the other, each in a process of its own, so that nothing of one counts in
-another's memory. What is done is not done again while the code stays as it is. The table is printed
-and written to OUT/figures.md.
+another's memory. What is done is not done again while the code stays as it is. The table holds all
+that is done, by earlier calls too; it is printed and written to OUT/figures.md.
 """
 
 import hashlib
@@ -46,14 +46,13 @@ def code() -> str:
     return hashlib.sha256(b"".join(p.read_bytes() for p in sorted(files))).hexdigest()[:12]
 
 
-def bench(name: str, out: Path) -> Path | None:
-    """Its figures; null where it did not end well."""
-    found = out / f"{name}-{code()}.json"
-    if found.exists():
-        return found
+def bench(name: str, out: Path, to: Path) -> bool:
+    """Its figures go to a file, if they are not there; whether it ended well."""
+    if to.exists():
+        return True
     module, *rest = (part.format(out=out) for part in BENCHES[name])
-    done = subprocess.run([sys.executable, "-m", module, *rest, "--figures", str(found)], cwd=ROOT)
-    return None if done.returncode else found
+    done = subprocess.run([sys.executable, "-m", module, *rest, "--figures", str(to)], cwd=ROOT)
+    return done.returncode == 0
 
 
 def main(
@@ -68,15 +67,16 @@ def main(
     out = (out or settings().state / "bench").resolve()
     out.mkdir(parents=True, exist_ok=True)
     console, failed = Console(width=max(120, shutil.get_terminal_size().columns)), []
-    rows: list[figures.Figure] = []
+    mark = code()  # as it is now: it may be another one when hours have passed
+    paths = {name: out / f"{name}-{mark}.json" for name in BENCHES}
     for number, name in enumerate(names, 1):
         console.rule(f"{number} of {len(names)}: {name}")
         started = time.monotonic()
-        if path := bench(name, out):
-            rows += figures.read(path)
+        if bench(name, out, paths[name]):
             console.print(f"{name}: {(time.monotonic() - started) / 60:.1f} minutes")
         else:
             failed.append(name)
+    rows = [row for path in paths.values() if path.exists() for row in figures.read(path)]
     page = Table("what", "must", "aim", "found", "")
     for row in rows:
         page.add_row(*row.cells)
