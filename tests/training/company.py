@@ -9,6 +9,8 @@ from deltalake import write_deltalake
 
 from jobs import lake
 from jobs.table import FOREVER, table
+from jobs.training.family import Data
+from jobs.training.recommenders.purchase_files import ALWAYS, dated
 
 
 def interactions(seed: int = 0) -> pd.DataFrame:
@@ -28,6 +30,19 @@ def interactions(seed: int = 0) -> pd.DataFrame:
         product_type="x",
         department="GROCERY",
     )
+
+
+def without_lake() -> Data:
+    """The company as benches have it that read no lake; every row known on its own day."""
+    bought = interactions().drop(columns=["known_date", "superseded_date"])
+    bought["business_date"] = pd.to_datetime(bought["business_date"])
+    products = bought[["product_id", "product_type"]].drop_duplicates()
+    frames = {
+        "interactions": dated(bought, bought["business_date"]),
+        "accounts": bought[["account_id"]].drop_duplicates(),
+        "products": dated(products, ALWAYS),
+    }
+    return Data(frames, (), bought["business_date"].max().date())
 
 
 def listed(
