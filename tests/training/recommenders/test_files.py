@@ -9,8 +9,9 @@ import pytest
 
 from jobs.settings import settings
 from jobs.training import tracking
-from jobs.training.recommenders import files
+from jobs.training.recommenders import files, protocol
 from jobs.training.recommenders.purchase_files import Asked, BadFile, read
+from jobs.training.recommenders.recommender import TASKS
 
 UNTIL = dt.date(2017, 6, 25)
 FAST = ("popular", "repeat", "ranker", "ranker_plan")
@@ -80,6 +81,24 @@ def test_what_happened_after_the_last_day_serves_the_test_rows_only(tmp_path):
     pd.testing.assert_frame_equal(
         valid.reset_index(drop=True), judged["s"].drop(columns=["seconds", "peak_mb"])
     )
+
+
+@pytest.mark.parametrize("model", sorted(set(protocol.MODELS) - set(FAST)))
+def test_no_other_model_sees_what_happened_after_the_last_day(model, tmp_path):
+    # an account and a product that were not there before it
+    later = [("late", "p03", "2017-07-01"), ("a00", "late", "2017-07-01")]
+    after = pd.DataFrame(later, columns=["account_id", "product_id", "bought_at"])
+    bought = pd.concat([purchases(), after.astype({"bought_at": "datetime64[ns]"})])
+    about = tmp_path / "products.csv"
+    rows = [f"p{n:02},kind {n % 4}" for n in range(20)]
+    about.write_text("\n".join(["product_id,kind", *rows, "late,kind 0"]))
+    answers = []
+    for name, rows in (("whole", bought), ("sealed", bought[bought["bought_at"] < "2017-06-26"])):
+        one = asked(tmp_path, rows, name, products=about)
+        of, place = protocol.Recommenders(one.terms, one.out), files.places(one, read(one))[-1]
+        fitted = of.fit(place.data, of.for_task(model, "any"), place.cut)
+        answers.append(pd.concat([files.lists(fitted, place, task, one) for task in TASKS]))
+    pd.testing.assert_frame_equal(*answers)
 
 
 def test_every_account_has_a_list_without_gaps_and_scores_do_not_rise(tmp_path):
