@@ -58,7 +58,7 @@ PEER = (
 Accounts = Annotated[int, typer.Option(help="accounts that buy")]
 Products = Annotated[int, typer.Option(help="products that are bought")]
 PerAccount = Annotated[int, typer.Option(help="orders of an account, on average")]
-Threads = Annotated[int, typer.Option(help="of every library")]
+Threads = Annotated[int, typer.Option(help="of every library; our LSTM has one")]
 
 
 def purchases(accounts: int, products: int, per_account: int) -> pd.DataFrame:
