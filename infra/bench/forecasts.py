@@ -164,8 +164,10 @@ def show(
     Console(width=180).print(f"{grain.name}; * champion, chosen before {grain.origins[0]}", page)
 
 
-def figures_of(grain: Grain, rows: pd.DataFrame, board: pd.DataFrame) -> list[Figure]:
-    """What must hold of the champion, and whether it does."""
+def figures_of(
+    grain: Grain, rows: pd.DataFrame, board: pd.DataFrame, seeds: Mapping[str, Sequence[float]]
+) -> list[Figure]:
+    """What must hold of the champion, and whether it does; of what draws at random, its seeds."""
     champion = board.loc[board["champion"], "model"].iloc[0]
     judged = rows[rows["origin"].isin(grain.published)]
     mine = judged[judged["model"] == champion]
@@ -195,6 +197,9 @@ def figures_of(grain: Grain, rows: pd.DataFrame, board: pd.DataFrame) -> list[Fi
     must = f"{low:.2f} to {high:.2f}"
     what = what.format("coverage of the 80% interval")
     found.append(Figure(what, must, aim, f"{covered:.3f}", bool(low <= covered <= high)))
+    for model, values in seeds.items():
+        what = f"departments {grain.name}, MASE of {len(values)} seeds: {model}"
+        found.append(Figure(what, "", "", ", ".join(f"{value:.3f}" for value in values)))
     return found
 
 
@@ -250,9 +255,10 @@ def main(
             forecasts = pd.read_parquet(place / "forecasts.parquet")
             board = pd.read_parquet(place / "leaderboard.parquet")
             rows = errors(grain, forecasts, path)
-            show(grain, rows, board, spread(grain, path))
+            seeds = spread(grain, path)
+            show(grain, rows, board, seeds)
             show_totals(grain, path)
-            held += figures_of(grain, rows, board)
+            held += figures_of(grain, rows, board, seeds)
     figures.write(to, held)
 
 

@@ -89,14 +89,18 @@ def figures_of(
     values: dict[tuple[str, Task], pd.Series],
     seeds: dict[tuple[str, Task], list[float]],
 ) -> list[Figure]:
-    """What must hold at a level, and whether it does."""
+    """What must hold at a level, and whether it does; of all that draw at random, their seeds."""
     found = []
     for task in TASKS:
-        for model, (must, aim) in TARGETS[level, task].items():
+        for model in SEEDED:
             mine = values[model, task]
             others = ", ".join(f"{value:.4f}" for value in seeds[model, task])
             what = f"{level} {task}, ndcg@10: {model}"
             told = f"{mine.mean():.4f}; other seeds {others}"
+            if model not in TARGETS[level, task]:
+                found.append(Figure(what, "", "", told))
+                continue
+            must, aim = TARGETS[level, task][model]
             reached = bool(mine.mean() >= must)
             found.append(Figure(what, f"{must:.3f}", f"{aim:.3f}", told, reached))
             peer = PEERS[task]
