@@ -25,6 +25,12 @@ FAMILIES = {
     "forecasts_daily": "jobs.training.forecasts.daily",
 }
 
+FAILED_SHARE = 0.5  # of answers that models failed at; above it a job ends as failed
+
+
+class TooManyFailed(Exception):
+    """Models failed at more than FAILED_SHARE of what they were asked."""
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -152,7 +152,7 @@ class Learning:
                 coming.append((asked, loaders.submit(self._load, order, asked, place.batch)))
                 asked += place.batch
             _, loading = coming.popleft()
-            if self._fits(loading.result(), min(place.batch, count - place.at)):
+            if self._fits(loading, min(place.batch, count - place.at)):
                 place.at += place.batch
                 self._save()
             else:
@@ -174,10 +174,10 @@ class Learning:
             return {n: t.pin_memory().to(self.device, non_blocking=True) for n, t in batch.items()}
         return batch
 
-    def _fits(self, batch: Batch, count: int) -> bool:
+    def _fits(self, loading: Future[Batch], count: int) -> bool:
         """One step; false where memory ended: the batch is then half as large from here on."""
         try:
-            loss = self._step(batch)
+            loss = self._step(loading.result())
         except torch.OutOfMemoryError:
             if self.place.batch == 1 or self.world > 1:
                 raise  # processes that wait for each other have to halve at once: see docs/gpu.md

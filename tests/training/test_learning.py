@@ -188,6 +188,20 @@ def test_where_memory_ends_the_batch_is_halved_and_the_run_goes_on(
     assert "4 examples in a step from here on" in caplog.text
 
 
+def test_where_memory_ends_while_a_batch_is_made_it_is_halved_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Line.batch
+
+    def memory_for_three(line: Line, rows: np.ndarray, chance: np.random.Generator) -> Batch:
+        if len(rows) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return made(line, rows, chance)
+
+    monkeypatch.setattr(Line, "batch", memory_for_three)
+    assert len(learn(guess(), Line(), PLAN, "cpu", folder=tmp_path)) == 3
+
+
 def test_one_example_that_is_too_much_is_an_error(tmp_path: Path) -> None:
     def no_memory(network: nn.Module, inputs: tuple[Batch]) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")

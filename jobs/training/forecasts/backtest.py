@@ -24,12 +24,7 @@ logger = logging.getLogger(__name__)
 
 PAST_ORIGINS = 6  # that intervals and weights come from, one horizon apart
 KEPT_ROWS = 5_000_000  # of answers that stay in memory, about 400 MB
-FAILED_SHARE = 0.5  # of answers that a model failed at; above it a job ends as failed
 KEYS = ["series_id", "ds"]
-
-
-class TooManyFailed(Exception):
-    """Models failed at more than FAILED_SHARE of what they were asked."""
 
 
 @dataclass(frozen=True)

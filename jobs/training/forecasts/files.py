@@ -24,9 +24,9 @@ import pyarrow as pa
 
 from jobs.training import board, tracking
 from jobs.training.board import Scored
-from jobs.training.family import Configuration, Split
+from jobs.training.family import FAILED_SHARE, Configuration, Split, TooManyFailed
 from jobs.training.forecasts import accuracy, backtest, models, series_file
-from jobs.training.forecasts.backtest import FAILED_SHARE, Past, TooManyFailed
+from jobs.training.forecasts.backtest import Past
 from jobs.training.forecasts.forecaster import regular, steps_after
 from jobs.training.forecasts.series_file import Series
 

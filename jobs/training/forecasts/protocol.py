@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 
 from jobs.training.data import as_it_stood, believed, known, read
-from jobs.training.family import Configuration, Data, Judged, Split
+from jobs.training.family import FAILED_SHARE, Configuration, Data, Judged, Split, TooManyFailed
 from jobs.training.forecasts import accuracy, backtest, models
-from jobs.training.forecasts.backtest import FAILED_SHARE, Answers, Past, TooManyFailed
+from jobs.training.forecasts.backtest import Answers, Past
 from jobs.training.forecasts.forecaster import regular, steps_after, up_to_date
 
 logger = logging.getLogger(__name__)

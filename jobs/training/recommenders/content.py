@@ -43,9 +43,12 @@ class Content(ProductRecommender):
 
     def learn(self, interactions: pd.DataFrame, products: pd.DataFrame, as_of: dt.date) -> None:
         texts = described(products, self.purchases.products)
-        # a word is a column's whole value: what it is called in another column is another word
-        words = TfidfVectorizer(analyzer=list, dtype=np.float32)
-        self.words: csr_matrix = words.fit_transform(texts).tocsr()  # (P, T), rows of length 1
+        # where nothing is known of any product, none is like another
+        self.words = csr_matrix((len(texts), 1), dtype=np.float32)  # (P, T), rows of length 1
+        if any(texts):
+            # a word is a column's whole value: what it is called in another column is another word
+            words = TfidfVectorizer(analyzer=list, dtype=np.float32)
+            self.words = words.fit_transform(texts).tocsr()
 
     def score(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         liked = normalize(logged(self.purchases.orders[places]) @ self.words)  # (B, T)
@@ -63,6 +66,8 @@ def described(products: pd.DataFrame, ids: np.ndarray) -> list[list[str]]:
     about = products.drop_duplicates("product_id", keep="last").set_index("product_id")
     about = about.reindex(ids)
     columns = [c for c in about.columns if c not in IDS and about[c].dtype.name != "float64"]
+    if not columns:
+        return [[] for _ in ids]
     given = [about[c].astype(object).where(about[c].notna(), None).tolist() for c in columns]
     return [
         [f"{column}={value}" for column, value in zip(columns, row, strict=True) if value]

@@ -2,6 +2,7 @@
 
 recommendations.parquet   model, task, account_id, product_id, rank, score: as of the last day
 leaderboard.parquet       how good every model was: see jobs/training/board.py
+errors.parquet            model, reason: those that failed, and are in neither
 """
 
 import datetime as dt
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 
 from jobs.training import board, tracking
 from jobs.training.board import Scored
-from jobs.training.family import Data, Split
+from jobs.training.family import FAILED_SHARE, Data, Split, TooManyFailed
 from jobs.training.recommenders.protocol import (
     MODELS,
     RECALL_AT,
@@ -51,6 +52,7 @@ COLUMNS: list[tuple[str, pa.DataType]] = [
     ("score", pa.float64()),  # not rising
 ]
 SCHEMA = pa.schema(COLUMNS)
+ERRORS = pa.schema([("model", pa.string()), ("reason", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Place:
 
     split: Split
     cut: dt.date
-    data: Data  # nothing in it is later than the split may know
+    data: Data  # whatever is later than the cut, `fit` leaves out
     account_ids: np.ndarray  # sorted, of all that bought anything by the cut
     catalogue: np.ndarray  # product ids, sorted
     window: Window | None
@@ -113,19 +115,24 @@ def answer(of: Recommenders, model: str, places: Sequence[Place], asked: Asked) 
     """Fit a model at every place, for both tasks, and judge what can be judged."""
     scored, parts = [], []
     for place in places:
-        fitted: dict[str, Any] = {}
+        fitted: dict[str, tuple[Any, float, float]] = {}
         for task in TASKS:
+            configuration = of.for_task(model, task)
+            if configuration.id not in fitted:
+                with tracking.PeakMemory() as memory:
+                    started = time.perf_counter()
+                    one = of.fit(place.data, configuration, place.cut)
+                    seconds = time.perf_counter() - started
+                fitted[configuration.id] = (one, seconds, memory.mib)
+            one, of_fit, peak_of_fit = fitted[configuration.id]
             with tracking.PeakMemory() as memory:
                 started = time.perf_counter()
-                configuration = of.for_task(model, task)
-                if configuration.id not in fitted:
-                    fitted[configuration.id] = of.fit(place.data, configuration, place.cut)
-                told = lists(fitted[configuration.id], place, task, asked)
-                seconds = time.perf_counter() - started
+                told = lists(one, place, task, asked)
+                seconds = of_fit + time.perf_counter() - started
             if place.split == "test":
                 parts.append(_told(told[told["rank"] <= asked.k], model, task))
             if place.window:
-                cost = (of.model(model).uses_plan, seconds, memory.mib)
+                cost = (of.model(model).uses_plan, seconds, max(peak_of_fit, memory.mib))
                 values = judged(told, place.window.truth[task], place.window.popularity)
                 scored += [
                     Scored(model, task, place.split, metric.replace("_at_", "@"), found, *cost)
@@ -158,6 +165,7 @@ def bench(asked: Asked) -> pa.Table:
 
     Raises:
         BadFile: see `read`.
+        TooManyFailed: after everything was written.
     """
     data = read(asked)
     of = Recommenders(asked.terms, asked.out / DAYS)
@@ -172,7 +180,7 @@ def bench(asked: Asked) -> pa.Table:
     mark = tracking.fingerprint(files=files, code=code, asked=_settings(asked))
     tracking.keep_here_if_down(asked.out)
     tags = {"kind": "bench of files", "code_version": code}
-    answers = []
+    answers, errors = [], []
     with tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run:
         run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
         for model in MODELS if len(found[-1].catalogue) else ():
@@ -180,10 +188,11 @@ def bench(asked: Asked) -> pa.Table:
             if (done := _kept(path)) is None:
                 try:
                     done = _judged(of, model, found, asked, run)
-                except Exception:
+                except Exception as error:  # a model that breaks leaves the others alone
                     if model == BASELINE:
                         raise
-                    logger.exception("%s: failed, and is left out", model)
+                    logger.warning("%s failed: %s", model, error, exc_info=True)
+                    errors.append({"model": model, "reason": f"failed: {error}"})
                     continue
                 _keep(done, path)
             answers.append(done)
@@ -196,7 +205,13 @@ def bench(asked: Asked) -> pa.Table:
         parts = [SCHEMA.empty_table(), *(done.lists for done in answers)]
         board.write(pa.concat_tables(parts), asked.out, LISTS)
         board.write(table, asked.out)
+        board.write(pa.Table.from_pylist(errors, ERRORS), asked.out, "errors.parquet")
         run.tags({f"champion_{task}": champion for task, champion in champions.items()})
+    if len(errors) > FAILED_SHARE * len(MODELS):
+        raise TooManyFailed(
+            f"{len(errors)} of {len(MODELS)} models failed, more than {FAILED_SHARE:.0%};"
+            f" {asked.out}/errors.parquet says why"
+        )
     return table
 
 

@@ -282,7 +282,7 @@ class Recommenders:
         return model.fit(
             self._seen(kind, data, as_of),
             data.frames["accounts"],
-            known(data.frames["products"], as_of),
+            self._listed(kind, data, as_of),
             self._promoted(kind, data, as_of),
             as_of,
         )
@@ -295,6 +295,11 @@ class Recommenders:
             return as_it_stood(dated, as_of)
         before = known_by(interactions, as_of)
         return before[before["product_id"].isin(catalogue(before, self.terms.min_buyers))]
+
+    def _listed(self, kind: type[Any], data: Data, as_of: dt.date) -> pd.DataFrame:
+        """Products as a model takes them: as known, or every version."""
+        products = data.frames["products"]
+        return as_it_stood(products, as_of) if kind.whole else known(products, as_of)
 
     def _promoted(self, kind: type[Any], data: Data, as_of: dt.date) -> pd.DataFrame | None:
         """Promotions known by as_of; those that begin later only for a model that may see plans."""
@@ -312,10 +317,9 @@ class Recommenders:
         products = catalogue(before, self.terms.min_buyers)
         model.store = self.store
         kind = type(model)
-        about = known(data.frames["products"], as_of)
-        seen, promoted = self._seen(kind, data, as_of), self._promoted(kind, data, as_of)
-        model.observe(seen, as_of, about, promoted)
-        told = (before, data.frames["accounts"], about)
+        seen, listed = self._seen(kind, data, as_of), self._listed(kind, data, as_of)
+        model.observe(seen, as_of, listed, self._promoted(kind, data, as_of))
+        told = (before, data.frames["accounts"], known(data.frames["products"], as_of))
         lists, model.counts = offers.offered(model, *told, products, as_of, size or SIZE)
         return lists.drop(columns="rung")
 

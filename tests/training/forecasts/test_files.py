@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from jobs.training import tracking
+from jobs.training.family import TooManyFailed
 from jobs.training.forecasts import files, models
-from jobs.training.forecasts.backtest import TooManyFailed
 from jobs.training.forecasts.series_file import BadSeries, read
 
 QUICK = {"seasonal_naive": "SeasonalNaive", "mean": "Mean", "ets": "Ets"}

@@ -118,6 +118,17 @@ def test_noise_teaches_nothing(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_products_of_which_nothing_is_said_are_recommended_too(name):
+    bought = two_blocks(7)
+    plain = products()[["product_id", "known_date", "superseded_date"]]
+    model = FAMILY.model(name)
+    model = model(model.Params(**SMALL.get(name, {})))
+    accounts = pd.DataFrame({"account_id": bought["account_id"].unique()})
+    found = lists(model.fit(bought, accounts, plain, None, AS_OF), ["account 00", "nobody"])
+    assert found.groupby("account_id").size().to_dict() == {"account 00": 5, "nobody": 5}
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_a_saved_model_answers_the_same_after_loading(name, tmp_path):
     model = fitted(name, two_blocks(5))
     model.save(tmp_path)

@@ -1,6 +1,7 @@
 """The bench of recommenders on files: what it writes, and what it must not look at."""
 
 import datetime as dt
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from jobs.settings import settings
 from jobs.training import tracking
+from jobs.training.family import TooManyFailed
 from jobs.training.recommenders import files, protocol
 from jobs.training.recommenders.purchase_files import Asked, BadFile, read
 from jobs.training.recommenders.recommender import TASKS
@@ -210,6 +212,40 @@ def test_a_model_that_fails_is_left_out_and_the_others_stay(tmp_path, monkeypatc
         return answer(of, model, *given)
 
     monkeypatch.setattr(files, "answer", breaks)
-    found = files.bench(asked(tmp_path, purchases())).to_pandas()
+    wanted = asked(tmp_path, purchases())
+    found = files.bench(wanted).to_pandas()
     assert set(found["model"]) == set(FAST) - {"repeat"}
-    assert "repeat: failed, and is left out" in caplog.text
+    assert "repeat failed: no luck" in caplog.text
+    errors = pd.read_parquet(wanted.out / "errors.parquet")
+    assert errors.to_dict("records") == [{"model": "repeat", "reason": "failed: no luck"}]
+
+
+def test_where_most_models_fail_the_bench_has_failed(tmp_path, monkeypatch):
+    answer = files.answer
+
+    def breaks(of, model, *given):
+        if model != "popular":
+            raise RuntimeError("no luck")
+        return answer(of, model, *given)
+
+    monkeypatch.setattr(files, "answer", breaks)
+    wanted = asked(tmp_path, purchases())
+    with pytest.raises(TooManyFailed, match=r"models failed, more than 50%; .*errors\.parquet"):
+        files.bench(wanted)
+    assert set(pd.read_parquet(wanted.out / "leaderboard.parquet")["model"]) == {"popular"}
+
+
+def test_what_a_fit_costs_counts_for_each_task_that_it_serves(tmp_path, monkeypatch):
+    wanted = asked(tmp_path, purchases())
+    monkeypatch.setattr(files, "MODELS", {"repeat": files.MODELS["repeat"]})
+    monkeypatch.setattr(files, "BASELINE", "repeat")
+    of_fit = files.Recommenders.fit
+
+    def slow(*given):
+        time.sleep(0.3)
+        return of_fit(*given)
+
+    monkeypatch.setattr(files.Recommenders, "fit", slow)
+    seconds = files.bench(wanted).to_pandas().groupby(["task", "window"])["seconds"].first()
+    assert len(seconds) == 4
+    assert (seconds >= 0.3).all()

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.table import FOREVER
 from jobs.training import metrics
-from jobs.training.family import Data, Dataset
+from jobs.training.family import Configuration, Data, Dataset
 from jobs.training.recommenders import protocol
 from jobs.training.recommenders.purchases import catalogue
 
@@ -126,3 +126,34 @@ def test_an_accounts_list_is_judged_against_its_own_purchases():
     np.testing.assert_allclose(found["ndcg_at_10"], [1 / np.log2(3), 1, 0])
     assert found["recall_at_20"].tolist() == [1, 1, 0]
     assert found["ndcg_at_10"].index.tolist() == ["x", "y", "z"]
+
+
+def test_a_model_of_past_days_is_told_what_products_were_called_then():
+    days = ["1900-01-01", "2017-10-01", "2017-11-05", FOREVER]
+    listed = pd.DataFrame(
+        {
+            "product_id": "milk",
+            "brand": ["old", "new", "later"],
+            "known_date": pd.to_datetime(days[:3]).as_unit("s"),
+            "superseded_date": [pd.Timestamp(day).as_unit("s") for day in days[1:]],
+        }
+    )
+    bought = data(interactions(crowd("milk", 20)))
+    frames = {**bought.frames, "products": listed}
+    told = {}
+
+    class Asks:
+        name = "asks"
+
+        def __init__(self, params: object) -> None: ...
+
+        def fit(self, interactions, accounts, products, promotions, as_of):
+            told[self.whole] = products["brand"].tolist()
+            return self
+
+    for whole in (False, True):
+        kind = type("Asks", (Asks,), {"whole": whole, "uses_plan": False})
+        of = protocol.Recommenders()
+        of.model = lambda name, kind=kind: kind
+        of.fit(Data(frames, bought.datasets, CUT), Configuration("asks", None), CUT)
+    assert told == {False: ["new"], True: ["old", "new"]}
