@@ -31,7 +31,7 @@ BENCHES: Mapping[str, Sequence[str]] = {
     "cold": ("infra.bench.cold",),
     "week": ("infra.bench.week", "{out}/week"),
     "lists": ("infra.bench.scale", "--real"),
-    "scale": ("infra.bench.scale",),
+    "scale": ("infra.bench.scale", "--minutes", "60"),
     "throughput": ("infra.bench.throughput", "models"),
 }
 

@@ -170,6 +170,10 @@ def main(
             seconds = (f"{found[key]:,.1f}" for key in ("fit_s", "recommend_s"))
             page.add_row(name, *seconds, f"{found['peak_mib']:,.0f}", "")
     Console(width=120).print(page)
+    if not model and not is_real:
+        rows += [
+            figure(name, "not run: ask for it by --model", title, False) for name in SECOND_STAGE
+        ]
     figures.write(to, rows)
 
 

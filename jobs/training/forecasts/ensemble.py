@@ -25,7 +25,7 @@ MEMBERS = {
     "equal": ("level", "smoothing", "gbm", "lstm"),
     "learnt": ("mean", "level", "smoothing", "linear", "gbm", "ets", "theta", "lstm"),
 }
-SHARPNESS = 0.01  # scales of error by which a member loses a factor e of weight
+SHARPNESS = 0.01  # scales of error by which a member loses a factor e of weight; not tuned
 
 
 @dataclass(frozen=True)

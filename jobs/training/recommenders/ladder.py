@@ -4,7 +4,8 @@ An account with a history longer than FEW baskets is the champion's. With fewer,
 speak for it; without any, what its segment buys of late; of no segment, what all buy. Products too
 rare for the catalogue, which no model learns, come in by what is written about them.
 
-Every constant was chosen on weeks 41 to 44 of the panel (`infra.bench.cold --choose`, 2026-11-26).
+SEGMENT, POPULAR_DAYS, SMOOTHING and the model of few baskets were chosen on weeks 41 to 44 of the
+panel (`infra.bench.cold --choose`, 2026-11-26); FEW, RARE_DAYS and COMMON are guesses.
 """
 
 import datetime as dt

@@ -38,8 +38,8 @@ from jobs.training.recommenders.signals import groups
 logger = logging.getLogger(__name__)
 
 LOOKED_AT = 10  # places of a list that count
-FEWEST_ROUNDS = 40  # that are learnt, whatever served the last day best
-SMOOTHED = 15  # rounds whose mean says how good one of them is
+FEWEST_ROUNDS = 40  # that are learnt, whatever served the last day best; not tuned
+SMOOTHED = 15  # rounds whose mean says how good one of them is; not tuned
 # how many trees serve is asked of trees that learn so much faster: it takes as many times less
 # of them (Friedman, Greedy Function Approximation, 2001, 5), and as much less time
 HASTE = 2
