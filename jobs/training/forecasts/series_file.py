@@ -17,6 +17,7 @@ from jobs.training.forecasts.forecaster import step_of
 logger = logging.getLogger(__name__)
 
 NEEDED = ("unique_id", "ds", "y")
+TAKEN = ("series_id", "place")  # columns that are added here
 DAYS = {"W": 7, "D": 1}  # of a step
 
 
@@ -54,6 +55,11 @@ def read(path: Path, freq: str) -> Series:
             " rename yours: unique_id, ds (date), y (number), then covariates"
         )
     covariates = tuple(str(c) for c in rows if c not in NEEDED)
+    if taken := [c for c in covariates if c in TAKEN]:
+        raise BadSeries(
+            f"{path}: column {', '.join(taken)} has a name that the bench uses itself;"
+            " rename or drop it"
+        )
     given = _ids(path, rows["unique_id"])
     found = pd.DataFrame({"series_id": given.astype(str), "ds": _dates(path, rows["ds"])})
     for column in ("y", *covariates):

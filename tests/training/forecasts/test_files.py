@@ -192,6 +192,8 @@ def _file(rows: pd.DataFrame, folder: Path) -> Path:
         (lambda r: r.assign(ds="soon"), "row 1 has ds 'soon'; write dates"),
         (lambda r: pd.concat([r, r.head(1)]), "'DELI' has two rows for 2017-01-04"),
         (lambda r: r.assign(shop="north"), "has shop 'north', which is no number"),
+        (lambda r: r.assign(place=1.0), "column place has a name that the bench uses itself"),
+        (lambda r: r.assign(series_id=1.0), "column series_id has a name that the bench uses"),
         (lambda r: r.head(0), "has no rows"),
         (lambda r: r.assign(unique_id=r["unique_id"].mask(r.index == 1)), "row 2 has no unique_id"),
         (lambda r: r.assign(y=np.nan), "no series has 24 points, the longest has 0"),
