@@ -109,7 +109,7 @@ def _ids(path: Path, ids: pd.Series) -> pd.Series:
 
 def _dates(path: Path, ds: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(ds):
-        raise BadSeries(f"{path}: ds holds {ds.iloc[0]!r}, a number; write dates: 2017-01-02")
+        raise BadSeries(f"{path}: ds holds {_shown(ds.iloc[0])}, a number; write dates: 2017-01-02")
     found = pd.to_datetime(ds, errors="coerce", format=None if _typed(ds) else "ISO8601")
     if found.isna().any():
         row = int(np.flatnonzero(found.isna())[0])
@@ -119,18 +119,23 @@ def _dates(path: Path, ds: pd.Series) -> pd.Series:
     return found.astype("datetime64[ns]")
 
 
+def _shown(value: object) -> str:
+    """A value as it stands in the file, without the name of its type."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
 def _typed(ds: pd.Series) -> bool:
     return pd.api.types.is_datetime64_any_dtype(ds)
 
 
 def _numbers(path: Path, values: pd.Series) -> pd.Series:
     found = pd.to_numeric(values, errors="coerce")
-    wrong = found.isna() & values.notna()
+    wrong = (found.isna() & values.notna()) | np.isinf(found.astype(float))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise BadSeries(
-            f"{path}: row {row + 1} has {values.name} {values.iloc[row]!r}, which is no number;"
-            " y and covariates are numbers: encode the column or drop it"
+            f"{path}: row {row + 1} has {values.name} {_shown(values.iloc[row])},"
+            " which is no finite number; y and covariates are numbers: encode the column or drop it"
         )
     return found.astype(float)
 
