@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 NEEDED = ("unique_id", "ds", "y")
 TAKEN = ("series_id", "place")  # columns that are added here
+OFFSET = r"([T ]\S+?)(?:Z|[+-]\d\d:?\d\d)$"  # from UTC, behind a time
 DAYS = {"W": 7, "D": 1}  # of a step
 
 
@@ -110,7 +111,12 @@ def _ids(path: Path, ids: pd.Series) -> pd.Series:
 def _dates(path: Path, ds: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(ds):
         raise BadSeries(f"{path}: ds holds {_shown(ds.iloc[0])}, a number; write dates: 2017-01-02")
-    found = pd.to_datetime(ds, errors="coerce", format=None if _typed(ds) else "ISO8601")
+    if _typed(ds):
+        found = ds
+    else:
+        # the day is that of the place: an offset tells it, and may change within the year
+        local = ds.astype(str).str.replace(OFFSET, r"\1", regex=True)
+        found = pd.to_datetime(local, errors="coerce", format="ISO8601")
     if found.isna().any():
         row = int(np.flatnonzero(found.isna())[0])
         raise BadSeries(f"{path}: row {row + 1} has ds {ds.iloc[row]!r}; write dates: 2017-01-02")

@@ -162,6 +162,18 @@ def test_ids_come_back_as_they_came(tmp_path: Path, name: str, ids: tuple[object
     assert set(found["unique_id"]) == set(ids)
 
 
+@pytest.mark.parametrize("name", ["series.csv", "series.parquet"])
+def test_days_of_a_time_zone_are_those_of_the_place(tmp_path: Path, name: str) -> None:
+    rows = series()  # from winter into summer: the offset from UTC changes
+    there = rows.assign(ds=rows["ds"].dt.tz_localize("Europe/Berlin"))
+    path = tmp_path / name
+    if name.endswith("csv"):
+        there.assign(ds=[day.isoformat() for day in there["ds"]]).to_csv(path, index=False)
+    else:
+        there.to_parquet(path, index=False)
+    assert list(read(path, "W").rows["ds"]) == list(rows["ds"])
+
+
 def test_rows_in_no_order_give_the_same(tmp_path: Path) -> None:
     rows = series()
     sorted_, shuffled = tmp_path / "sorted", tmp_path / "shuffled"
