@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from jobs.training.forecasts.forecaster import step_of
 
@@ -79,15 +80,22 @@ def read(path: Path, freq: str) -> Series:
 def _table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise BadSeries(f"{path}: no such file; --series takes a parquet or CSV file")
-    if path.suffix.lower() in (".parquet", ".pq"):
-        rows = pd.read_parquet(path).reset_index(drop=True)
-    elif path.suffix.lower() in (".csv", ".gz", ".txt"):
-        # numbers with leading zeros are text: 007 is no 7
-        rows = pd.read_csv(path, dtype={"unique_id": str})
-        if "unique_id" in rows:
-            rows["unique_id"] = _as_written(rows["unique_id"])
-    else:
+    kind = path.suffix.lower()
+    if kind not in (".parquet", ".pq", ".csv", ".gz", ".txt"):
         raise BadSeries(f"{path}: ends in {path.suffix!r}; save it as .parquet or .csv")
+    try:
+        if kind in (".parquet", ".pq"):
+            rows = pd.read_parquet(path).reset_index(drop=True)
+        else:
+            # numbers with leading zeros are text: 007 is no 7
+            rows = pd.read_csv(path, dtype={"unique_id": str})
+            if "unique_id" in rows:
+                rows["unique_id"] = _as_written(rows["unique_id"])
+    except (ValueError, OSError, EOFError, pa.ArrowException) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise BadSeries(
+            f"{path}: cannot be read: {told}; save it as Parquet, or as CSV in UTF-8 with a header"
+        ) from None
     if rows.empty:
         raise BadSeries(f"{path}: has no rows; write one row per series and date")
     return rows

@@ -223,6 +223,23 @@ def test_a_bad_file_is_told_by_thing_value_and_cure(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.csv", b""),
+        ("latin.csv", "unique_id,ds,y\nK\xe4se,2017-01-04,1\n".encode("latin-1")),
+        ("ragged.csv", b"unique_id,ds,y\na,2017-01-04,1\na,2017-01-11,1,2,3\n"),
+        ("no.csv.gz", b"unique_id,ds,y\n"),
+        ("no.parquet", b"PAR1 or so"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(BadSeries, match=f"{name}: cannot be read: .*; save it as Parquet, or as"):
+        read(path, "W")
+
+
 def test_a_file_that_is_not_there_and_a_wrong_option_are_told(tmp_path: Path) -> None:
     with pytest.raises(BadSeries, match="no such file"):
         files.bench(tmp_path / "none.csv", "W", 1, HORIZON, [N], tmp_path)
