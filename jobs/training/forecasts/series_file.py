@@ -87,8 +87,8 @@ def _table(path: Path) -> pd.DataFrame:
         if kind in (".parquet", ".pq"):
             rows = pd.read_parquet(path).reset_index(drop=True)
         else:
-            # numbers with leading zeros are text: 007 is no 7
-            rows = pd.read_csv(path, dtype={"unique_id": str})
+            # as written: 007 is no 7, and NA (Namibia) is an id
+            rows = pd.read_csv(path, converters={"unique_id": str})
             if "unique_id" in rows:
                 rows["unique_id"] = _as_written(rows["unique_id"])
     except (ValueError, OSError, EOFError, pa.ArrowException) as error:
@@ -104,7 +104,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _as_written(ids: pd.Series) -> pd.Series:
     """Whole numbers where every id of a CSV is one and is written so."""
     whole = ids.str.fullmatch(r"0|-?[1-9]\d{0,17}").eq(True).all()
-    return ids.astype("int64") if whole else ids
+    return ids.astype("int64") if whole else ids.mask(ids == "")
 
 
 def _ids(path: Path, ids: pd.Series) -> pd.Series:

@@ -156,7 +156,7 @@ def test_a_constant_series_gets_plain_quantiles_and_an_error_row(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["series.csv", "series.parquet"])
-@pytest.mark.parametrize("ids", [(7, 12), ("007", "012"), ("7", "twelve")])
+@pytest.mark.parametrize("ids", [(7, 12), ("007", "012"), ("7", "twelve"), ("NA", "DE")])
 def test_ids_come_back_as_they_came(tmp_path: Path, name: str, ids: tuple[object, ...]) -> None:
     found = forecasts(benched(series(ids=ids), tmp_path, name=name))
     assert set(found["unique_id"]) == set(ids)
