@@ -99,9 +99,11 @@ def bench(
     season = _season(season, points[0])
     places = [at for n in points if (at := at_origin(told, n, horizon, found))]
     if not places:
+        longest = told.points.max()
+        lacks = f"{points[0]} points" if longest < points[0] else f"a value at point {points[0]}"
         raise series_file.BadSeries(
-            f"{series}: no series has {points[0]} points, the longest has {told.points.max()};"
-            " take smaller --origins"
+            f"{series}: no series has {lacks}, the longest has {longest} points;"
+            " take other --origins"
         )
     asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
     tracking.keep_here_if_down(out)
@@ -180,7 +182,7 @@ def _checked(season: int, horizon: int, origins: Sequence[int]) -> None:
 
 
 def _season(season: int, fewest: int) -> int:
-    if fewest > 2 * season:
+    if season == 1 or fewest > 2 * season:
         return season
     logger.warning(
         "--season %d: the earliest origin has %d points, a season is learnt from %d;"

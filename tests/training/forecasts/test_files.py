@@ -212,6 +212,10 @@ def _file(rows: pd.DataFrame, folder: Path) -> Path:
         (lambda r: r.head(0), "has no rows"),
         (lambda r: r.assign(unique_id=r["unique_id"].mask(r.index == 1)), "row 2 has no unique_id"),
         (lambda r: r.assign(y=np.nan), "no series has 24 points, the longest has 0"),
+        (
+            lambda r: r.assign(y=r["y"].mask(r.groupby("unique_id").cumcount() == N - 1)),
+            "no series has a value at point 24, the longest has 32 points",
+        ),
     ],
 )
 def test_a_bad_file_is_told_by_thing_value_and_cure(
@@ -250,10 +254,13 @@ def test_a_file_that_is_not_there_and_a_wrong_option_are_told(tmp_path: Path) ->
         files.bench(path, "W", 1, 0, [N], tmp_path)
 
 
-def test_origins_with_little_history_end_well(tmp_path: Path) -> None:
+def test_origins_with_little_history_end_well(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     found = forecasts(benched(series(), tmp_path, 1, 5, 10))
     assert set(found["origin"]) == {1, 5, 10}
     assert found[["yhat", "lo80", "hi80"]].notna().all(axis=None)
+    assert "going on without a season" not in caplog.text  # none was asked for
 
 
 def test_a_season_that_cannot_be_seen_twice_is_left_out_and_said(
