@@ -75,6 +75,17 @@ def opened(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
         raise BadFile(f"{path} is neither CSV with a header nor Parquet: {told}") from None
 
 
+def quoted(name: str) -> duckdb.Expression:
+    """A column by its name, whatever is in it: as it is, a dot would part table and column."""
+    return duckdb.SQLExpression('"{}"'.format(name.replace('"', '""'))).alias(name)
+
+
+def _cast(name: str, kind: str) -> str:
+    """SQL; null where it cannot be: DuckDB reads infinity as a day, and nothing else can."""
+    cast = f"try_cast({name} as {kind})"
+    return cast if kind == "varchar" else f"case when isfinite({cast}) then {cast} end"
+
+
 def rows(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
     """A file with some columns cast; rows in which one of them has no value are left out.
 
@@ -83,8 +94,8 @@ def rows(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
     """
     found = opened(path, needed)
     typed = found.select(
-        *(duckdb.ColumnExpression(name) for name in found.columns if name not in needed),
-        *(duckdb.SQLExpression(f"try_cast({n} as {kind})").alias(n) for n, kind in needed.items()),
+        *(quoted(name) for name in found.columns if name not in needed),
+        *(duckdb.SQLExpression(_cast(n, kind)).alias(n) for n, kind in needed.items()),
     )
     kept = typed
     for name in needed:

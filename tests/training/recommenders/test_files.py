@@ -163,11 +163,22 @@ def test_rows_that_say_nothing_are_left_out_and_counted(tmp_path, caplog):
     bought = purchases(days_after=0).astype({"bought_at": str})
     bought.loc[0, "bought_at"] = "yesterday"
     bought.loc[1, "account_id"] = None
+    bought.loc[2, "bought_at"] = "infinity"  # a moment to DuckDB
     path = tmp_path / "bought.csv"
     bought.to_csv(path, index=False)
     data = read(Asked(path, UNTIL, tmp_path))
-    assert "2 of" in caplog.text
-    assert data.frames["interactions"]["orders"].sum() == len(bought) - 2
+    assert "3 of" in caplog.text
+    assert data.frames["interactions"]["orders"].sum() == len(bought) - 3
+
+
+def test_columns_may_be_called_anything(tmp_path):
+    names = ["unit.price", 'size "net"', "select"]
+    bought = purchases(days_after=0).assign(**dict.fromkeys(names, 1))
+    products = pd.DataFrame({"product_id": ["p00"], **dict.fromkeys(names, [2])})
+    products.to_csv(tmp_path / "products.csv", index=False)
+    frames = read(asked(tmp_path, bought, products=tmp_path / "products.csv")).frames
+    assert frames["products"][names].to_numpy().tolist() == [[2, 2, 2]]
+    assert frames["interactions"]["orders"].sum() == len(bought)
 
 
 def test_a_number_that_is_an_id_keeps_its_zeros(tmp_path):
