@@ -12,6 +12,7 @@ import pandas as pd
 
 from jobs.table import FOREVER
 from jobs.training.family import Data
+from jobs.training.recommenders.plans import numbers
 from jobs.training.recommenders.protocol import Terms
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def opened(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
     """
     if not path.is_file():
         raise BadFile(f"{path} is not there: give the path of a CSV or Parquet file")
-    is_parquet = path.suffix == ".parquet"
+    is_parquet = path.suffix.lower() in (".parquet", ".pq")
     try:
         found = (
             duckdb.read_parquet(str(path))
@@ -118,10 +119,20 @@ def read(asked: Asked) -> Data:
     Raises:
         BadFile: a file cannot be used, or no row is left to learn from.
     """
+    last = pd.Timestamp(asked.train_until)
+    if asked.horizon_days > (dt.date.max - asked.train_until).days:
+        raise BadFile(
+            f"--horizon-days {asked.horizon_days} after --train-until {asked.train_until} end"
+            " beyond the year 9999: take fewer, or an earlier day"
+        )
     needed = {"account_id": "varchar", "product_id": "varchar", "bought_at": "timestamp"}
     bought = rows(asked.interactions, needed).query("rows", DAYS).df()
     bought = dated(_ids(bought), bought["business_date"])
-    last = pd.Timestamp(asked.train_until)
+    if bought.empty:
+        raise BadFile(
+            f"{asked.interactions} has no row with an account_id, a product_id and a readable"
+            " bought_at: write one per purchase, such as a1,p1,2017-01-02 10:00:00"
+        )
     if not (bought["business_date"] <= last).any():
         raise BadFile(
             f"{asked.interactions} has no purchase up to {asked.train_until}:"
@@ -138,6 +149,12 @@ def read(asked: Asked) -> Data:
     if asked.promotions:
         needed = {"product_id": "varchar", "starts_on": "date", "ends_on": "date"}
         plan = rows(asked.promotions, needed).df()
+        if not numbers(plan):
+            logger.warning(
+                "%s: no column of numbers among %s, so promotions tell nothing",
+                asked.promotions,
+                ", ".join(plan.columns),
+            )
         frames["promotions"] = dated(_ids(plan, ["product_id"]), ALWAYS)
     return Data(frames, (), asked.train_until)
 

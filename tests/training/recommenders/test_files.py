@@ -198,9 +198,35 @@ def test_a_file_that_cannot_be_used_says_what_is_wrong(tmp_path):
     path.write_text("account_id,product_id,bought_at\na,b,2018-06-01\n")
     with pytest.raises(BadFile, match="no purchase up to 2017-06-25: take a later --train-until"):
         read(Asked(path, UNTIL, tmp_path))
+    far = {"train_until": dt.date(9999, 12, 1)}, {"horizon_days": 10**7}
+    for more in far:
+        with pytest.raises(BadFile, match="end beyond the year 9999: take fewer"):
+            read(Asked(path, **{"train_until": UNTIL, "out": tmp_path, "horizon_days": 40} | more))
+    path.write_text("account_id,product_id,bought_at\na,b,20170601\n")
+    with pytest.raises(BadFile, match="no row with an account_id, a product_id and a readable"):
+        read(Asked(path, UNTIL, tmp_path))
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 or so")
     with pytest.raises(BadFile, match="neither CSV with a header nor Parquet"):
         read(Asked(tmp_path / "broken.parquet", UNTIL, tmp_path))
+
+
+def test_promotions_that_say_no_number_are_warned_of(tmp_path, caplog):
+    wanted = asked(tmp_path, purchases(days_after=0))
+    read(wanted)
+    assert "no column of numbers" not in caplog.text
+    promotions().rename(columns={"share of shops, %": "shops"}).assign(shops="many").to_parquet(
+        wanted.promotions
+    )
+    read(wanted)
+    assert "no column of numbers among shops, product_id, starts_on, ends_on" in caplog.text
+
+
+def test_parquet_is_known_by_its_ending_in_capitals_too(tmp_path):
+    wanted = asked(tmp_path, purchases(days_after=0))
+    for name in ("bought.PARQUET", "bought.pq"):
+        path = wanted.interactions.rename(tmp_path / name)
+        assert len(read(Asked(path, UNTIL, tmp_path)).frames["interactions"])
+        path.rename(wanted.interactions)
 
 
 def test_a_model_that_was_judged_is_not_judged_again(tmp_path, monkeypatch):
