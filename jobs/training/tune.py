@@ -45,7 +45,7 @@ VALUES = "values.json"  # of a child run: every subject's numbers, in the order 
 
 
 class CannotTune(Exception):
-    """Someone looks already, or no trial ended."""
+    """There is no such model, someone looks already, or no trial ended."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,10 @@ def tune(
     """
     of, by = family(name), rules(name)
     by = replace(by, task=task or by.task)
-    base, space = as_it_stands(of, model, by.task), space_of(of.model(model))
+    try:
+        base, space = as_it_stands(of, model, by.task), space_of(of.model(model))
+    except KeyError as error:
+        raise CannotTune(f"--model: {error.args[0]}") from None
     data = of.data(None)
     cut = cut or of.cut(data)
     code = tracking.code_version(name)

@@ -371,6 +371,12 @@ def test_every_forecaster_can_be_tuned(shop, name):
     assert [trial.state.name for trial in study().trials] == ["COMPLETE"] * 2
 
 
+@pytest.mark.parametrize("name", ["recommenders", "forecasts"])
+def test_a_model_that_is_not_there_is_told_with_those_that_are(name):
+    with pytest.raises(tune.CannotTune, match=r"^--model: no \w+ 'eese'; there are: \w+, "):
+        tune.tune(name, "eese")
+
+
 def test_a_model_without_a_space_is_told_where_to_write_it():
     with pytest.raises(space.NoSpace, match=r"^plain has no SPACE: .* docs/tuning\.md"):
         space.space_of(type("Plain", (), {"name": "plain", "__module__": "jobs.command"}))
