@@ -3,7 +3,8 @@
 leaderboard.parquet is for anyone's tools; ops.leaderboard keeps the same of the lake's benches.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
-from jobs.training import metrics
+from jobs.training import metrics, tracking
 from jobs.training.family import Split
 
 FILE = "leaderboard.parquet"
@@ -31,6 +33,36 @@ SCHEMA: list[tuple[str, pa.DataType]] = [
     ("seconds", pa.float64()),  # fitting and answering
     ("peak_mb", pa.float64()),  # most memory held meanwhile, MiB
 ]
+
+
+class BadFolder(ValueError):
+    """A bench cannot write where it was told to; the message says why and what to do."""
+
+
+@contextmanager
+def at_work_in(out: Path) -> Iterator[None]:
+    """A folder for one bench at a time, made if need be; runs are kept there if MLflow is down.
+
+    Raises:
+        BadFolder: it cannot be written, or another bench is at work there.
+    """
+    lock = FileLock(out / ".bench.lock", timeout=0)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise BadFolder(
+            f"--out {out}: another bench is at work there; wait for its end, or take another folder"
+        ) from None
+    except OSError as error:
+        raise BadFolder(
+            f"--out {out}: cannot be written ({error.strerror}); take another folder"
+        ) from None
+    try:
+        tracking.keep_here_if_down(out)
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True)

@@ -42,3 +42,35 @@ def test_an_origin_is_a_number_and_a_sealed_run_has_valid_rows_only():
         ("theta", 36, True),
         ("mean", 36, False),
     ]
+
+
+@pytest.fixture
+def _no_mlflow(monkeypatch):
+    monkeypatch.setattr(board.tracking, "keep_here_if_down", lambda folder: None)
+
+
+@pytest.mark.usefixtures("_no_mlflow")
+def test_a_folder_is_for_one_bench_at_a_time(tmp_path):
+    out = tmp_path / "new" / "judged"
+    with (
+        board.at_work_in(out),
+        pytest.raises(board.BadFolder, match=r"judged: another bench is at work there; wait"),
+        board.at_work_in(out),
+    ):
+        pass
+    # a bench that broke leaves the folder to the next one
+    with pytest.raises(RuntimeError), board.at_work_in(out):
+        raise RuntimeError
+    with board.at_work_in(out):
+        pass
+
+
+@pytest.mark.usefixtures("_no_mlflow")
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    for out, why in (("file", "File exists"), ("file/judged", "Not a directory")):
+        with (
+            pytest.raises(board.BadFolder, match=f"{out}: cannot be written .{why}.; take another"),
+            board.at_work_in(tmp_path / out),
+        ):
+            pass

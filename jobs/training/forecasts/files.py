@@ -91,6 +91,7 @@ def bench(
 
     Raises:
         BadSeries: the file or an option is not what is needed.
+        BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
     _checked(season, horizon, origins)
@@ -106,8 +107,7 @@ def bench(
             " take other --origins"
         )
     asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
-    tracking.keep_here_if_down(out)
-    with _run(series, asked) as run:
+    with board.at_work_in(out), _run(series, asked) as run:
         for name, configuration in contenders(season, horizon, told.covariates).items():
             judge_all(name, configuration, places, horizon, found, run)
         leaderboard = write(found, told, out)

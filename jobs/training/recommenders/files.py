@@ -165,6 +165,7 @@ def bench(asked: Asked) -> pa.Table:
 
     Raises:
         BadFile: see `read`.
+        BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
     data = read(asked)
@@ -178,10 +179,12 @@ def bench(asked: Asked) -> pa.Table:
     code = tracking.code_version(of.name).partition("+")[2]
     files = {name: _sha256(path) for name, path in _files(asked).items()}
     mark = tracking.fingerprint(files=files, code=code, asked=_settings(asked))
-    tracking.keep_here_if_down(asked.out)
     tags = {"kind": "bench of files", "code_version": code}
     answers, errors = [], []
-    with tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run:
+    with (
+        board.at_work_in(asked.out),
+        tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run,
+    ):
         run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
         for model in MODELS if len(found[-1].catalogue) else ():
             path = asked.out / ".judged" / f"{model}-{mark}"

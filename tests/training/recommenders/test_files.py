@@ -174,7 +174,7 @@ def test_rows_that_say_nothing_are_left_out_and_counted(tmp_path, caplog):
 def test_columns_may_be_called_anything(tmp_path):
     names = ["unit.price", 'size "net"', "select"]
     bought = purchases(days_after=0).assign(**dict.fromkeys(names, 1))
-    products = pd.DataFrame({"product_id": ["p00"], **dict.fromkeys(names, [2])})
+    products = pd.DataFrame({"product_id": ["p00"]}).assign(**dict.fromkeys(names, 2))
     products.to_csv(tmp_path / "products.csv", index=False)
     frames = read(asked(tmp_path, bought, products=tmp_path / "products.csv")).frames
     assert frames["products"][names].to_numpy().tolist() == [[2, 2, 2]]
