@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from jobs.training.written import whole
+
 To = Annotated[Path | None, typer.Option("--figures", help="file that the figures go to, too")]
 MET = {True: "met", False: "missed", None: "published"}
 
@@ -28,9 +30,8 @@ class Figure:
 def write(to: Path | None, figures: Sequence[Figure]) -> None:
     """Whole or not at all; nothing where no file is asked for."""
     if to:
-        arriving = to.with_suffix(".arriving")
-        arriving.write_text(json.dumps([asdict(one) for one in figures], indent=1))
-        arriving.replace(to)
+        with whole(to) as candidate:
+            candidate.write_text(json.dumps([asdict(one) for one in figures], indent=1))
 
 
 def read(path: Path) -> list[Figure]:

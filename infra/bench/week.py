@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 LAST = dt.date(2017, 12, 24)  # of the panel's last whole week
 MINUTES = 25  # that a later week may take
-DECIDES = "ndcg_at_10"
 Spent = dict[str, float]
 
 
@@ -54,21 +53,20 @@ def counted(spent: Spent, what: str) -> Iterator[None]:
 def week(of: Recommenders, data: Data, cut: dt.date) -> Spent:
     """Seconds of each part, in their order."""
     spent: Spent = {}
-    windows = of.windows(data, cut)
+    windows, by = of.windows(data, cut), rules(of.name)
     valid: dict[Configuration, float] = {}
     for configuration in of.configurations():
         with counted(spent, f"judge {configuration.model}"):
             for split, window in windows.items():
                 for judged in of.judge(window, configuration):
-                    if (split, judged.task) == ("valid", "any"):
-                        valid[configuration] = judged.per_subject[DECIDES].mean()
+                    if (split, judged.task) == ("valid", by.task):
+                        valid[configuration] = judged.per_subject[by.metric].mean()
     best = max(valid, key=lambda one: valid[one])
     with counted(spent, f"train {best.model}"):
         of.fit(data, best, data.newest)
     for number in (1, 2):
         with counted(spent, f"gate: answers {number}"):
             answers = of.predict(of.fit(data, best, cut), data, cut, None)
-    by = rules(of.name)
     limits, gain = Gate.of(by.gate).leakage, valid[best] - valid[of.baseline]
     assert limits is not None  # mlflow/models.yaml has them
     with counted(spent, "gate: shuffled labels"):
@@ -88,9 +86,15 @@ def main(
 ) -> None:
     command.tell_facts()
     folder, store = write(out / "panel"), out / "days"
-    files = (folder / f"{name}.parquet" for name in ("interactions", "products", "promotions"))
-    bought, about, promotions = files
-    data = read(Asked(bought, LAST, out, products=about, promotions=promotions))
+    data = read(
+        Asked(
+            interactions=folder / "interactions.parquet",
+            train_until=LAST,
+            out=out,
+            products=folder / "products.parquet",
+            promotions=folder / "promotions.parquet",
+        )
+    )
     shutil.rmtree(store, ignore_errors=True)
     of = Recommenders(store=store)
     cut = of.cut(data)

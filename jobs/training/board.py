@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from jobs.training import metrics, tracking
 from jobs.training.family import Split
+from jobs.training.written import whole
 
 FILE = "leaderboard.parquet"
 SCHEMA: list[tuple[str, pa.DataType]] = [
@@ -146,10 +147,9 @@ def _row(
 
 def write(found: pa.Table, out: Path, name: str = FILE) -> Path:
     """A file that is there whole or not at all."""
-    out.mkdir(parents=True, exist_ok=True)
-    arriving = out / f".{name}"
-    pq.write_table(found, arriving)
-    return arriving.replace(out / name)
+    with whole(out / name) as candidate:
+        pq.write_table(found, candidate)
+    return out / name
 
 
 def show(found: pa.Table, place: str) -> None:

@@ -8,12 +8,9 @@ half the batch where memory ends, several processes where there are several GPUs
 import hashlib
 import logging
 import math
-import os
 import time
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +21,7 @@ from torch import Tensor, distributed, nn
 
 from jobs.settings import settings
 from jobs.training.device import precision, processes, threads
+from jobs.training.written import whole
 
 logger = logging.getLogger(__name__)
 
@@ -235,20 +233,6 @@ class Learning:
         if "chance.cuda" in kept and self.device.startswith("cuda"):
             torch.cuda.set_rng_state(kept["chance.cuda"], self.device)
         logger.info("goes on at epoch %d, example %d", self.place.epoch, self.place.at)
-
-
-@contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """A path to write to, which becomes the file once it is written and on disk."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    candidate = file.with_suffix(f".{os.getpid()}.new")
-    try:
-        yield candidate
-        with candidate.open("rb") as written:
-            os.fsync(written.fileno())
-        candidate.replace(file)
-    finally:
-        candidate.unlink(missing_ok=True)
 
 
 def _tidy(folder: Path) -> None:

@@ -9,7 +9,6 @@ import datetime as dt
 import importlib
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -29,6 +28,7 @@ from jobs.ops.offers import TABLE as OFFERS
 from jobs.settings import settings
 from jobs.training import grades, tracking
 from jobs.training.family import FAMILIES, Count, Dataset, Family, FamilyName, family
+from jobs.training.written import whole
 
 logger = logging.getLogger(__name__)
 
@@ -160,12 +160,9 @@ def size_asked(of: Family, as_of: dt.date) -> int | None:
 
 def _remember(of: Family, mark: str, manifest: landing.Manifest, size: int | None) -> None:
     """Written after landing: killed in between, the same answers are landed again, and are none."""
-    path = _answer(of, mark)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arriving = path.with_suffix(f".{os.getpid()}")
     told = {"batch_id": manifest.batch_id, "sha256": manifest.sha256, "size": size}
-    arriving.write_text(json.dumps(told))
-    arriving.replace(path)
+    with whole(_answer(of, mark)) as candidate:
+        candidate.write_text(json.dumps(told))
 
 
 def _answer(of: Family, mark: str) -> Path:

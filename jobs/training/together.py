@@ -16,7 +16,8 @@ from torch import distributed, nn
 
 from jobs.settings import ROOT
 from jobs.training.device import threads
-from jobs.training.learning import Examples, Learning, Plan, identity, whole
+from jobs.training.learning import Examples, Learning, Plan, identity
+from jobs.training.written import whole
 
 
 def learn(

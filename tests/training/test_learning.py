@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from jobs.settings import ROOT
-from jobs.training import learning
 from jobs.training.learning import Batch, Plan, learn
+from jobs.training.written import whole
 
 PLAN = Plan(
     epochs=3, batch=8, learning_rate=0.05, weight_decay=0.0, seed=0, threads=1
@@ -148,11 +148,11 @@ def test_a_checkpoint_of_other_examples_or_settings_is_not_taken_up(tmp_path: Pa
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:
     file = tmp_path / "kept.pt"
-    with learning.whole(file) as candidate:
+    with whole(file) as candidate:
         candidate.write_text("old")
 
     def half() -> None:
-        with learning.whole(file) as candidate:
+        with whole(file) as candidate:
             candidate.write_text("half")
             raise RuntimeError("disk full")
 

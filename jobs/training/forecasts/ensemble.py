@@ -41,7 +41,6 @@ class Ensemble(SeriesForecaster):
 
     name = "ensemble"
     Params: ClassVar[type] = Params
-    takes_covariates = True
 
     def __init__(self, params: Any) -> None:
         super().__init__(params)

@@ -114,7 +114,6 @@ class SeriesForecaster(ABC):
 
     name: ClassVar[str]
     Params: ClassVar[type]
-    takes_covariates: ClassVar[bool] = False  # known in advance
     device = "cpu"
 
     def __init__(self, params: Any) -> None:

@@ -43,7 +43,6 @@ SPACE = {
 class Gbm(GlobalForecaster):
     name = "gbm"
     Params: ClassVar[type] = Params
-    takes_covariates = True
 
     def learn_alike(self, alike: dict[str, Alike]) -> None:
         found = examples(alike, self.params.horizon, self.params.season)

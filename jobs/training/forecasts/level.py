@@ -26,11 +26,7 @@ class Level(GlobalForecaster):
     """Kept as its history, which says it all."""
 
     name = "level"
-    takes_covariates = True
     Params: ClassVar[type] = Params
-
-    def learn_alike(self, alike: dict[str, Alike]) -> None:
-        """The level is made with the series."""
 
     def forecast_alike(
         self, alike: dict[str, Alike], known: dict[str, np.ndarray], horizon: int

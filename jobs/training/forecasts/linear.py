@@ -33,7 +33,6 @@ SPACE = {"covariates": CategoricalDistribution((True, False))}
 class Linear(GlobalForecaster):
     name = "linear"
     Params: ClassVar[type] = Params
-    takes_covariates = True
 
     def learn_alike(self, alike: dict[str, Alike]) -> None:
         """The pull is chosen on the newest targets, learnt without them."""

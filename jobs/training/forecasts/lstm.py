@@ -105,7 +105,6 @@ class Lstm(GlobalForecaster):
 
     name = "lstm"
     Params: ClassVar[type] = Params
-    takes_covariates = True
 
     @property
     def fewest(self) -> int:

@@ -42,7 +42,6 @@ SPACE = {
 
 class Seasonal(SeriesForecaster):
     name = "seasonal"
-    takes_covariates = True
     Params: ClassVar[type] = Params
 
     def learn(self, history: pd.DataFrame) -> None:

@@ -30,9 +30,8 @@ class Alike:
 class GlobalForecaster(SeriesForecaster):
     """Learns from all series made alike; newer histories go into what was learnt as they are."""
 
-    @abstractmethod
     def learn_alike(self, alike: dict[str, Alike]) -> None:
-        """Learn from series by their id."""
+        """Learn from series by their id; nothing where they say it all."""
 
     @abstractmethod
     def forecast_alike(

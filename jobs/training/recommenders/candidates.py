@@ -9,7 +9,6 @@ import datetime as dt
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from jobs.training.recommenders import als, ease, next_basket
 from jobs.training.recommenders.recommender import ProductRecommender
 from jobs.training.recommenders.signals import Signals
+from jobs.training.written import whole
 
 logger = logging.getLogger(__name__)
 
@@ -165,12 +165,9 @@ def kept(folder: Path, as_of: dt.date, mark: str) -> Candidates | None:
 
 
 def keep(found: Candidates, folder: Path, mark: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     columns = {"account": found.account, "product": found.product, **found.scores}
     arrays = {name: pa.array(values) for name, values in columns.items()}
     seen = json.dumps({name: date.isoformat() for name, date in found.seen.items()})
     table = pa.table(arrays).replace_schema_metadata({"seen": seen})
-    path = folder / f"{found.as_of}-{mark}.parquet"
-    arriving = path.with_suffix(f".{os.getpid()}")
-    pq.write_table(table, arriving, compression="zstd")
-    arriving.replace(path)
+    with whole(folder / f"{found.as_of}-{mark}.parquet") as candidate:
+        pq.write_table(table, candidate, compression="zstd")

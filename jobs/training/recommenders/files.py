@@ -9,7 +9,6 @@ import datetime as dt
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -36,6 +35,7 @@ from jobs.training.recommenders.protocol import (
 from jobs.training.recommenders.purchase_files import Asked, read
 from jobs.training.recommenders.purchases import catalogue
 from jobs.training.recommenders.recommender import TASKS, Task
+from jobs.training.written import whole
 
 logger = logging.getLogger(__name__)
 
@@ -249,7 +249,6 @@ def _summary(found: Answered) -> str:
 
 def _keep(found: Answered, path: Path) -> None:
     """The scores last: where they are, the lists are whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     board.write(found.lists, path.parent, f"{path.name}.lists.parquet")
     rows = [
         {
@@ -259,9 +258,8 @@ def _keep(found: Answered, path: Path) -> None:
         }
         for one in found.scored
     ]
-    arriving = path.with_suffix(f".{os.getpid()}")
-    arriving.write_text(json.dumps(rows))
-    arriving.replace(path.with_suffix(".json"))
+    with whole(path.with_suffix(".json")) as candidate:
+        candidate.write_text(json.dumps(rows))
 
 
 def _kept(path: Path) -> Answered | None:

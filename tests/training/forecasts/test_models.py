@@ -205,7 +205,7 @@ def with_offers(days: pd.DatetimeIndex) -> np.ndarray:
     return (np.random.default_rng(12).random(len(days)) < 0.2).astype(float)
 
 
-@pytest.mark.parametrize("name", [n for n in MODELS if model_of(n).takes_covariates])
+@pytest.mark.parametrize("name", [n for n in MODELS if hasattr(model_of(n).Params(), "covariates")])
 def test_a_covariate_known_in_advance_moves_the_answer(name: str) -> None:
     days = pd.date_range(DAYS[0], periods=len(DAYS) + HORIZON)
     told = pd.DataFrame({"ds": days, "offers": with_offers(days)})
