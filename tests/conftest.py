@@ -5,18 +5,21 @@ import os
 import secrets
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from infra import spark as jvm
 from jobs.settings import ROOT, from_environment, settings
 from jobs.spark import session
 
 START_SECONDS = 120
+PORTS, BLOCK = range(20_000, 32_736), 32  # what tests listen on, and how many one of them takes
 
 # Files of a minute or more, the longest first: a process that begins one of them last keeps the
 # others waiting. Durations: make test PYTEST_ADDOPTS=--durations=50
@@ -166,18 +169,39 @@ def spark(one_session: object, spark_server: dict[str, str]) -> object:
     return one_session
 
 
+_taken: list[FileLock] = []  # blocks of ports that this process gave out, until it ends
+
+
 def free_ports(count: int) -> int:
-    """First of `count` ports in a row that nothing listens on."""
+    """First of `count` ports in a row that nothing listens on, and that no other test is given.
+
+    A port is free until its server listens: tests that run side by side take whole blocks, each
+    with a lock, below the ports that the system gives to clients.
+    """
+    assert count <= BLOCK
     # tests run side by side in processes whose numbers are neighbours
-    for base in range(20_000 + 16 * os.getpid() % 20_000, 60_000, count):
+    blocks = (PORTS.stop - PORTS.start) // BLOCK
+    for number in range(blocks):
+        base = PORTS.start + BLOCK * ((os.getpid() * 8 + number) % blocks)
+        lock = FileLock(Path(tempfile.gettempdir(), f"ports-{os.getuid()}-{base}.lock"), timeout=0)
         try:
-            for port in range(base, base + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
+            lock.acquire()
+        except Timeout:
             continue
-        return base
+        if all(_is_free(port) for port in range(base, base + count)):
+            _taken.append(lock)
+            return base
+        lock.release()
     raise RuntimeError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
