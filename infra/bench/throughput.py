@@ -194,12 +194,13 @@ def peer_python() -> Path:
     if not (place / "made").exists():
         uv = Path(sys.executable).with_name("uv")
         subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, place], check=True)
-        (here,) = {p for p in sys.path if p.endswith("site-packages") and Path(p).is_dir()}
-        (there,) = place.glob("lib/python*/site-packages")
-        (there / "ours.pth").write_text(f"{here}\n")
         install = [uv, "pip", "install", "-q", "--python", python, "--no-deps", *PEER]
         subprocess.run(install, check=True)
         (place / "made").touch()
+    # anew each time: the cache may be another checkout's too, whose packages may be gone
+    (here,) = {p for p in sys.path if p.endswith("site-packages") and Path(p).is_dir()}
+    (there,) = place.glob("lib/python*/site-packages")
+    (there / "ours.pth").write_text(f"{here}\n")
     return python
 
 
