@@ -19,7 +19,7 @@ from jobs.settings import ROOT, from_environment, settings
 from jobs.spark import session
 
 START_SECONDS = 120
-PORTS, BLOCK = range(20_000, 32_736), 32  # what tests listen on, and how many one of them takes
+PORTS, BLOCK = range(20_000, 32_736), 64  # what tests listen on, and how many one of them takes
 
 # Files of a minute or more, the longest first: a process that begins one of them last keeps the
 # others waiting. Durations: make test PYTEST_ADDOPTS=--durations=50
