@@ -35,6 +35,7 @@ from infra.bench.cold import TEST
 from infra.bench.figures import Figure
 from infra.bench.households import households
 from jobs import command
+from jobs.table import FOREVER
 from jobs.training.recommenders import offers, protocol
 from jobs.training.recommenders.purchases import catalogue
 
@@ -45,6 +46,8 @@ PER_ACCOUNT = 30  # products, on average
 PLACES = 20  # of a list
 AS_OF = dt.date(2017, 12, 31)
 TYPES, MAKERS = 500, 2_000  # of products
+# every row is known and believed at all times
+ALWAYS = {"known_date": pd.Timestamp("1900-01-01"), "superseded_date": pd.Timestamp(FOREVER)}
 # they are a second stage over the others, refit for several past days
 SECOND_STAGE = ("ranker", "ranker_plan")
 PEAK_MIB = 8 * 1024  # that a model may take for the made up accounts
@@ -66,6 +69,7 @@ def bought(accounts: int, products: int) -> pd.DataFrame:
             "product_id": coded("product", keys % products, products),
             "business_date": np.datetime64(AS_OF) - age,
             "orders": chance.integers(1, 4, len(keys)),
+            **ALWAYS,
         }
     )
 
@@ -86,7 +90,7 @@ def listed(products: int) -> pd.DataFrame:
         "brand": chance.choice(["National", "Private"], products),
         "manufacturer_id": [f"maker {n}" for n in chance.integers(0, MAKERS, products)],
     }
-    return pd.DataFrame(found).assign(known_date=pd.Timestamp("1900-01-01"))
+    return pd.DataFrame({**found, **ALWAYS})
 
 
 def synthetic(name: str, accounts: int, products: int) -> dict[str, float]:

@@ -48,7 +48,7 @@ def store(state, empty_store, registry, monkeypatch):
     quick = [
         family.baseline,
         family.configuration("repeat"),
-        family.configuration("popular", weeks=4),
+        family.configuration("popular", weeks=52),
     ]
     monkeypatch.setattr(protocol.Recommenders, "configurations", lambda self: quick)
     monkeypatch.setattr(family, "terms", protocol.Terms(min_buyers=3))

@@ -38,10 +38,10 @@ def test_the_window_is_the_published_one(window: protocol.Window) -> None:
 @pytest.mark.parametrize(
     ("model", "params", "published"),
     [
-        ("popular", {"weeks": 52}, {"any": 0.1784}),
-        ("popular", {"weeks": 4}, {"new": 0.0363}),
+        ("popular", {"weeks": 52, "counts": "orders"}, {"any": 0.1784}),
+        ("popular", {}, {"any": 0.1784, "new": 0.0363}),
         ("repeat", {"half_life_weeks": None}, {"any": 0.3798}),
-        ("als", {}, {"any": 0.2415, "new": 0.0506}),
+        ("als", {"factors": 48}, {"any": 0.2415, "new": 0.0506}),
     ],
 )
 def test_a_recommender_is_as_good_as_published(

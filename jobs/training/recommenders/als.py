@@ -21,7 +21,9 @@ from jobs.training.recommenders.recommender import ProductRecommender, everywher
 
 @dataclass(frozen=True)
 class Params:
-    factors: int = 48  # size of an account's and a product's vector, 8..256
+    # size of an account's and a product's vector, 8..256; chosen on weeks 41 to 44 of the public
+    # panel, for products and for kinds of products
+    factors: int = 128
     regularization: float = 20.0  # weight of the vectors' squared length, above 0
     alpha: float = 1.0  # confidence per log(1 + orders), above 0
     iterations: int = 15  # alternating steps, 1..50
@@ -32,7 +34,7 @@ class Params:
 
 
 SPACE = {
-    "factors": IntDistribution(16, 128, log=True),
+    "factors": IntDistribution(16, 192, log=True),
     "regularization": FloatDistribution(0.1, 100.0, log=True),
     "alpha": FloatDistribution(0.25, 16.0, log=True),
     "iterations": IntDistribution(5, 30),

@@ -37,10 +37,12 @@ DEPTH = 80  # products per account and model that the account has not bought
 
 NOBODY = pd.DataFrame({"account_id": []})  # what accounts are is asked by none of the models
 
+FACTORS = 48  # of als: fewer than it has by itself, its lists are candidates only
+
 # name of the score → the model that gives it
 MODELS: Mapping[str, tuple[type[ProductRecommender], Any]] = {
-    "als": (als.Als, als.Params()),
-    "als_lately": (als.Als, als.Params(half_life_weeks=8.0)),
+    "als": (als.Als, als.Params(factors=FACTORS)),
+    "als_lately": (als.Als, als.Params(factors=FACTORS, half_life_weeks=8.0)),
     "ease": (ease.Ease, ease.Params(regularization=300.0)),
     "ease_binary": (ease.Ease, ease.Params(regularization=1000.0, counts="binary")),
     "neighbours": (next_basket.NextBasket, next_basket.Params(own_share=0.0)),

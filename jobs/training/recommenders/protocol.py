@@ -196,7 +196,7 @@ class Recommenders:
 
     @property
     def baseline(self) -> Configuration:
-        return self.configuration("popular", weeks=52)
+        return self.configuration("popular")
 
     def configuration(self, model: str, **params: Any) -> Configuration:
         """A model with these settings, its own for the rest; two stages ask what the bench asks."""
@@ -212,7 +212,6 @@ class Recommenders:
         """What is judged every week; `bench` with files judges all models."""
         return [
             self.baseline,
-            self.configuration("popular", weeks=4),
             self.configuration("repeat"),
             self.configuration("next_basket"),
             self.configuration("als"),
