@@ -124,7 +124,10 @@ with DAG(
         day[drop] >> [day[f"bronze.{entity}"] for entity in landed]
     arrows(day)
     for seen, family in {
-        ("features.interactions", "silver.product_history", "silver.accounts"): "recommenders",
+        (
+            *("features.interactions", "silver.product_history", "silver.accounts"),
+            "silver.account_history",
+        ): "recommenders",
         ("features.sales_weekly", "silver.calendar"): "forecasts",
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]

@@ -32,6 +32,7 @@ from infra.bench.figures import Figure
 from infra.bench.households import BANDS, households
 from jobs import command
 from jobs.training import metrics
+from jobs.training.data import known_by
 from jobs.training.recommenders import next_basket, protocol
 from jobs.training.recommenders.ladder import (
     FEW,
@@ -102,7 +103,7 @@ def bought_after(cut: dt.date) -> pd.DataFrame:
 
 
 def cold(cut: dt.date, number: int) -> Cold:
-    before = protocol.known_by(households().frames["interactions"], cut)
+    before = known_by(households().frames["interactions"], cut)
     ids = before["account_id"].cat.categories
     theirs = before["account_id"].isin([i for i in ids if fold(str(i)) == number])
     products = catalogue(before[~theirs], protocol.TERMS.min_buyers)
@@ -193,7 +194,7 @@ def fitted_on(those: Cold, name: str) -> Any:
 
 def judge_products(cut: dt.date) -> Found:
     """Rare products for all accounts: words alone, the rung, and two kinds of popularity."""
-    before = protocol.known_by(households().frames["interactions"], cut)
+    before = known_by(households().frames["interactions"], cut)
     listed = households().frames["products"]
     common = catalogue(before, protocol.TERMS.min_buyers)
     rare = Rare.of(before, listed, common, cut)

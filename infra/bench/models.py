@@ -56,7 +56,9 @@ def bench(name: str, out: Path, to: Path) -> bool:
 
 
 def main(
-    out: Annotated[Path | None, typer.Argument(help="folder; null: in the state folder")] = None,
+    out: Annotated[
+        Path | None, typer.Argument(file_okay=False, help="folder; null: in the state folder")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help=f"of {', '.join(BENCHES)}")] = None,
     skip: Annotated[list[str] | None, typer.Option(help="the same, left out")] = None,
 ) -> None:

@@ -19,6 +19,7 @@ from rich.table import Table
 from infra.bench.cold import METRIC, TEST, bought_after, told
 from infra.bench.households import households
 from jobs import command
+from jobs.training.data import known_by
 from jobs.training.recommenders import offers, protocol
 from jobs.training.recommenders.offers import Rules
 from jobs.training.recommenders.purchases import catalogue
@@ -42,7 +43,7 @@ def main(
     command.tell_facts()
     data, by = households(), offers.rules()
     day = cut.date() if cut else TEST
-    before = protocol.known_by(data.frames["interactions"], day)
+    before = known_by(data.frames["interactions"], day)
     champion = protocol.FAMILY.fit(data, protocol.FAMILY.configuration(model), day)
     truth = bought_after(day)
     truth = truth[truth["product_id"].isin(data.frames["products"]["product_id"])]

@@ -36,6 +36,7 @@ from infra.bench.figures import Figure
 from infra.bench.households import households
 from jobs import command
 from jobs.table import FOREVER
+from jobs.training.data import known_by
 from jobs.training.recommenders import offers, protocol
 from jobs.training.recommenders.purchases import catalogue
 
@@ -111,7 +112,7 @@ def synthetic(name: str, accounts: int, products: int) -> dict[str, float]:
 def real(name: str) -> dict[str, float]:
     """As `predict` asks on the panel: the ladder and the rules, of a champion that has observed."""
     data = households()
-    before = protocol.known_by(data.frames["interactions"], TEST)
+    before = known_by(data.frames["interactions"], TEST)
     common = catalogue(before, protocol.TERMS.min_buyers)
     # aside: a fit that finds past days kept says nothing of one that does not
     with tempfile.TemporaryDirectory() as folder:

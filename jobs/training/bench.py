@@ -20,6 +20,7 @@ from jobs import command, lake
 from jobs.ops.leaderboard import TABLE as LEADERBOARD
 from jobs.training import bench_files, metrics, tracking
 from jobs.training.family import (
+    FAMILIES,
     Configuration,
     Data,
     Family,
@@ -35,6 +36,10 @@ logger = logging.getLogger(__name__)
 
 SPLITS: tuple[Split, ...] = ("valid", "test")
 RESULTS = "results.json"  # of a child run: every subject's numbers, for a bench that is continued
+
+
+class CannotBench(ValueError):
+    """What was asked for cannot be judged."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,20 @@ def contenders(
     if champion and champion.id not in {c.id for c in found}:
         found.append(champion)
     return found
+
+
+def known_models(names: Collection[str]) -> None:
+    """Whether each is some family's model: one list may be told to several families.
+
+    Raises:
+        CannotBench: no family has it.
+    """
+    judged = sorted({c.model for name in FAMILIES for c in family(name).configurations()})
+    if unknown := [name for name in names if name not in judged]:
+        raise CannotBench(
+            f"--leave-out {', '.join(unknown)}: no such model is judged; there are"
+            f" {', '.join(judged)}"
+        )
 
 
 def judge(
@@ -140,7 +159,7 @@ def choose(results: Sequence[Result], by: Rules) -> Configuration:
     """The best configuration on the valid split by the deciding metric.
 
     Raises:
-        ValueError: nothing was judged on the deciding task.
+        CannotBench: nothing was judged on the deciding task.
     """
     seen = {
         r.configuration: float(r.judged.per_subject[by.metric].mean())
@@ -148,7 +167,7 @@ def choose(results: Sequence[Result], by: Rules) -> Configuration:
         if r.split == "valid" and r.judged.task == by.task
     }
     if not seen:
-        raise ValueError(f"no configuration was judged on task {by.task!r} of the valid split")
+        raise CannotBench(f"no configuration was judged on task {by.task!r} of the valid split")
     return (max if by.better == "higher" else min)(seen, key=lambda c: seen[c])
 
 
@@ -220,7 +239,12 @@ def bench(name: str, cut: dt.date | None = None, leave_out: Collection[str] = ()
 
     Returns:
         The MLflow run id of the bench.
+
+    Raises:
+        CannotBench: what is left out is no model, or there is nothing to judge by.
     """
+    if leave_out:
+        known_models(leave_out)
     of, by = family(name), rules(name)
     data = of.data(None)
     cut = cut or of.cut(data)

@@ -29,6 +29,11 @@ def known(rows: pd.DataFrame, date: dt.date) -> pd.DataFrame:
     return rows[(rows["known_date"] <= day) & (rows["superseded_date"] > day)]
 
 
+def known_by(interactions: pd.DataFrame, date: dt.date) -> pd.DataFrame:
+    """Interactions dated up to a day, as they were known at its closing."""
+    return known(interactions[interactions["business_date"] <= pd.Timestamp(date)], date)
+
+
 def believed(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows that are believed still."""
     return rows[rows["superseded_date"] == pd.Timestamp(FOREVER)]

@@ -28,6 +28,10 @@ FAMILIES = {
 FAILED_SHARE = 0.5  # of answers that models failed at; above it a job ends as failed
 
 
+class NothingToJudge(ValueError):
+    """What there is does not reach: too little data, or none on the days asked for."""
+
+
 class TooManyFailed(Exception):
     """Models failed at more than FAILED_SHARE of what they were asked."""
 
@@ -177,6 +181,7 @@ class Family(Protocol):
     entity: str  # of the landed answers
     valid_days: int  # an answer made as of D is good until D + valid_days
     tables: tuple[str, ...]  # that `data` reads, in the order of its datasets
+    tasks: tuple[str, ...]  # that `judge` tells of
 
     @property
     def baseline(self) -> Configuration:

@@ -113,6 +113,12 @@ def fingerprint(**parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def sha256(path: Path) -> str:
+    """Of a file's bytes: what a run was given, where no table's version says it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @dataclass(frozen=True)
 class Run:
     """One MLflow run that is under way, or has ended."""

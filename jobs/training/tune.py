@@ -29,7 +29,7 @@ from rich.progress import Progress
 from jobs import command
 from jobs.settings import ROOT, settings
 from jobs.training import metrics, tracking
-from jobs.training.family import Configuration, Data, Family, FamilyName, family
+from jobs.training.family import Configuration, Data, Family, FamilyName, NothingToJudge, family
 from jobs.training.gate import is_better
 from jobs.training.rules import Rules, rules
 from jobs.training.space import Space, points, readable, space_of, with_defaults
@@ -69,7 +69,7 @@ class Study:
         for judged in self.of.judge(window, configuration):
             if judged.task == self.by.task:
                 return judged.per_subject[self.by.metric].sort_index().reset_index(drop=True)
-        raise CannotTune(f"{self.of.name} has no task {self.by.task!r}")
+        raise CannotTune(f"{self.of.name} was not judged on {self.by.task} at this window")
 
     def configuration(self, params: Mapping[str, Any]) -> Configuration:
         return Configuration(self.base.model, replace(self.base.params, **params))
@@ -88,13 +88,13 @@ def as_it_stands(of: Family, model: str, task: str) -> Configuration:
 def past_windows(of: Family, data: Data, cut: dt.date, count: int) -> dict[dt.date, Any]:
     """The valid split of the cut and of cuts before it, one window per origin, newest first.
 
-    Fewer where the history is too short for all; raises ValueError where it is for the first.
+    Fewer where the history is too short for all; raises NothingToJudge where it is for the first.
     """
     found: dict[dt.date, Any] = {}
     for back in range(count):
         try:
             valid = of.windows(data, cut - dt.timedelta(weeks=back * WEEKS_BACK))["valid"]
-        except ValueError as error:
+        except NothingToJudge as error:
             if not found:
                 raise
             logger.warning("%s: %d past windows, no more: %s", of.name, len(found), error)
@@ -276,6 +276,8 @@ def tune(
     """
     of, by = family(name), rules(name)
     by = replace(by, task=task or by.task)
+    if by.task not in of.tasks:
+        raise CannotTune(f"--task {by.task}: {name} is judged on {', '.join(of.tasks)}")
     try:
         base, space = as_it_stands(of, model, by.task), space_of(of.model(model))
     except KeyError as error:

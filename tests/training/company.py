@@ -1,6 +1,7 @@
 """A small company whose customers have favourites, as the tables that recommenders read."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -61,8 +62,29 @@ def listed(
     }
 
 
+def described(
+    account_id: str, known: dt.date = dt.date(2017, 1, 1), **told: object
+) -> dict[str, object]:
+    """A row of silver.account_history: what the CRM says of a customer, without end."""
+    return {
+        "account_id": account_id,
+        "known_date": known,
+        "superseded_date": FOREVER,
+        "is_contactable": True,
+        **told,
+    }
+
+
 def write_products(*rows: dict[str, object]) -> None:
-    schema = lake.arrow_schema(table("silver.product_history").full_schema)
+    _write_history("silver.product_history", rows)
+
+
+def write_accounts(*rows: dict[str, object]) -> None:
+    _write_history("silver.account_history", rows)
+
+
+def _write_history(name: str, rows: Sequence[dict[str, object]]) -> None:
+    schema = lake.arrow_schema(table(name).full_schema)
     told = [{"valid_from": row["known_date"], **row} for row in rows]
     found = pa.Table.from_pylist(told, schema=schema)
-    write_deltalake(lake.location("silver.product_history"), found, mode="overwrite")
+    write_deltalake(lake.location(name), found, mode="overwrite")

@@ -13,7 +13,13 @@ from jobs.spark import cut
 from jobs.table import table
 from jobs.training import tracking
 from jobs.training.recommenders import protocol
-from tests.training.company import interactions, listed, write_products
+from tests.training.company import (
+    described,
+    interactions,
+    listed,
+    write_accounts,
+    write_products,
+)
 
 
 @pytest.fixture(scope="session")
@@ -32,16 +38,18 @@ def features_made_again(monkeypatch):
 
 @pytest.fixture
 def store(state, empty_store, registry, monkeypatch):
-    """A lake with the four tables, an empty MLflow store, and quick configurations only."""
+    """A lake with the five tables, an empty MLflow store, and quick configurations only."""
+    accounts = [f"account {n:02}" for n in range(31)]
     tables = {
         "features.interactions": interactions(),
-        "silver.accounts": pd.DataFrame({"account_id": [f"account {n:02}" for n in range(31)]}),
+        "silver.accounts": pd.DataFrame({"account_id": accounts}),
     }
     for name, frame in tables.items():
         write_deltalake(lake.location(name), frame)
     no_plan = lake.arrow_schema(table("gold.product_weeks").full_schema).empty_table()
     write_deltalake(lake.location("gold.product_weeks"), no_plan)
     write_products(*[listed(f"product {n:02}") for n in range(6)])
+    write_accounts(*[described(account_id) for account_id in accounts])
     shutil.copy(empty_store, state / "mlflow.db")
     tracking.client().create_experiment("recommenders", artifact_location=str(state / "artifacts"))
     family = protocol.FAMILY

@@ -21,10 +21,16 @@ from deltalake import write_deltalake
 from jobs import lake, landing
 from jobs.table import FOREVER, as_known
 from jobs.training import bench, metrics, predict, promote, tracking, train
-from jobs.training.data import as_it_stood, believed, known, read
+from jobs.training.data import as_it_stood, believed, known, known_by, read
 from jobs.training.family import FAMILIES, FamilyName
 from jobs.training.recommenders import protocol
-from tests.training.company import interactions, listed, write_products
+from tests.training.company import (
+    described,
+    interactions,
+    listed,
+    write_accounts,
+    write_products,
+)
 
 CUT = dt.date(2017, 10, 29)
 
@@ -91,6 +97,11 @@ def test_a_killed_bench_goes_on_where_it_stood_and_ends_with_the_same_leaderboar
     continued = bench.bench("recommenders")
     assert judged == ["repeat", "repeat", "popular", "popular"]
     pd.testing.assert_frame_equal(leaderboard(continued), leaderboard(whole))
+
+
+def test_a_model_left_out_is_one_of_some_family(store):
+    with pytest.raises(bench.CannotBench, match=r"^--leave-out rankr: no such model is judged; "):
+        bench.bench("recommenders", leave_out=["rankr", "gbm"])
 
 
 def test_no_account_is_named_in_what_a_bench_keeps(store, state):
@@ -409,7 +420,7 @@ def test_a_correction_changes_nothing_that_a_model_of_a_day_before_it_sees(store
             read = protocol.FAMILY.data(date)
             configuration = protocol.FAMILY.configurations()[1]
             model = protocol.FAMILY.fit(read, configuration, date)
-            told = protocol.known_by(read.frames["interactions"], date)
+            told = known_by(read.frames["interactions"], date)
             seen[name, date] = told.drop(columns="superseded_date").reset_index(drop=True)
             answers[name, date] = protocol.FAMILY.predict(model, read, date, 3)
     pd.testing.assert_frame_equal(seen["before", EARLIER], seen["after", EARLIER])
@@ -420,6 +431,29 @@ def test_a_correction_changes_nothing_that_a_model_of_a_day_before_it_sees(store
         d: known(products, d).set_index("product_id")["department"] for d in (EARLIER, KNOWN)
     }
     assert (departments[EARLIER]["product 00"], departments[KNOWN]["product 00"]) == ("OLD", "x")
+
+
+def test_a_model_of_a_day_sees_customers_as_they_were_known(store, monkeypatch):
+    seen = []
+
+    def fit(self, interactions, accounts, products, promotions, as_of):
+        seen.append(accounts.set_index("account_id")["age_band"].astype(object))
+        return self
+
+    monkeypatch.setattr(protocol.FAMILY.model("repeat"), "fit", fit)
+    write_accounts(
+        described("account 00", age_band="35-44", superseded_date=KNOWN),
+        described("account 00", KNOWN, age_band="45-54"),
+        described("account 01", age_band="19-24"),
+        described("account 02", KNOWN, age_band="65+"),
+    )
+    configuration = protocol.FAMILY.configuration("repeat")
+    long_ago = dt.date(2016, 1, 1)  # before the first snapshot, which counts for it too
+    for date in (long_ago, EARLIER, KNOWN):
+        protocol.FAMILY.fit(protocol.FAMILY.data(None), configuration, date)
+    before = {"account 00": "35-44", "account 01": "19-24"}
+    after = before | {"account 00": "45-54", "account 02": "65+"}
+    assert [one.to_dict() for one in seen] == [before, before, after]
 
 
 def test_a_model_of_a_day_before_a_correction_is_trained_again_as_it_was(store, tmp_path):

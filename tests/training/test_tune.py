@@ -21,7 +21,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from jobs.settings import settings
 from jobs.table import FOREVER
 from jobs.training import space, tracking, tune
-from jobs.training.family import Configuration, Data, Dataset, Judged, family
+from jobs.training.family import Configuration, Data, Dataset, Judged, NothingToJudge, family
 from jobs.training.forecasts import models as forecasters
 from jobs.training.forecasts.protocol import WEEKLY, Forecasts
 from jobs.training.recommenders import protocol
@@ -58,6 +58,7 @@ class Toys:
     """Best at a depth of 3; one subject is easier than the next."""
 
     name = "recommenders"
+    tasks = ("any", "new")
 
     def __init__(self, gain: float = 0.1, subjects: int = 50) -> None:
         self.gain, self.subjects = gain, subjects
@@ -77,7 +78,7 @@ class Toys:
 
     def windows(self, data: Data, cut: dt.date) -> dict[str, Window]:
         if cut < CUT - dt.timedelta(weeks=12):
-            raise ValueError(f"nothing to judge at cut {cut}")
+            raise NothingToJudge(f"nothing to judge at cut {cut}")
         before = cut - dt.timedelta(weeks=4)
         return {"valid": Window(before, False), "test": Window(cut, True)}
 
@@ -375,6 +376,11 @@ def test_every_forecaster_can_be_tuned(shop, name):
 def test_a_model_that_is_not_there_is_told_with_those_that_are(name):
     with pytest.raises(tune.CannotTune, match=r"^--model: no \w+ 'eese'; there are: \w+, "):
         tune.tune(name, "eese")
+
+
+def test_a_task_that_is_not_there_is_told_with_those_that_are():
+    with pytest.raises(tune.CannotTune, match=r"^--task old: recommenders is judged on any, new$"):
+        tune.tune("recommenders", "ease", task="old")
 
 
 def test_a_model_without_a_space_is_told_where_to_write_it():

@@ -12,7 +12,6 @@ OUT/leaderboard.parquet  as jobs/training/board.py says
 OUT/errors.parquet       unique_id, origin, model (null: all), reason
 """
 
-import hashlib
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -122,8 +121,7 @@ def bench(
 @contextmanager
 def _run(series: Path, asked: dict[str, object]) -> Iterator[tracking.Run]:
     """The bench's run in MLflow; a child run per model stands below it."""
-    with series.open("rb") as file:
-        told = {**asked, "series_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    told = {**asked, "series_sha256": tracking.sha256(series)}
     code = tracking.code_version(FAMILY)
     mark = tracking.fingerprint(kind="bench of files", code=code.partition("+")[2], **told)
     tags = {"kind": "bench of files", "code_version": code}
@@ -204,6 +202,8 @@ def at_origin(told: Series, points: int, horizon: int, found: Found) -> Origin |
     if not ids:
         return None
     history = regular(told.history(points, ids))
+    if points == 1:  # tells no step: one before, of the same value, tells the file's own
+        history = regular(pd.concat([history.assign(ds=history["ds"] - told.step), history]))
     future = steps_after(history, horizon).merge(
         told.rows.drop(columns="place"), how="left", on=backtest.KEYS
     )
@@ -282,6 +282,11 @@ def write(found: Found, told: Series, out: Path) -> pa.Table:
     board.write(forecasts.add_column(1, "unique_id", ids), out, "forecasts.parquet")
     places = {one.place for one in found.scored}
     champion = _champion(found.scored, places) if places else None
+    if not champion:
+        logger.warning(
+            "no champion: no origin has past origins inside its training points to choose by;"
+            " take later --origins, or a shorter --horizon"
+        )
     table = board.table(found.scored, "origin", BASELINE, dict.fromkeys(places, champion))
     board.write(table, out)
     errors = pd.DataFrame(found.errors, columns=["unique_id", "origin", "model", "reason"])

@@ -29,7 +29,8 @@ WILD = 100  # times the largest value ever: an answer beyond it is none
 def regular(series: pd.DataFrame) -> pd.DataFrame:
     """Sorted series without gaps: a missing step between two others lies on their line.
 
-    The step is the smallest distance seen; a series ends with its own last value.
+    The step is the smallest distance seen; a series begins and ends with its own first and last
+    value. What is told of a step without a value, its covariates, stays.
 
     Raises:
         ValueError: no value at all, or two rows for one step of a series.
@@ -37,9 +38,11 @@ def regular(series: pd.DataFrame) -> pd.DataFrame:
     rows = series.assign(series_id=series["series_id"].astype("object"))
     rows = rows.dropna(subset=["series_id", "ds"]).sort_values(["series_id", "ds"])
     step = step_of(rows)
-    rows = rows.dropna(subset=["y"])
-    if rows.empty:
+    ends = rows.dropna(subset=["y"]).groupby("series_id")["ds"].agg(["min", "max"])
+    if ends.empty:
         raise ValueError(f"no row with a value among {len(series)}; a forecast needs a history")
+    first, last = (rows["series_id"].map(ends[end]) for end in ends)
+    rows = rows[rows["ds"].between(first, last)]
     twice = rows.duplicated(["series_id", "ds"])
     if twice.any():
         first = rows[twice].iloc[0]

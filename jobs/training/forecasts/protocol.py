@@ -21,7 +21,15 @@ import numpy as np
 import pandas as pd
 
 from jobs.training.data import as_it_stood, believed, known, read
-from jobs.training.family import FAILED_SHARE, Configuration, Data, Judged, Split, TooManyFailed
+from jobs.training.family import (
+    FAILED_SHARE,
+    Configuration,
+    Data,
+    Judged,
+    NothingToJudge,
+    Split,
+    TooManyFailed,
+)
 from jobs.training.forecasts import accuracy, backtest, models
 from jobs.training.forecasts.backtest import Answers, Past
 from jobs.training.forecasts.forecaster import regular, steps_after, up_to_date
@@ -135,6 +143,7 @@ class Forecasts:
         self.name = name
         self.grain = grain
         self.tables = (grain.table, "silver.calendar")
+        self.tasks = (grain.name,)
 
     def model(self, name: str) -> type[Any]:
         return models.model(name)
@@ -157,7 +166,7 @@ class Forecasts:
         if self.grain.name == "day":
             series = series.assign(is_complete=in_whole_weeks(series))
         if series.empty or not series["is_complete"].any():
-            raise ValueError(
+            raise NothingToJudge(
                 f"{self.grain.table} version {features.version} has no complete week up to {as_of};"
                 " build it first, or take a later date"
             )
@@ -179,7 +188,7 @@ class Forecasts:
         return found
 
     def windows(self, data: Data, cut: dt.date) -> Mapping[Split, Window]:
-        """Raises ValueError where a split has no origin with a history before and truth after."""
+        """Raises NothingToJudge where a split has no origin with history before and truth after."""
         splits: dict[Split, tuple[int, ...]] = {"valid": VALID_WEEKS, "test": self.grain.test_weeks}
         series = data.frames["series"]
         first = series["ds"].min().date() + FEWEST_WEEKS * WEEK
@@ -189,7 +198,7 @@ class Forecasts:
             origins = tuple(cut + week * WEEK for week in weeks)
             fitting = tuple(o for o in origins if first <= o <= last)
             if not fitting:
-                raise ValueError(
+                raise NothingToJudge(
                     f"{self.name}, {split} split: origins {_told(origins)} do not lie between"
                     f" {first} and {last}; land more history, or take another cut"
                 )

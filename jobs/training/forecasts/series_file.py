@@ -35,6 +35,7 @@ class Series:
     covariates: tuple[str, ...]
     ids: pd.Series  # text → the id as it came
     points: pd.Series  # text → places up to the last one with a value
+    step: pd.Timedelta  # the file's own
 
     def history(self, origin: int, ids: Sequence[str]) -> pd.DataFrame:
         """The first `origin` rows of some series."""
@@ -74,7 +75,7 @@ def read(path: Path, freq: str) -> Series:
     found["place"] = found.groupby("series_id").cumcount() + 1
     points = found[found["y"].notna()].groupby("series_id")["place"].max()
     points = points.reindex(ids.index, fill_value=0)
-    return Series(found, covariates, ids, points)
+    return Series(found, covariates, ids, points, step_of(found))
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -88,7 +89,7 @@ def _table(path: Path) -> pd.DataFrame:
             rows = pd.read_parquet(path).reset_index(drop=True)
         else:
             # as written: 007 is no 7, and NA (Namibia) is an id
-            rows = pd.read_csv(path, converters={"unique_id": str})
+            rows = _named(path, pd.read_csv(path, converters={"unique_id": str}))
             if "unique_id" in rows:
                 rows["unique_id"] = _as_written(rows["unique_id"])
     except (ValueError, OSError, EOFError, pa.ArrowException) as error:
@@ -99,6 +100,14 @@ def _table(path: Path) -> pd.DataFrame:
     if rows.empty:
         raise BadSeries(f"{path}: has no rows; write one row per series and date")
     return rows
+
+
+def _named(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Without columns that have no name: the numbers of rows, as a frame's CSV brings them."""
+    nameless = [c for c in rows if str(c).startswith("Unnamed: ")]  # what pandas calls them
+    if nameless:
+        logger.warning("%s: %d column without a name, left out", path, len(nameless))
+    return rows.drop(columns=nameless)
 
 
 def _as_written(ids: pd.Series) -> pd.Series:

@@ -55,7 +55,8 @@ class Smoothing(GlobalForecaster):
         methods = [SimpleExponentialSmoothingOptimized(), DynamicOptimizedTheta(season_length=1)]
         # where one breaks on a series it takes the mean
         per_series = StatsForecast(methods, freq=1, fallback_model=HistoricAverage())
-        said = per_series.forecast(df=rows, h=horizon).set_index("unique_id").drop(columns="ds")
+        told = per_series.fit(rows).predict(horizon)
+        said = told.set_index("unique_id").drop(columns="ds")
         found = []
         for s, one in alike.items():
             smoothed = said.loc[[s]].to_numpy().T  # (2, T)

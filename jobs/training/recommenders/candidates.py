@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.training.recommenders import als, ease, next_basket
+from jobs.training.recommenders.purchases import highest
 from jobs.training.recommenders.recommender import ProductRecommender
 from jobs.training.recommenders.signals import Signals
 from jobs.training.written import whole
@@ -125,10 +126,8 @@ def propose(
 def best(scores: np.ndarray, k: int) -> np.ndarray:
     """Where each row's k highest are. (B, P) → (B, P)"""
     found = np.zeros(scores.shape, bool)
-    if k >= scores.shape[1]:
-        return np.isfinite(scores)
-    top = np.argpartition(-scores, k, axis=1)[:, :k]
-    np.put_along_axis(found, top, np.isfinite(np.take_along_axis(scores, top, axis=1)), axis=1)
+    places, values = highest(scores, k)
+    np.put_along_axis(found, places, np.isfinite(values), axis=1)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from jobs.training.data import believed, known
+from jobs.training.data import believed, known, known_by
 from jobs.training.recommenders import candidates
 from jobs.training.recommenders.candidates import Candidates
 from jobs.training.recommenders.plans import Plans
@@ -31,11 +31,6 @@ class Sources:
     promotions: pd.DataFrame | None
     groups: Sequence[Group]  # what products belong to
     store: Path | None  # where the candidates of days are kept
-
-    def known(self, as_of: dt.date) -> pd.DataFrame:
-        """Interactions dated up to a day, as known by its closing."""
-        dated = self.interactions[self.interactions["business_date"] <= pd.Timestamp(as_of)]
-        return known(dated, as_of)
 
 
 @dataclass(frozen=True)
@@ -120,7 +115,7 @@ def day(
     Raises:
         EmptyCatalogue: there is nothing that could be a candidate.
     """
-    rows = sources.known(as_of)
+    rows = known_by(sources.interactions, as_of)
     products = catalogue(rows, min_buyers)
     if not len(products):
         raise EmptyCatalogue(f"no product had {min_buyers} buyers by {as_of}: take fewer")

@@ -6,7 +6,6 @@ errors.parquet            model, reason: those that failed, and are in neither
 """
 
 import datetime as dt
-import hashlib
 import json
 import logging
 import time
@@ -177,7 +176,7 @@ def bench(asked: Asked) -> pa.Table:
             *(asked.min_buyers, asked.train_until),
         )
     code = tracking.code_version(of.name).partition("+")[2]
-    files = {name: _sha256(path) for name, path in _files(asked).items()}
+    files = {name: tracking.sha256(path) for name, path in _files(asked).items()}
     mark = tracking.fingerprint(files=files, code=code, asked=_settings(asked))
     tags = {"kind": "bench of files", "code_version": code}
     answers, errors = [], []
@@ -200,10 +199,7 @@ def bench(asked: Asked) -> pa.Table:
                 _keep(done, path)
             answers.append(done)
         scored = [one for done in answers for one in done.scored]
-        champions: dict[str | int, str | None] = {
-            task: board.best(scored, task, DECIDES, higher_is_better=True) or BASELINE
-            for task in TASKS
-        }
+        champions: dict[str | int, str | None] = {task: _champion(scored, task) for task in TASKS}
         table = board.table(scored, "task", BASELINE, champions)
         parts = [SCHEMA.empty_table(), *(done.lists for done in answers)]
         board.write(pa.concat_tables(parts), asked.out, LISTS)
@@ -216,6 +212,18 @@ def bench(asked: Asked) -> pa.Table:
             f" {asked.out}/errors.parquet says why"
         )
     return table
+
+
+def _champion(scored: Sequence[Scored], task: Task) -> str:
+    """The best on the valid window; the baseline where there is nothing to choose by."""
+    if best := board.best(scored, task, DECIDES, higher_is_better=True):
+        return best
+    logger.warning(
+        "%s: nothing could be judged on the valid window, so the champion is the baseline, %s:"
+        " take a later --train-until, or a smaller --min-buyers",
+        *(task, BASELINE),
+    )
+    return BASELINE
 
 
 def _judged(
@@ -281,8 +289,3 @@ def _files(asked: Asked) -> dict[str, Path]:
 def _settings(asked: Asked) -> dict[str, Any]:
     names = ("train_until", "horizon_days", "k", "min_buyers")
     return {name: getattr(asked, name) for name in names}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

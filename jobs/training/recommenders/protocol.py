@@ -17,11 +17,11 @@ import pandas as pd
 from jobs.settings import settings
 from jobs.table import as_known
 from jobs.training import metrics
-from jobs.training.data import as_it_stood, believed, known, read
-from jobs.training.family import Configuration, Data, Judged, Split
+from jobs.training.data import as_it_stood, believed, known, known_by, read
+from jobs.training.family import Configuration, Data, Judged, NothingToJudge, Split
 from jobs.training.recommenders import offers
 from jobs.training.recommenders.purchases import catalogue
-from jobs.training.recommenders.recommender import Task
+from jobs.training.recommenders.recommender import TASKS, Task
 
 NDCG_AT, RECALL_AT = 10, 20  # places of the list that are looked at
 SIZE = 10  # products per account that `predict` lands
@@ -60,6 +60,16 @@ PRODUCTS = """
     order by product_id, known_date
 """
 
+# what was believed of a customer; the first snapshot of all counts for the time before it too
+ACCOUNTS = """
+    select account_id, age_band, income_band, home_ownership, marital_status, household_size,
+           household_composition, kids_count, superseded_date,
+           case when known_date = (select min(known_date) from t) then date '1900-01-01'
+                else known_date end as known_date
+    from t
+    where valid_to is null
+    order by account_id, known_date
+"""
 
 # the plan of a week, as it stood when it was known first
 PROMOTIONS = """
@@ -96,17 +106,11 @@ class Terms:
 TERMS = Terms()
 
 
-def known_by(interactions: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    """Rows dated up to as_of, as known by its end."""
-    dated = interactions[interactions["business_date"] <= pd.Timestamp(as_of)]
-    return known(dated, as_of)
-
-
 def window(data: Data, cut: dt.date, terms: Terms = TERMS) -> Window:
     """What the bench needs of one split.
 
     Raises:
-        ValueError: nothing was bought before the cut, or nothing after it.
+        NothingToJudge: nothing was bought before the cut, or nothing after it.
     """
     interactions = data.frames["interactions"]
     before = known_by(interactions, cut)
@@ -121,7 +125,7 @@ def window(data: Data, cut: dt.date, terms: Terms = TERMS) -> Window:
         ["account_id", "product_id"],
     ].drop_duplicates()
     if bought.empty:
-        raise ValueError(
+        raise NothingToJudge(
             f"nothing to judge at cut {cut}: {len(before)} interactions before it, {len(after)} in"
             f" the {terms.horizon_days} days after, {len(products)} catalogue products"
         )
@@ -175,8 +179,9 @@ class Recommenders:
     valid_days = 7
     tables = (
         *("features.interactions", "silver.product_history", "silver.accounts"),
-        "gold.product_weeks",
+        *("silver.account_history", "gold.product_weeks"),
     )
+    tasks: tuple[str, ...] = TASKS
 
     def __init__(self, terms: Terms = TERMS, store: Path | None = None) -> None:
         """store: folder where what was fitted on past days is kept; null: the lake's own."""
@@ -232,13 +237,14 @@ class Recommenders:
         )
         products, of_products = read("silver.product_history", PRODUCTS)
         accounts, of_accounts = read("silver.accounts")
+        account_history, of_history = read("silver.account_history", ACCOUNTS)
         promotions, of_promotions = read("gold.product_weeks", PROMOTIONS)
         if as_of:
             interactions = as_it_stood(interactions, as_of)
             promotions = known(promotions, as_of)
         days = believed(interactions)["business_date"]
         if days.empty:
-            raise ValueError(
+            raise NothingToJudge(
                 f"features.interactions version {features.version} has no row up to {as_of};"
                 " build it first, or take a later date"
             )
@@ -247,9 +253,10 @@ class Recommenders:
                 "interactions": interactions,
                 "products": products,
                 "accounts": accounts,
+                "account_history": account_history,
                 "promotions": promotions,
             },
-            (features, of_products, of_accounts, of_promotions),
+            (features, of_products, of_accounts, of_history, of_promotions),
             days.max().date(),
         )
 
@@ -280,11 +287,16 @@ class Recommenders:
         model.store = self.store
         return model.fit(
             self._seen(kind, data, as_of),
-            data.frames["accounts"],
+            self._described(data, as_of),
             self._listed(kind, data, as_of),
             self._promoted(kind, data, as_of),
             as_of,
         )
+
+    def _described(self, data: Data, as_of: dt.date) -> pd.DataFrame:
+        """Accounts as they were known; of files, that keep no history, as they are."""
+        history = data.frames.get("account_history")
+        return data.frames["accounts"] if history is None else known(history, as_of)
 
     def _seen(self, kind: type[Any], data: Data, as_of: dt.date) -> pd.DataFrame:
         """Interactions as a model takes them: of the catalogue as known, or every version."""

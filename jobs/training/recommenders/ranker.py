@@ -21,7 +21,7 @@ import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from jobs.table import FOREVER
-from jobs.training.data import known
+from jobs.training.data import known, known_by
 from jobs.training.recommenders.days import (
     Day,
     EmptyCatalogue,
@@ -53,6 +53,13 @@ OBJECTIVES: Mapping[Task, tuple[str, ...]] = {
 # A tree of the plain loss sees the pairs that the trees so far miss most, and some of the others
 # (Ke et al., LightGBM, NeurIPS 2017, 4: GOSS): it is faster, and another seed moves as much.
 SAMPLED = {"binary": "goss"}
+# Gradients in steps (Shi et al., Quantized Training of Gradient Boosting Decision Trees, NeurIPS
+# 2022): a fifth faster; on weeks 41 to 44 .4175 and .0603 for .4176 and .0597 without.
+IN_STEPS = {
+    "use_quantized_grad": True,
+    "num_grad_quant_bins": 16,
+    "quant_train_renew_leaf": True,
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class Ranker(ProductRecommender):
         promotions: pd.DataFrame | None,
         as_of: dt.date,
     ) -> Self:
-        rows = Sources(interactions, products, promotions, (), self.store).known(as_of)
+        rows = known_by(interactions, as_of)
         today = attributes(known(products, as_of), catalogue(rows, self.params.min_buyers))
         self.groups = groups(today)
         self.sources = Sources(interactions, products, promotions, self.groups, self.store)
@@ -142,7 +149,7 @@ class Ranker(ProductRecommender):
         learnt = {task: [one for one in parts[task] if len(one.bought)] for task in TASKS}
         self.shown = learnt["any"][-1] if learnt["any"] else None
         return {
-            task: [self._booster(by, learnt[task], judged[task]) for by in OBJECTIVES[task]]
+            task: self._boosters_of(task, learnt[task], judged[task])
             for task in TASKS
             if learnt[task]
         }
@@ -168,24 +175,32 @@ class Ranker(ProductRecommender):
         p = self.params
         return day(self.sources, as_of, p.min_buyers, -(-p.horizon_days // 7), self.uses_plan)
 
-    def _booster(self, objective: str, parts: Sequence[Examples], judged: Examples) -> lgb.Booster:
+    def _boosters_of(
+        self, task: Task, parts: Sequence[Examples], judged: Examples
+    ) -> list[lgb.Booster]:
         """As many trees as served the last day best, then all days are learnt."""
-        settings = self._settings(objective)
-        rounds = self.params.rounds // 2
+        rounds = dict.fromkeys(OBJECTIVES[task], self.params.rounds // 2)
         if len(parts) > 1 and len(judged.bought):
             earlier = dataset(parts[:-1])
-            curve: dict[str, Any] = {}
-            lgb.train(
-                settings | {"learning_rate": HASTE * self.params.learning_rate},
-                earlier,
-                self.params.rounds // HASTE,
-                [dataset([judged], earlier)],
-                callbacks=[lgb.record_evaluation(curve)],
-            )
-            [found] = curve["valid_0"].values()
-            rounds = max(FEWEST_ROUNDS, HASTE * best_round(found))
-        logger.info("%s: %d trees for %s", self.name, rounds, objective)
-        return lgb.train(settings, dataset(parts), rounds)
+            last = dataset([judged], earlier)
+            rounds = {by: self._rounds(by, earlier, last) for by in rounds}
+        every, found = dataset(parts), []
+        for objective, count in rounds.items():
+            logger.info("%s: %d trees for %s", self.name, count, objective)
+            found.append(lgb.train(self._settings(objective), every, count))
+        return found
+
+    def _rounds(self, objective: str, earlier: lgb.Dataset, last: lgb.Dataset) -> int:
+        curve: dict[str, Any] = {}
+        lgb.train(
+            self._settings(objective) | {"learning_rate": HASTE * self.params.learning_rate},
+            earlier,
+            self.params.rounds // HASTE,
+            [last],
+            callbacks=[lgb.record_evaluation(curve)],
+        )
+        [found] = curve["valid_0"].values()
+        return max(FEWEST_ROUNDS, HASTE * best_round(found))
 
     def _settings(self, objective: str) -> dict[str, Any]:
         p = self.params
@@ -198,6 +213,7 @@ class Ranker(ProductRecommender):
             "min_data_in_leaf": p.fewest,
             "feature_fraction": p.share,
             "data_sample_strategy": SAMPLED.get(objective, "bagging"),
+            **IN_STEPS,
             "seed": p.seed,
             "num_threads": p.threads,
             "deterministic": True,
@@ -208,7 +224,10 @@ class Ranker(ProductRecommender):
     def _look(self, as_of: dt.date) -> Self:
         self.today = self._day(as_of)
         self.purchases = Purchases.of(
-            self.sources.known(as_of), as_of, None, self.today.signals.lines.products
+            known_by(self.sources.interactions, as_of),
+            as_of,
+            None,
+            self.today.signals.lines.products,
         )
         return self
 

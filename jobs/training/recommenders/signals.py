@@ -82,8 +82,8 @@ class Sums:
     def distinct(self, values: np.ndarray) -> np.ndarray:
         """How many different whole numbers each key's lines have. (L,) → (K,)"""
         every = np.repeat(np.arange(len(self.keys)), np.diff([*self.starts, len(self.order)]))
-        pairs = np.unique(np.stack([every, values[self.order]]), axis=1)
-        return np.bincount(pairs[0], minlength=len(self.keys))
+        of, _ = distinct_pairs(every, values[self.order])
+        return np.bincount(of, minlength=len(self.keys))
 
     def places(self, account: np.ndarray, code: np.ndarray) -> np.ndarray:
         """Where pairs stand among the keys; K where an account has none. (N,)"""
@@ -92,6 +92,18 @@ class Sums:
         found = at < len(self.keys)
         found[found] = self.keys[at[found]] == wanted[found]
         return np.where(found, at, len(self.keys))
+
+
+def distinct_pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of whole numbers from 0, each once, rising. (N,), (N,) → (M,), (M,)
+
+    As one number each and by sorting: NumPy's own `unique` took twenty times as long.
+    """
+    size = int(second.max(initial=0)) + 1
+    pairs = np.sort(first.astype(np.int64) * size + second)
+    is_new = np.ones(len(pairs), bool)
+    np.not_equal(pairs[1:], pairs[:-1], out=is_new[1:])
+    return np.divmod(pairs[is_new], size)
 
 
 def halved(weeks_ago: np.ndarray, half_life_weeks: float) -> np.ndarray:
@@ -175,7 +187,7 @@ class Signals:
         lines, size = self.lines, len(self.lines.accounts)
         account = self.own.keys // len(lines.products)
         known = self.of_own["weeks_known"][:-1]
-        visits, ago = np.unique(np.stack([lines.account, lines.days_ago]), axis=1)
+        visits, ago = distinct_pairs(lines.account, lines.days_ago)
         within = {w: np.bincount(visits[ago < 7 * w], minlength=size) for w in (4, 8)}
         items = np.bincount(account, minlength=size)
         total = np.bincount(lines.account, lines.orders, minlength=size)

@@ -267,7 +267,11 @@ def test_origins_with_little_history_end_well(
     found = forecasts(benched(series(), tmp_path, 1, 5, 10))
     assert set(found["origin"]) == {1, 5, 10}
     assert found[["yhat", "lo80", "hi80"]].notna().all(axis=None)
+    weeks = found.sort_values("ds").groupby(["model", "unique_id", "origin"])["ds"].diff().dropna()
+    assert set(weeks.dt.days) == {7}
     assert "going on without a season" not in caplog.text  # none was asked for
+    benched(series(), tmp_path / "first", 1)
+    assert "no champion: no origin has past origins inside its" in caplog.text
 
 
 def test_a_season_that_cannot_be_seen_twice_is_left_out_and_said(
@@ -277,6 +281,14 @@ def test_a_season_that_cannot_be_seen_twice_is_left_out_and_said(
         files.bench(_file(series(), tmp_path), "W", 52, HORIZON, [N], tmp_path / "out")
     assert "--season 52: the earliest origin has 24 points" in caplog.text
     assert len(pd.read_parquet(tmp_path / "out" / "leaderboard.parquet"))
+
+
+def test_a_column_without_a_name_is_no_covariate(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    series().to_csv(tmp_path / "series.csv")  # with the numbers of the rows
+    assert not read(tmp_path / "series.csv", "W").covariates
+    assert "1 column without a name, left out" in caplog.text
 
 
 def test_a_covariate_counts_only_where_it_is_told_ahead(

@@ -28,6 +28,13 @@ def test_a_null_value_is_a_missing_one() -> None:
     assert list(found["y"]) == [1.0, 2.0, 3.0]
 
 
+def test_what_is_told_of_a_step_without_a_value_stays() -> None:
+    rows = history({"2017-01-02": 1.0, "2017-01-03": None, "2017-01-04": 3.0, "2017-01-05": None})
+    found = regular(rows.assign(offer=[0.0, 1.0, 0.0, 1.0]))
+    assert list(found["offer"]) == [0.0, 1.0, 0.0]
+    assert list(found["y"]) == [1.0, 2.0, 3.0]
+
+
 def test_a_series_ends_with_its_own_last_value_and_is_asked_from_there() -> None:
     ended = history({"2017-01-02": 1.0, "2017-01-03": 7.0}, "ENDED")
     going = history({"2017-01-02": 1.0, "2017-01-03": 2.0, "2017-01-04": 3.0})

@@ -102,6 +102,16 @@ def test_same_seed_gives_the_same_lists(name):
     np.testing.assert_allclose(once["score"], again["score"], atol=0.002 if name == "als" else 0)
 
 
+@pytest.mark.parametrize(("counts", "first"), [("buyers", "a1"), ("orders", "a0")])
+def test_popular_is_what_most_accounts_bought_of_late(counts, first):
+    bought = [("x", "a0", age) for age in range(0, 27, 3)]
+    bought += [(account, "a1", 3) for account in ("y", "z")]
+    bought += [(f"account {n}", "a2", 40) for n in range(9)]  # before the four weeks
+    model = FAMILY.model("popular")
+    told = model(model.Params(counts=counts)).fit(interactions(bought), None, None, None, AS_OF)
+    assert lists(told, ["x"])["product_id"].tolist()[0] == first
+
+
 @pytest.mark.parametrize("name", PERSONAL)
 def test_a_personal_model_recommends_what_the_account_buys(name):
     assert own_block(name, two_blocks(2), exclude_owned=False) > 0.95

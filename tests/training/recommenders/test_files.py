@@ -150,6 +150,7 @@ def test_short_history_is_used_as_far_as_it_goes(tmp_path, caplog):
     wanted = asked(tmp_path, one_day, "one day")
     assert files.bench(wanted).num_rows == 0
     assert len(pd.read_parquet(wanted.out / files.LISTS)) > 0
+    assert "any: nothing could be judged on the valid window, so the champion is the" in caplog.text
 
 
 def test_an_empty_catalogue_gives_empty_files_and_says_why(tmp_path, caplog):

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.table import FOREVER
 from jobs.training import metrics
+from jobs.training.data import known_by
 from jobs.training.family import Configuration, Data, Dataset
 from jobs.training.recommenders import protocol
 from jobs.training.recommenders.purchases import catalogue
@@ -79,7 +80,7 @@ def test_what_was_corrected_after_the_cut_is_learnt_from_as_it_was():
     window = protocol.window(data(pd.concat([others, as_it_was, as_it_is])), CUT)
     assert window.catalogue.tolist() == ["milk", "tea"]
     # by the 20th of November the correction is known
-    frame = protocol.known_by(pd.concat([others, as_it_was, as_it_is]), dt.date(2017, 11, 20))
+    frame = known_by(pd.concat([others, as_it_was, as_it_is]), dt.date(2017, 11, 20))
     assert catalogue(frame, 20).tolist() == ["milk", "rye"]
 
 
