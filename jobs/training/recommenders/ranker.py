@@ -53,13 +53,6 @@ OBJECTIVES: Mapping[Task, tuple[str, ...]] = {
 # A tree of the plain loss sees the pairs that the trees so far miss most, and some of the others
 # (Ke et al., LightGBM, NeurIPS 2017, 4: GOSS): it is faster, and another seed moves as much.
 SAMPLED = {"binary": "goss"}
-# Gradients in steps (Shi et al., Quantized Training of Gradient Boosting Decision Trees, NeurIPS
-# 2022): a fifth faster; on weeks 41 to 44 .4175 and .0603 for .4176 and .0597 without.
-IN_STEPS = {
-    "use_quantized_grad": True,
-    "num_grad_quant_bins": 16,
-    "quant_train_renew_leaf": True,
-}
 
 
 @dataclass(frozen=True)
@@ -213,7 +206,6 @@ class Ranker(ProductRecommender):
             "min_data_in_leaf": p.fewest,
             "feature_fraction": p.share,
             "data_sample_strategy": SAMPLED.get(objective, "bagging"),
-            **IN_STEPS,
             "seed": p.seed,
             "num_threads": p.threads,
             "deterministic": True,
