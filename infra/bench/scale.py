@@ -35,9 +35,9 @@ from infra.bench.cold import TEST
 from infra.bench.figures import Figure
 from infra.bench.households import households
 from jobs import command
-from jobs.table import FOREVER
 from jobs.training.data import known_by
 from jobs.training.recommenders import offers, protocol
+from jobs.training.recommenders.purchase_files import ALWAYS, dated
 from jobs.training.recommenders.purchases import catalogue
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,6 @@ PER_ACCOUNT = 30  # products, on average
 PLACES = 20  # of a list
 AS_OF = dt.date(2017, 12, 31)
 TYPES, MAKERS = 500, 2_000  # of products
-# every row is known and believed at all times
-ALWAYS = {"known_date": pd.Timestamp("1900-01-01"), "superseded_date": pd.Timestamp(FOREVER)}
 # they are a second stage over the others, refit for several past days
 SECOND_STAGE = ("ranker", "ranker_plan")
 PEAK_MIB = 8 * 1024  # that a model may take for the made up accounts
@@ -64,15 +62,13 @@ def bought(accounts: int, products: int) -> pd.DataFrame:
     which = np.searchsorted(often, chance.random(len(rows)) * often[-1])
     keys = np.unique(rows * products + which)  # an account buys a product in one row
     age = chance.integers(0, 364, len(keys)).astype("timedelta64[D]")
-    return pd.DataFrame(
-        {
-            "account_id": coded("account", keys // products, accounts),
-            "product_id": coded("product", keys % products, products),
-            "business_date": np.datetime64(AS_OF) - age,
-            "orders": chance.integers(1, 4, len(keys)),
-            **ALWAYS,
-        }
-    )
+    found = {
+        "account_id": coded("account", keys // products, accounts),
+        "product_id": coded("product", keys % products, products),
+        "business_date": np.datetime64(AS_OF) - age,
+        "orders": chance.integers(1, 4, len(keys)),
+    }
+    return dated(pd.DataFrame(found), ALWAYS)
 
 
 def coded(what: str, codes: np.ndarray, count: int) -> pd.Categorical:
@@ -91,7 +87,7 @@ def listed(products: int) -> pd.DataFrame:
         "brand": chance.choice(["National", "Private"], products),
         "manufacturer_id": [f"maker {n}" for n in chance.integers(0, MAKERS, products)],
     }
-    return pd.DataFrame({**found, **ALWAYS})
+    return dated(pd.DataFrame(found), ALWAYS)
 
 
 def synthetic(name: str, accounts: int, products: int) -> dict[str, float]:

@@ -202,7 +202,8 @@ def at_origin(told: Series, points: int, horizon: int, found: Found) -> Origin |
     if not ids:
         return None
     history = regular(told.history(points, ids))
-    if points == 1:  # tells no step: one before, of the same value, tells the file's own
+    if not history.duplicated("series_id").any():
+        # one value tells no step: one before, of the same value, tells the file's own
         history = regular(pd.concat([history.assign(ds=history["ds"] - told.step), history]))
     future = steps_after(history, horizon).merge(
         told.rows.drop(columns="place"), how="left", on=backtest.KEYS

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from jobs import command
 from jobs.training.forecasts.forecaster import step_of
 
 logger = logging.getLogger(__name__)
@@ -71,11 +72,11 @@ def read(path: Path, freq: str) -> Series:
     ids = pd.Series(given.to_numpy(), index=found["series_id"].to_numpy())
     ids = ids[~ids.index.duplicated()].sort_index()
     found = found.sort_values(["series_id", "ds"], ignore_index=True)
-    _whole_steps(path, found, freq)
+    step = _whole_steps(path, found, freq)
     found["place"] = found.groupby("series_id").cumcount() + 1
     points = found[found["y"].notna()].groupby("series_id")["place"].max()
     points = points.reindex(ids.index, fill_value=0)
-    return Series(found, covariates, ids, points, step_of(found))
+    return Series(found, covariates, ids, points, step)
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -106,7 +107,8 @@ def _named(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """Without columns that have no name: the numbers of rows, as a frame's CSV brings them."""
     nameless = [c for c in rows if str(c).startswith("Unnamed: ")]  # what pandas calls them
     if nameless:
-        logger.warning("%s: %d column without a name, left out", path, len(nameless))
+        told = command.number(len(nameless), "column", "columns")
+        logger.warning("%s: %s without a name, left out", path, told)
     return rows.drop(columns=nameless)
 
 
@@ -173,8 +175,8 @@ def _once(path: Path, rows: pd.DataFrame) -> None:
         )
 
 
-def _whole_steps(path: Path, rows: pd.DataFrame, freq: str) -> None:
-    """A series' rows lie whole steps apart, the file's own; that may be another than `freq`."""
+def _whole_steps(path: Path, rows: pd.DataFrame, freq: str) -> pd.Timedelta:
+    """The file's own step, which may be another than `freq`; rows lie whole ones apart."""
     gaps = rows.groupby("series_id")["ds"].diff().dropna()
     step = step_of(rows)
     odd = gaps[gaps.to_numpy() % step.to_timedelta64() != np.timedelta64(0)]
@@ -189,3 +191,4 @@ def _whole_steps(path: Path, rows: pd.DataFrame, freq: str) -> None:
         logger.warning(
             "%s: --freq %s, but the rows lie %s apart: so do the forecasts", path, freq, step
         )
+    return step

@@ -172,28 +172,31 @@ class Ranker(ProductRecommender):
         self, task: Task, parts: Sequence[Examples], judged: Examples
     ) -> list[lgb.Booster]:
         """As many trees as served the last day best, then all days are learnt."""
-        rounds = dict.fromkeys(OBJECTIVES[task], self.params.rounds // 2)
-        if len(parts) > 1 and len(judged.bought):
-            earlier = dataset(parts[:-1])
-            last = dataset([judged], earlier)
-            rounds = {by: self._rounds(by, earlier, last) for by in rounds}
+        rounds = self._rounds(task, parts, judged)
         every, found = dataset(parts), []
         for objective, count in rounds.items():
             logger.info("%s: %d trees for %s", self.name, count, objective)
             found.append(lgb.train(self._settings(objective), every, count))
         return found
 
-    def _rounds(self, objective: str, earlier: lgb.Dataset, last: lgb.Dataset) -> int:
-        curve: dict[str, Any] = {}
-        lgb.train(
-            self._settings(objective) | {"learning_rate": HASTE * self.params.learning_rate},
-            earlier,
-            self.params.rounds // HASTE,
-            [last],
-            callbacks=[lgb.record_evaluation(curve)],
-        )
-        [found] = curve["valid_0"].values()
-        return max(FEWEST_ROUNDS, HASTE * best_round(found))
+    def _rounds(self, task: Task, parts: Sequence[Examples], judged: Examples) -> dict[str, int]:
+        """Objective → trees that serve the last day best, learnt from those before it."""
+        if len(parts) < 2 or not len(judged.bought):
+            return dict.fromkeys(OBJECTIVES[task], self.params.rounds // 2)
+        earlier, found = dataset(parts[:-1]), {}
+        last = dataset([judged], earlier)
+        for objective in OBJECTIVES[task]:
+            curve: dict[str, Any] = {}
+            lgb.train(
+                self._settings(objective) | {"learning_rate": HASTE * self.params.learning_rate},
+                earlier,
+                self.params.rounds // HASTE,
+                [last],
+                callbacks=[lgb.record_evaluation(curve)],
+            )
+            [values] = curve["valid_0"].values()
+            found[objective] = max(FEWEST_ROUNDS, HASTE * best_round(values))
+        return found
 
     def _settings(self, objective: str) -> dict[str, Any]:
         p = self.params

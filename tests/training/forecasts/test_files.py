@@ -269,6 +269,11 @@ def test_origins_with_little_history_end_well(
     assert found[["yhat", "lo80", "hi80"]].notna().all(axis=None)
     weeks = found.sort_values("ds").groupby(["model", "unique_id", "origin"])["ds"].diff().dropna()
     assert set(weeks.dt.days) == {7}
+    rows = series()
+    first = rows.groupby("unique_id").cumcount() == 0
+    found = forecasts(benched(rows.assign(y=rows["y"].mask(first)), tmp_path / "null", 2))
+    weeks = found.sort_values("ds").groupby(["model", "unique_id"])["ds"].diff().dropna()
+    assert set(weeks.dt.days) == {7}  # at an origin of two points, of which one has a value
     assert "going on without a season" not in caplog.text  # none was asked for
     benched(series(), tmp_path / "first", 1)
     assert "no champion: no origin has past origins inside its" in caplog.text
