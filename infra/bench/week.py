@@ -4,9 +4,11 @@ python -m infra.bench.week OUT
 
 Judges every configuration that the DAG judges on both splits, refits the best on everything, and
 does what the gate's probes do with it: two fits at the bench's cut with their answers, and a bench
-on shuffled labels. Twice: with nothing kept of past days, and as in any later week, when all days
-but the newest are. On The Complete Journey, with the settings that stand in the models' files, one
-seed. Forecasts learn in the same DAG and are not in it, nor what the gate asks of Spark.
+on shuffled labels. Two such weeks, four weeks apart: the first with nothing kept of past days, the
+later one with what the first has kept. (Each week asks for past days that are four weeks apart, so
+the three weeks between them keep others.) On The Complete Journey, with the settings that stand in
+the models' files, one seed. Forecasts learn in the same DAG and are not in it, nor what the gate
+asks of Spark.
 """
 
 import datetime as dt
@@ -15,6 +17,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -74,12 +77,6 @@ def week(of: Recommenders, data: Data, cut: dt.date) -> Spent:
     return spent
 
 
-def newest_day(store: Path) -> list[Path]:
-    """What is kept of the newest day: in any other week it was not there before."""
-    names = sorted(path.name[:10] for path in store.glob("*.parquet"))
-    return list(store.glob(f"{names[-1]}*")) if names else []
-
-
 def main(
     out: Annotated[Path, typer.Argument(help="folder of what is kept of past days")],
     to: figures.To = None,
@@ -97,14 +94,14 @@ def main(
     )
     shutil.rmtree(store, ignore_errors=True)
     of = Recommenders(store=store)
-    cut = of.cut(data)
-    first = week(of, data, cut)
-    for path in newest_day(store):
-        path.unlink()
-    later = week(of, data, cut)
-    page = Table("", "first week, s", "later weeks, s", title=f"recommenders, cut {cut}")
-    for what in first:
-        page.add_row(what, f"{first[what]:,.0f}", f"{later.get(what, 0.0):,.0f}")
+    apart = dt.timedelta(days=of.terms.horizon_days)
+    first, later = (
+        week(of, one, of.cut(one)) for one in (replace(data, newest=LAST - apart), data)
+    )
+    title = f"recommenders, up to {LAST - apart} and up to {LAST}"
+    page = Table("", "first week, s", "later week, s", title=title)
+    for what in first | later:
+        page.add_row(what, f"{first.get(what, 0.0):,.0f}", f"{later.get(what, 0.0):,.0f}")
     minutes = [sum(spent.values()) / 60 for spent in (first, later)]
     page.add_row("all, minutes", *(f"{value:.1f}" for value in minutes))
     Console(width=100).print(page)

@@ -25,12 +25,3 @@ def test_a_week_ends_with_shuffled_labels(tmp_path: Path, monkeypatch: pytest.Mo
     judged = ["judge popular", "judge repeat", "train repeat"]
     assert list(spent) == [*judged, "gate: answers 1", "gate: answers 2", "gate: shuffled labels"]
     assert [check.outcome for check in checks] == ["passed"]  # it did apply
-
-
-def test_any_later_week_finds_all_days_but_the_newest(tmp_path: Path) -> None:
-    for name in ("2017-10-29-a", "2017-11-26-a", "2017-11-26-b"):
-        (tmp_path / f"{name}.parquet").touch()
-    assert sorted(path.stem for path in week.newest_day(tmp_path)) == [
-        "2017-11-26-a",
-        "2017-11-26-b",
-    ]

@@ -1,9 +1,8 @@
 """ranker: what other models propose, put in order by trees that have seen how it went before.
 
-Bruch, An Alternative Cross Entropy Loss for Learning-to-Rank (WWW 2021), XE-NDCG, as computed by
-LightGBM. At several past days the models are fitted on what was known then, and the trees learn
-from what was bought in the weeks after; the last of these days says how many trees, and then
-belongs to what is learnt.
+At several past days the models are fitted on what was known then, and the trees learn from what
+was bought in the weeks after; the last of these days says how many trees, and then belongs to what
+is learnt.
 """
 
 import datetime as dt
@@ -13,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -22,6 +21,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from jobs.table import FOREVER
 from jobs.training.data import known, known_by
+from jobs.training.recommenders import trees
 from jobs.training.recommenders.days import (
     Day,
     EmptyCatalogue,
@@ -30,29 +30,13 @@ from jobs.training.recommenders.days import (
     bought_after,
     day,
 )
-from jobs.training.recommenders.examples import Examples, dataset, examples
+from jobs.training.recommenders.examples import Examples, examples
 from jobs.training.recommenders.purchases import Purchases, catalogue
 from jobs.training.recommenders.recommender import TASKS, ProductRecommender, Task
 from jobs.training.recommenders.signals import groups
+from jobs.training.recommenders.trees import OBJECTIVES, Learning
 
 logger = logging.getLogger(__name__)
-
-LOOKED_AT = 10  # places of a list that count
-FEWEST_ROUNDS = 40  # that are learnt, whatever served the last day best; not tuned
-SMOOTHED = 15  # rounds whose mean says how good one of them is; not tuned
-# how many trees serve is asked of trees that learn so much faster: it takes as many times less
-# of them (Friedman, Greedy Function Approximation, 2001, 5), and as much less time
-HASTE = 2
-# Losses of which a task has an ensemble each. On weeks 41 to 44, ndcg@10 of one and of several:
-# any: binary .417, xendcg .416, lambdarank .416, the first two .419; new: .060, .062, .061, .061.
-OBJECTIVES: Mapping[Task, tuple[str, ...]] = {
-    "any": ("binary", "rank_xendcg"),
-    "new": ("rank_xendcg",),
-}
-
-# A tree of the plain loss sees the pairs that the trees so far miss most, and some of the others
-# (Ke et al., LightGBM, NeurIPS 2017, 4: GOSS): it is faster, and another seed moves as much.
-SAMPLED = {"binary": "goss"}
 
 
 @dataclass(frozen=True)
@@ -141,8 +125,10 @@ class Ranker(ProductRecommender):
             logger.info("%s: learnt what came after %s", self.name, date)
         learnt = {task: [one for one in parts[task] if len(one.bought)] for task in TASKS}
         self.shown = learnt["any"][-1] if learnt["any"] else None
+        p = self.params
+        how = Learning(p.leaves, p.rounds, p.learning_rate, p.fewest, p.share, p.seed, p.threads)
         return {
-            task: self._boosters_of(task, learnt[task], judged[task])
+            task: trees.learnt(task, learnt[task], judged[task], how, self.store)
             for task in TASKS
             if learnt[task]
         }
@@ -151,10 +137,10 @@ class Ranker(ProductRecommender):
     def gains(self) -> Mapping[str, float]:
         """Share of the gain that each column brought, summed over what ranks `any`: see Tabular."""
         found: dict[str, float] = {}
-        for trees in self.boosters.get("any", []):
-            brought = trees.feature_importance("gain")
+        for booster in self.boosters.get("any", []):
+            brought = booster.feature_importance("gain")
             shares = brought / (brought.sum() or 1.0)
-            for name, share in zip(trees.feature_name(), shares, strict=True):
+            for name, share in zip(booster.feature_name(), shares, strict=True):
                 found[name] = found.get(name, 0.0) + float(share)
         return found
 
@@ -167,54 +153,6 @@ class Ranker(ProductRecommender):
     def _day(self, as_of: dt.date) -> Day:
         p = self.params
         return day(self.sources, as_of, p.min_buyers, -(-p.horizon_days // 7), self.uses_plan)
-
-    def _boosters_of(
-        self, task: Task, parts: Sequence[Examples], judged: Examples
-    ) -> list[lgb.Booster]:
-        """As many trees as served the last day best, then all days are learnt."""
-        rounds = self._rounds(task, parts, judged)
-        every, found = dataset(parts), []
-        for objective, count in rounds.items():
-            logger.info("%s: %d trees for %s", self.name, count, objective)
-            found.append(lgb.train(self._settings(objective), every, count))
-        return found
-
-    def _rounds(self, task: Task, parts: Sequence[Examples], judged: Examples) -> dict[str, int]:
-        """Objective → trees that serve the last day best, learnt from those before it."""
-        if len(parts) < 2 or not len(judged.bought):
-            return dict.fromkeys(OBJECTIVES[task], self.params.rounds // 2)
-        earlier, found = dataset(parts[:-1]), {}
-        last = dataset([judged], earlier)
-        for objective in OBJECTIVES[task]:
-            curve: dict[str, Any] = {}
-            lgb.train(
-                self._settings(objective) | {"learning_rate": HASTE * self.params.learning_rate},
-                earlier,
-                self.params.rounds // HASTE,
-                [last],
-                callbacks=[lgb.record_evaluation(curve)],
-            )
-            [values] = curve["valid_0"].values()
-            found[objective] = max(FEWEST_ROUNDS, HASTE * best_round(values))
-        return found
-
-    def _settings(self, objective: str) -> dict[str, Any]:
-        p = self.params
-        return {
-            "objective": objective,
-            "metric": "ndcg",
-            "eval_at": [LOOKED_AT],
-            "num_leaves": p.leaves,
-            "learning_rate": p.learning_rate,
-            "min_data_in_leaf": p.fewest,
-            "feature_fraction": p.share,
-            "data_sample_strategy": SAMPLED.get(objective, "bagging"),
-            "seed": p.seed,
-            "num_threads": p.threads,
-            "deterministic": True,
-            "force_col_wise": True,
-            "verbose": -1,
-        }
 
     def _look(self, as_of: dt.date) -> Self:
         self.today = self._day(as_of)
@@ -311,13 +249,6 @@ class Ranker(ProductRecommender):
         nothing = pd.DataFrame({"account_id": [], "product_id": [], "business_date": []})
         model.sources = Sources(nothing, _always(about), None, model.groups, None)
         return model
-
-
-def best_round(curve: Sequence[float]) -> int:
-    """Where the mean of the rounds around is highest: one round's value is mostly noise."""
-    width = min(SMOOTHED, len(curve))
-    smooth = np.convolve(curve, np.ones(width) / width, mode="valid")
-    return int(np.argmax(smooth)) + width // 2 + 1
 
 
 def deviations(scores: np.ndarray, account: np.ndarray) -> np.ndarray:

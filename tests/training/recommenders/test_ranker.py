@@ -99,18 +99,43 @@ def test_days_are_kept_and_a_week_adds_one(tmp_path):
     model = Ranker(dataclasses.replace(SMALL, origins=2))
     model.store = tmp_path
     model.fit(rows, PRODUCTS, PRODUCTS, None, AS_OF)
-    first = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    first = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")}
     assert len(first) == 3  # two days that are learnt from, and today
     model.fit(rows, PRODUCTS, PRODUCTS, None, AS_OF)
-    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == first
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")} == first
     later = pd.concat([rows, bought([("a1", "p1", -7)])], ignore_index=True)
     for weeks in range(1, 5):
         later_day = AS_OF + dt.timedelta(weeks=weeks)
         model.observe(later[later["business_date"] <= pd.Timestamp(later_day)], later_day)
-    before = len(list(tmp_path.iterdir()))
+    before = len(list(tmp_path.glob("*.parquet")))
     # four weeks on, today of then is a day that is learnt from: only the new today is made
     model.fit(later, PRODUCTS, PRODUCTS, None, AS_OF + dt.timedelta(weeks=4))
-    assert len(list(tmp_path.iterdir())) == before
+    assert len(list(tmp_path.glob("*.parquet"))) == before
+
+
+def test_the_same_examples_are_learnt_once_and_others_anew(tmp_path, caplog):
+    caplog.set_level("INFO")
+    rows, people = some_months(), [f"a{n}" for n in range(20)]
+
+    def asked(store, of=rows, **settings) -> tuple[pd.DataFrame, bool]:
+        """Lists, and whether trees learnt before gave them."""
+        caplog.clear()
+        model = Ranker(dataclasses.replace(SMALL, **settings))
+        model.store = store
+        lists = model.fit(of, PRODUCTS, PRODUCTS, None, AS_OF).recommend(
+            people, 5, PRODUCTS["product_id"].to_list(), False, AS_OF
+        )
+        return lists, "learnt before from the same examples" in caplog.text
+
+    (alone, _), (first, before), (again, kept) = (asked(at) for at in (None, tmp_path, tmp_path))
+    assert (before, kept) == (False, True)
+    pd.testing.assert_frame_equal(first, alone)
+    pd.testing.assert_frame_equal(again, alone)
+    assert not asked(tmp_path, seed=1)[1]
+    assert not asked(tmp_path, learning_rate=0.1)[1]
+    # one more purchase among those that are learnt from, none of the days before them
+    late = bought([("a1", "p8", 1)])
+    assert not asked(tmp_path, pd.concat([rows, late], ignore_index=True))[1]
 
 
 def test_many_accounts_are_learnt_from_by_some_of_them():
