@@ -11,5 +11,12 @@ RULES = [
         severity="critical",
         meta={"reason": "no_such_rank"},
     ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="standing",
+        min_value=0,
+        max_value=1,
+        severity="critical",
+        meta={"reason": "no_such_standing"},
+    ),
     *SCORE_RULES,
 ]

@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all, whoever is killed when."""
+"""Files that are there whole or not at all, whoever is killed when; unused, they go."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,3 +19,21 @@ def whole(file: Path) -> Iterator[Path]:
         candidate.replace(file)
     finally:
         candidate.unlink(missing_ok=True)
+
+
+def used(file: Path) -> bool:
+    """Whether it is there; if so, it counts as used just now."""
+    try:
+        os.utime(file)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def forget(folder: Path, pattern: str, days: float) -> list[Path]:
+    """Remove a folder's files that were neither written nor used for so many days; gives them."""
+    oldest = time.time() - days * 86_400
+    old = [file for file in folder.glob(pattern) if file.stat().st_mtime < oldest]
+    for file in old:
+        file.unlink(missing_ok=True)
+    return old

@@ -1,9 +1,10 @@
 """scores.crm_outbox: one row per account: what the CRM should show of it, in our words.
 
-Made from the account's newest list of recommendations; its purchases are taken as of that date, so
-that a row does not change until there is a new list (or a line of that time is corrected).
-Consent is that of now: who objects to marketing has a row without offers and their reasons, and the
-CRM is cleared of what was delivered before.
+Made from the account's newest list of recommendations; its score is the account's standing, which
+the grade is a fifth of: the scores of single offers lie on another scale. Its purchases are taken
+as of that date, so that a row does not change until there is a new list (or a line of that time is
+corrected). Consent is that of now: who objects to marketing has a row without offers and their
+reasons, and the CRM is cleared of what was delivered before.
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -65,7 +66,7 @@ def lists(recommendations: DataFrame, products: DataFrame) -> DataFrame:
         recommendations.join(F.broadcast(readable(products)), on="product_id", how="left")
         .withColumn("product", F.coalesce("product", "product_id"))
         .groupBy(*ONE_LIST, *OF_THE_LIST)
-        .agg(F.max("score").alias("score"), best.alias("best"))
+        .agg(F.max("standing").alias("score"), best.alias("best"))
         .withColumn("next_products", F.col("best.product"))
         .withColumn("next_product_ids", F.col("best.product_id"))
         .withColumn("reasons", reasons(F.flatten(F.col("best.why"))))

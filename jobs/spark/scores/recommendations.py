@@ -2,8 +2,8 @@
 
 `score` is the offer's: the share of all offers of that date that the model scores no higher, above
 0 to 1. The models' own numbers stay in bronze: they have no unit, and are below 0 where the
-champion has too little to go by. Grade and trend are the account's: where its best score stands
-among all accounts of that date, and how that has moved.
+champion has too little to go by. Standing, grade and trend are the account's: where its best score
+lies among all accounts of that date, in fifths, and how that has moved.
 """
 
 from pyspark.sql import DataFrame, Window
@@ -27,6 +27,7 @@ SCHEMA = f"""
     account_id string not null comment 'customer',
     rank int not null comment 'place in the list, 1 is the best',
     product_id string not null comment 'article recommended',
+    standing double not null comment 'share of accounts with a lower best score, ties counted half',
     {SCORE_COLUMNS.strip()}
 """
 
@@ -56,6 +57,7 @@ def make(landed: DataFrame) -> DataFrame:
         "account_id",
         "rank",
         "product_id",
+        "standing",
         F.lit("next_purchase").alias("score_name"),
         "score",
         grade(F.col("standing"), FIFTHS).alias("grade"),

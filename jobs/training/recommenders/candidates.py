@@ -23,7 +23,7 @@ from jobs.training.recommenders import als, ease, next_basket
 from jobs.training.recommenders.purchases import highest
 from jobs.training.recommenders.recommender import ProductRecommender
 from jobs.training.recommenders.signals import Signals
-from jobs.training.written import whole
+from jobs.training.written import used, whole
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def kept(folder: Path, as_of: dt.date, mark: str) -> Candidates | None:
         SawLabels: see Candidates.checked.
     """
     path = folder / f"{as_of}-{mark}.parquet"
-    if not path.exists():
+    if not used(path):
         return None
     table = pq.read_table(path)
     told = json.loads((table.schema.metadata or {}).get(b"seen", b"{}"))

@@ -35,8 +35,12 @@ from jobs.training.recommenders.purchases import Purchases, catalogue
 from jobs.training.recommenders.recommender import TASKS, ProductRecommender, Task
 from jobs.training.recommenders.signals import groups
 from jobs.training.recommenders.trees import OBJECTIVES, Learning
+from jobs.training.written import forget
 
 logger = logging.getLogger(__name__)
+
+# after which what is kept of a past day goes: a weekly schedule asks for it every four weeks
+UNUSED_DAYS = 60
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class Ranker(ProductRecommender):
         today = attributes(known(products, as_of), catalogue(rows, self.params.min_buyers))
         self.groups = groups(today)
         self.sources = Sources(interactions, products, promotions, self.groups, self.store)
+        if self.store and (old := forget(self.store, "*-*", UNUSED_DAYS)):
+            logger.info("%s: %d files of past days, long unused, are gone", self.name, len(old))
         past = self._past(interactions, as_of)
         self.boosters = self._boosters(past, as_of)
         return self._look(as_of)

@@ -18,7 +18,7 @@ import numpy as np
 
 from jobs.training.recommenders.examples import Examples, dataset
 from jobs.training.recommenders.recommender import Task
-from jobs.training.written import whole
+from jobs.training.written import used, whole
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def learnt(
         store: folder where trees are kept; null: nowhere.
     """
     path = store / f"trees-{mark(task, parts, judged, how)}.json" if store else None
-    if path and path.exists():
+    if path and used(path):
         logger.info("trees of %s: learnt before from the same examples", task)
         return [lgb.Booster(model_str=text) for text in json.loads(path.read_text())]
     rounds = _rounds(task, parts, judged, how)

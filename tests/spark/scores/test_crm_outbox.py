@@ -66,9 +66,14 @@ def test_a_product_without_type_and_size_is_still_named(outbox):
 
 
 def test_only_the_newest_list_counts(outbox):
-    old = score(as_of=DAY - dt.timedelta(days=1), product_id="old", score=99.0)
-    row = outbox([old, score(score=3.0)])["900"]
-    assert (row.next_product_ids, row.as_of_date, row.score) == (["milk"], DAY, 3.0)
+    old = score(as_of=DAY - dt.timedelta(days=1), product_id="old", standing=0.9)
+    row = outbox([old, score(standing=0.3)])["900"]
+    assert (row.next_product_ids, row.as_of_date, row.score) == (["milk"], DAY, 0.3)
+
+
+def test_the_score_is_the_accounts_standing_as_its_grade_is(outbox):
+    row = outbox([score(standing=0.7, score=0.99), score(rank=2, standing=0.7, score=0.95)])["900"]
+    assert (row.score, row.grade) == (0.7, "B")
 
 
 def test_reasons_are_those_of_the_products_shown_each_once(outbox):

@@ -33,6 +33,8 @@ def test_the_grade_is_where_an_accounts_best_score_stands(scores):
     )
     assert "".join(found[str(n), DAY, 1].grade for n in range(5)) == "EDCBA"
     assert found["4", DAY, 2].grade == "A"
+    standings = [found[str(n), DAY, 2].standing for n in range(5)]
+    assert standings == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
 
 
 def test_a_score_is_the_share_of_the_days_offers_that_score_no_higher(scores):
@@ -93,10 +95,17 @@ def test_rules_hold_for_a_good_list_and_for_none(broken):
 
 
 def test_a_list_that_breaks_the_score_contract_is_not_written(broken):
-    bad = {"grade": "F", "trend": "up", "rank": 0, "valid_until": DAY - dt.timedelta(days=1)}
+    bad = {
+        "grade": "F",
+        "trend": "up",
+        "rank": 0,
+        "standing": 1.1,
+        "valid_until": DAY - dt.timedelta(days=1),
+    }
     assert broken("scores.recommendations", bad) == {
         "no_such_grade",
         "no_such_trend",
         "no_such_rank",
+        "no_such_standing",
         "expired_when_made",
     }

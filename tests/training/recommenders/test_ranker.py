@@ -2,6 +2,8 @@
 
 import dataclasses
 import datetime as dt
+import os
+import time
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from jobs.training.recommenders import candidates, days
 from jobs.training.recommenders.candidates import SawLabels
 from jobs.training.recommenders.examples import examples
 from jobs.training.recommenders.plans import Plans
-from jobs.training.recommenders.ranker import Params, Ranker
+from jobs.training.recommenders.ranker import UNUSED_DAYS, Params, Ranker
 from jobs.training.recommenders.signals import Lines, Signals, groups
 
 AS_OF = dt.date(2017, 6, 25)
@@ -99,10 +101,10 @@ def test_days_are_kept_and_a_week_adds_one(tmp_path):
     model = Ranker(dataclasses.replace(SMALL, origins=2))
     model.store = tmp_path
     model.fit(rows, PRODUCTS, PRODUCTS, None, AS_OF)
-    first = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")}
+    first = {path.name: path.stat().st_ino for path in tmp_path.glob("*.parquet")}
     assert len(first) == 3  # two days that are learnt from, and today
     model.fit(rows, PRODUCTS, PRODUCTS, None, AS_OF)
-    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")} == first
+    assert {path.name: path.stat().st_ino for path in tmp_path.glob("*.parquet")} == first
     later = pd.concat([rows, bought([("a1", "p1", -7)])], ignore_index=True)
     for weeks in range(1, 5):
         later_day = AS_OF + dt.timedelta(weeks=weeks)
@@ -136,6 +138,25 @@ def test_the_same_examples_are_learnt_once_and_others_anew(tmp_path, caplog):
     # one more purchase among those that are learnt from, none of the days before them
     late = bought([("a1", "p8", 1)])
     assert not asked(tmp_path, pd.concat([rows, late], ignore_index=True))[1]
+
+
+def test_what_was_kept_of_days_goes_once_it_is_long_unused(tmp_path, caplog):
+    caplog.set_level("INFO")
+    model = Ranker(dataclasses.replace(SMALL, origins=2))
+    model.store = tmp_path
+    model.fit(some_months(), PRODUCTS, PRODUCTS, None, AS_OF)
+    stranger = tmp_path / "2016-06-26-a.parquet"
+    stranger.touch()
+    long_ago = time.time() - (UNUSED_DAYS + 1) * 86_400
+    for path in tmp_path.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    [today] = tmp_path.glob(f"{AS_OF}-*")
+    assert candidates.kept(tmp_path, AS_OF, today.stem.removeprefix(f"{AS_OF}-"))  # used again
+    made = len(list(tmp_path.iterdir()))
+    model.fit(some_months(), PRODUCTS, PRODUCTS, None, AS_OF)
+    assert not stranger.exists()
+    assert f"{made - 1} files of past days, long unused, are gone" in caplog.text
+    assert len(list(tmp_path.iterdir())) == made - 1
 
 
 def test_many_accounts_are_learnt_from_by_some_of_them():
