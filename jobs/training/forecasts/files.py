@@ -17,11 +17,13 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 import pyarrow as pa
 
-from jobs.training import board, tracking
+from jobs.training import answered, board, tracking
+from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import FAILED_SHARE, Configuration, Split, TooManyFailed
 from jobs.training.forecasts import accuracy, backtest, models, series_file
@@ -60,7 +62,7 @@ class Origin:
 
 @dataclass
 class Found:
-    """What a bench has found so far."""
+    """What a bench has found so far; of one model, or of all."""
 
     scored: list[Scored] = field(default_factory=list)
     forecasts: list[pd.DataFrame] = field(default_factory=list)
@@ -73,11 +75,32 @@ class Found:
             {"unique_id": series_id, "origin": origin, "model": model, "reason": reason}
         )
 
+    def add(self, more: "Found") -> None:
+        self.scored += more.scored
+        self.forecasts += more.forecasts
+        self.errors += more.errors
+        self.asked += more.asked
+        self.failed += more.failed
+
+    def answered(self) -> Answered:
+        """As it is kept."""
+        rows = pd.concat(self.forecasts, ignore_index=True) if self.forecasts else pd.DataFrame()
+        told = {"errors": self.errors, "asked": self.asked, "failed": self.failed}
+        return Answered(pa.Table.from_pandas(rows, preserve_index=False), self.scored, told)
+
+    @classmethod
+    def of(cls, kept: Answered) -> Self:
+        rows = kept.rows.to_pandas()
+        return cls(kept.scored, [rows] if len(rows) else [], **kept.told)
+
 
 def bench(
     series: Path, freq: str, season: int, horizon: int, origins: Sequence[int], out: Path
 ) -> pa.Table:
     """Judge every forecaster on a file of series; see the module's text.
+
+    A model that was judged on the same file by the same code is not judged again: a bench that was
+    killed goes on where it stood.
 
     Args:
         freq: W or D; the steps ahead are the file's own.
@@ -106,9 +129,15 @@ def bench(
             " take other --origins"
         )
     asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
-    with board.at_work_in(out), _run(series, asked) as run:
+    with board.at_work_in(out), _run(series, asked) as (run, mark):
         for name, configuration in contenders(season, horizon, told.covariates).items():
-            judge_all(name, configuration, places, horizon, found, run)
+            if done := answered.kept(out, f"{name}-{mark}"):
+                found.add(Found.of(done))
+                continue
+            more = judge_all(name, configuration, places, horizon, run)
+            if not more.failed:  # what failed is tried again
+                answered.keep(more.answered(), out, f"{name}-{mark}")
+            found.add(more)
         leaderboard = write(found, told, out)
     if found.failed > FAILED_SHARE * found.asked:
         raise TooManyFailed(
@@ -119,15 +148,15 @@ def bench(
 
 
 @contextmanager
-def _run(series: Path, asked: dict[str, object]) -> Iterator[tracking.Run]:
-    """The bench's run in MLflow; a child run per model stands below it."""
+def _run(series: Path, asked: dict[str, object]) -> Iterator[tuple[tracking.Run, str]]:
+    """The bench's run in MLflow, and its fingerprint; a child run per model stands below it."""
     told = {**asked, "series_sha256": tracking.sha256(series)}
     code = tracking.code_version(FAMILY)
     mark = tracking.fingerprint(kind="bench of files", code=code.partition("+")[2], **told)
     tags = {"kind": "bench of files", "code_version": code}
     with tracking.run(FAMILY, f"bench {series.name}", mark, (), tags) as run:
         run.params(told)
-        yield run
+        yield run, mark
 
 
 def contenders(season: int, horizon: int, covariates: Collection[str]) -> dict[str, Configuration]:
@@ -150,23 +179,22 @@ def judge_all(
     configuration: Configuration,
     places: Sequence[Origin],
     horizon: int,
-    found: Found,
     parent: tracking.Run,
-) -> None:
+) -> Found:
     """One child run: a model at every origin."""
-    before = len(found.scored)
+    found = Found()
     mark = tracking.fingerprint(parent=parent.id, model=name)
     with tracking.run(FAMILY, name, mark, parent=parent) as child:
         child.params({"model": configuration.model, **asdict(configuration.params)})
         for at in places:
             judge(name, configuration, at, horizon, found)
-        scored = found.scored[before:]
         child.metrics(
-            {f"{s.window}.{s.place}.{s.metric}": float(s.per_subject.mean()) for s in scored}
+            {f"{s.window}.{s.place}.{s.metric}": float(s.per_subject.mean()) for s in found.scored}
         )
-    mase = [s for s in scored if s.metric == DECIDES]
+    mase = [s for s in found.scored if s.metric == DECIDES]
     told = ", ".join(f"{s.window} {s.place} {s.per_subject.mean():.3f}" for s in mase)
     logger.info("%s: %s %s", name, DECIDES, told or "not judged")
+    return found
 
 
 def _checked(season: int, horizon: int, origins: Sequence[int]) -> None:
@@ -225,7 +253,7 @@ def judge(name: str, configuration: Configuration, at: Origin, horizon: int, fou
     found.asked += count
     try:
         with tracking.PeakMemory() as memory:
-            answered, by = backtest.calibrated(configuration, at.history, at.future)
+            said, by = backtest.calibrated(configuration, at.history, at.future)
             judged = dict(windows(configuration, at, horizon))
     except Exception as error:  # a model that breaks leaves the others alone
         if name == BASELINE:
@@ -234,12 +262,12 @@ def judge(name: str, configuration: Configuration, at: Origin, horizon: int, fou
         found.failed += count
         found.error(at.points, name, None, f"failed: {error}")
         return
-    for series_id, reason in answered.fallbacks.items():
+    for series_id, reason in said.fallbacks.items():
         found.failed += reason.startswith("failed")
         found.error(at.points, name, series_id, f"{reason}; plain quantiles of recent steps")
-    rows = backtest.intervals(answered, by)
+    rows = backtest.intervals(said, by)
     found.forecasts.append(rows.assign(model=name, origin=at.points))
-    cost = (uses_plan(configuration), answered.seconds, memory.mib)
+    cost = (uses_plan(configuration), said.seconds, memory.mib)
     for window, of_window in judged.items():
         found.scored += [
             Scored(name, at.points, window, metric, values, *cost)
@@ -258,8 +286,8 @@ def windows(
     for split, places in splits:
         rows = []
         for back, one in enumerate(places):
-            answered, by = backtest.calibrated(configuration, one.history, one.future)
-            sold = backtest.intervals(answered, by).merge(one.sold, on=backtest.KEYS)
+            said, by = backtest.calibrated(configuration, one.history, one.future)
+            sold = backtest.intervals(said, by).merge(one.sold, on=backtest.KEYS)
             rows.append(sold.assign(origin=back))
         if rows:
             yield split, pd.concat(rows, ignore_index=True)

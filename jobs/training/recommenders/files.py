@@ -6,7 +6,6 @@ errors.parquet            model, reason: those that failed, and are in neither
 """
 
 import datetime as dt
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -17,9 +16,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from jobs.training import board, tracking
+from jobs.training import answered, board, tracking
+from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import FAILED_SHARE, Data, Split, TooManyFailed
 from jobs.training.recommenders.protocol import (
@@ -34,7 +33,6 @@ from jobs.training.recommenders.protocol import (
 from jobs.training.recommenders.purchase_files import Asked, read
 from jobs.training.recommenders.purchases import catalogue
 from jobs.training.recommenders.recommender import TASKS, Task
-from jobs.training.written import whole
 
 logger = logging.getLogger(__name__)
 
@@ -73,14 +71,6 @@ class Place:
         ids = np.sort(before["account_id"].unique().astype(str))
         products = catalogue(before, terms.min_buyers)
         return cls(split, cut, data, ids, products, _window(whole, cut, terms))
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One model on everything that was asked."""
-
-    lists: pa.Table  # SCHEMA
-    scored: list[Scored]
 
 
 def places(asked: Asked, data: Data) -> list[Place]:
@@ -186,8 +176,8 @@ def bench(asked: Asked) -> pa.Table:
     ):
         run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
         for model in MODELS if len(found[-1].catalogue) else ():
-            path = asked.out / ".judged" / f"{model}-{mark}"
-            if (done := _kept(path)) is None:
+            name = f"{model}-{mark}"
+            if (done := answered.kept(asked.out, name)) is None:
                 try:
                     done = _judged(of, model, found, asked, run)
                 except Exception as error:  # a model that breaks leaves the others alone
@@ -196,12 +186,12 @@ def bench(asked: Asked) -> pa.Table:
                     logger.warning("%s failed: %s", model, error, exc_info=True)
                     errors.append({"model": model, "reason": f"failed: {error}"})
                     continue
-                _keep(done, path)
+                answered.keep(done, asked.out, name)
             answers.append(done)
         scored = [one for done in answers for one in done.scored]
         champions: dict[str | int, str | None] = {task: _champion(scored, task) for task in TASKS}
         table = board.table(scored, "task", BASELINE, champions)
-        parts = [SCHEMA.empty_table(), *(done.lists for done in answers)]
+        parts = [SCHEMA.empty_table(), *(done.rows for done in answers)]
         board.write(pa.concat_tables(parts), asked.out, LISTS)
         board.write(table, asked.out)
         board.write(pa.Table.from_pylist(errors, ERRORS), asked.out, "errors.parquet")
@@ -252,33 +242,7 @@ def _summary(found: Answered) -> str:
         for one in found.scored
         if one.metric == DECIDES
     ]
-    return f"{DECIDES} {', '.join(told)}" if told else f"{found.lists.num_rows:,} rows, none judged"
-
-
-def _keep(found: Answered, path: Path) -> None:
-    """The scores last: where they are, the lists are whole."""
-    board.write(found.lists, path.parent, f"{path.name}.lists.parquet")
-    rows = [
-        {
-            **asdict(one),
-            "per_subject": list(one.per_subject),
-            "subjects": list(one.per_subject.index),
-        }
-        for one in found.scored
-    ]
-    with whole(path.with_suffix(".json")) as candidate:
-        candidate.write_text(json.dumps(rows))
-
-
-def _kept(path: Path) -> Answered | None:
-    if not path.with_suffix(".json").exists():
-        return None
-    rows = pq.read_table(path.parent / f"{path.name}.lists.parquet")
-    scored = []
-    for row in json.loads(path.with_suffix(".json").read_text()):
-        row["per_subject"] = pd.Series(row["per_subject"], row.pop("subjects"), dtype=float)
-        scored.append(Scored(**row))
-    return Answered(rows, scored)
+    return f"{DECIDES} {', '.join(told)}" if told else f"{found.rows.num_rows:,} rows, none judged"
 
 
 def _files(asked: Asked) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,35 @@ def benched(rows: pd.DataFrame, folder: Path, *origins: int, name: str = "series
 
 def forecasts(out: Path) -> pd.DataFrame:
     return pd.read_parquet(out / "forecasts.parquet")
+
+
+def test_a_bench_that_was_stopped_goes_on_where_it_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = pd.concat([series(), series(9, ("NEW",))], ignore_index=True)  # one is too short
+    whole, judge, judged = benched(rows, tmp_path / "whole"), files.judge, []
+
+    def stopped(name: str, *told: Any) -> None:
+        judged.append(name)
+        if len(judged) == 2:
+            raise KeyboardInterrupt
+        judge(name, *told)
+
+    monkeypatch.setattr(files, "judge", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        benched(rows, tmp_path / "again")
+    out = benched(rows, tmp_path / "again")
+    assert judged == ["seasonal_naive", "mean", "mean", "ets"]
+    for name in ("forecasts", "errors"):
+        pd.testing.assert_frame_equal(
+            *(pd.read_parquet(folder / f"{name}.parquet") for folder in (out, whole))
+        )
+    one, other = (pd.read_parquet(folder / "leaderboard.parquet") for folder in (out, whole))
+    costs = ["seconds", "peak_mb"]
+    pd.testing.assert_frame_equal(one.drop(columns=costs), other.drop(columns=costs))
+    other_rows = rows.assign(y=rows["y"] * 2)
+    benched(other_rows, tmp_path / "again")
+    assert judged[4:] == ["seasonal_naive", "mean", "ets"]
 
 
 def test_every_model_answers_for_every_series_in_its_own_weeks(tmp_path: Path) -> None:
