@@ -19,6 +19,7 @@ pytestmark = pytest.mark.services
 DAY = dt.date(2017, 11, 26)
 SAID = {"__class__": "date", "year": 2017, "month": 11, "day": 25}
 ANSWER = {
+    "standing": 0.5,
     "rank": 1,
     "product_id": "milk",
     "score_name": "next_best_product",
