@@ -21,7 +21,7 @@ from torch import Tensor, distributed, nn
 
 from jobs.settings import settings
 from jobs.training.device import precision, processes, threads
-from jobs.training.written import whole
+from jobs.training.written import forget, whole
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +209,7 @@ class Learning:
         if self.rank or time.monotonic() - self.saved_at < self.seconds:
             return
         self.saved_at = time.monotonic()
-        _tidy(self.file.parent)
+        forget(self.file.parent, "*", KEPT_DAYS)
         kept = {
             "network": self.network.state_dict(),
             "adam": self.adam.state_dict(),
@@ -233,14 +233,6 @@ class Learning:
         if "chance.cuda" in kept and self.device.startswith("cuda"):
             torch.cuda.set_rng_state(kept["chance.cuda"], self.device)
         logger.info("goes on at epoch %d, example %d", self.place.epoch, self.place.at)
-
-
-def _tidy(folder: Path) -> None:
-    """Drop what fits that were never taken up again left behind."""
-    oldest = time.time() - KEPT_DAYS * 86_400
-    for file in folder.glob("*"):
-        if file.stat().st_mtime < oldest:
-            file.unlink(missing_ok=True)
 
 
 def identity(network: nn.Module, examples: Examples, plan: Plan) -> str:

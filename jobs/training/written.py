@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -30,10 +30,12 @@ def used(file: Path) -> bool:
     return True
 
 
-def forget(folder: Path, pattern: str, days: float) -> list[Path]:
-    """Remove a folder's files that were neither written nor used for so many days; gives them."""
-    oldest = time.time() - days * 86_400
-    old = [file for file in folder.glob(pattern) if file.stat().st_mtime < oldest]
-    for file in old:
-        file.unlink(missing_ok=True)
-    return old
+def forget(folder: Path, pattern: str, days: float) -> int:
+    """Remove a folder's files that were neither written nor used for so many days; their count."""
+    oldest, gone = time.time() - days * 86_400, 0
+    for file in folder.glob(pattern):
+        with suppress(FileNotFoundError):  # another process forgets too
+            if file.stat().st_mtime < oldest:
+                file.unlink()
+                gone += 1
+    return gone

@@ -1,9 +1,7 @@
 """Pairs of an account and a product with what became of them: what the second stage learns from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
@@ -61,12 +59,3 @@ def _some(
     found = np.zeros(len(account), bool)
     found[places[order][np.arange(len(of)) - first < most]] = True
     return found
-
-
-def dataset(parts: Sequence[Examples], like: lgb.Dataset | None = None) -> lgb.Dataset:
-    return lgb.Dataset(
-        pd.concat([one.columns for one in parts], ignore_index=True),
-        np.concatenate([one.bought for one in parts]),
-        group=np.concatenate([one.sizes for one in parts]),
-        reference=like,
-    )

@@ -34,7 +34,7 @@ from jobs.training.recommenders.examples import Examples, examples
 from jobs.training.recommenders.purchases import Purchases, catalogue
 from jobs.training.recommenders.recommender import TASKS, ProductRecommender, Task
 from jobs.training.recommenders.signals import groups
-from jobs.training.recommenders.trees import OBJECTIVES, Learning
+from jobs.training.recommenders.trees import OBJECTIVES
 from jobs.training.written import forget
 
 logger = logging.getLogger(__name__)
@@ -89,8 +89,8 @@ class Ranker(ProductRecommender):
         today = attributes(known(products, as_of), catalogue(rows, self.params.min_buyers))
         self.groups = groups(today)
         self.sources = Sources(interactions, products, promotions, self.groups, self.store)
-        if self.store and (old := forget(self.store, "*-*", UNUSED_DAYS)):
-            logger.info("%s: %d files of past days, long unused, are gone", self.name, len(old))
+        if self.store and (gone := forget(self.store, "*-*", UNUSED_DAYS)):
+            logger.info("%s: %d files of past days, long unused, are gone", self.name, gone)
         past = self._past(interactions, as_of)
         self.boosters = self._boosters(past, as_of)
         return self._look(as_of)
@@ -132,9 +132,16 @@ class Ranker(ProductRecommender):
         learnt = {task: [one for one in parts[task] if len(one.bought)] for task in TASKS}
         self.shown = learnt["any"][-1] if learnt["any"] else None
         p = self.params
-        how = Learning(p.leaves, p.rounds, p.learning_rate, p.fewest, p.share, p.seed, p.threads)
+        settings = {
+            "num_leaves": p.leaves,
+            "learning_rate": p.learning_rate,
+            "min_data_in_leaf": p.fewest,
+            "feature_fraction": p.share,
+            "seed": p.seed,
+            "num_threads": p.threads,
+        }
         return {
-            task: trees.learnt(task, learnt[task], judged[task], how, self.store)
+            task: trees.learnt(task, learnt[task], judged[task], p.rounds, settings, self.store)
             for task in TASKS
             if learnt[task]
         }

@@ -9,14 +9,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 
-from jobs.training.recommenders.examples import Examples, dataset
+from jobs.training.recommenders.examples import Examples
 from jobs.training.recommenders.recommender import Task
 from jobs.training.written import used, whole
 
@@ -40,66 +40,58 @@ OBJECTIVES: Mapping[Task, tuple[str, ...]] = {
 SAMPLED = {"binary": "goss"}
 
 
-@dataclass(frozen=True)
-class Learning:
-    """How trees learn; ranges as in ranker.Params."""
-
-    leaves: int
-    rounds: int
-    learning_rate: float
-    fewest: int
-    share: float
-    seed: int
-    threads: int
-
-    def settings(self, objective: str) -> dict[str, Any]:
-        """LightGBM's."""
-        return {
-            "objective": objective,
-            "metric": "ndcg",
-            "eval_at": [LOOKED_AT],
-            "num_leaves": self.leaves,
-            "learning_rate": self.learning_rate,
-            "min_data_in_leaf": self.fewest,
-            "feature_fraction": self.share,
-            "data_sample_strategy": SAMPLED.get(objective, "bagging"),
-            "seed": self.seed,
-            "num_threads": self.threads,
-            "deterministic": True,
-            "force_col_wise": True,
-            "verbose": -1,
-        }
+# that all trees share; what is tuned comes from the ranker's Params
+FIXED: Mapping[str, Any] = {
+    "metric": "ndcg",
+    "eval_at": [LOOKED_AT],
+    "deterministic": True,
+    "force_col_wise": True,
+    "verbose": -1,
+}
 
 
 def learnt(
-    task: Task, parts: Sequence[Examples], judged: Examples, how: Learning, store: Path | None
+    task: Task,
+    parts: Sequence[Examples],
+    judged: Examples,
+    most: int,
+    settings: Mapping[str, Any],
+    store: Path | None,
 ) -> list[lgb.Booster]:
     """As many trees as served the last day best, learnt from all days; one ensemble per objective.
 
     Args:
         parts: days that are learnt from, oldest first.
         judged: the last of them, whole, which says how many trees serve.
+        most: trees of an ensemble.
+        settings: LightGBM's, beside FIXED; learning_rate among them.
         store: folder where trees are kept; null: nowhere.
     """
-    path = store / f"trees-{mark(task, parts, judged, how)}.json" if store else None
+    path = store / f"trees-{mark(task, parts, judged, most, settings)}.json" if store else None
     if path and used(path):
         logger.info("trees of %s: learnt before from the same examples", task)
         return [lgb.Booster(model_str=text) for text in json.loads(path.read_text())]
-    rounds = _rounds(task, parts, judged, how)
+    rounds = _rounds(task, parts, judged, most, settings)
     every, found = dataset(parts), []
     for objective, count in rounds.items():
         logger.info("trees of %s: %d for %s", task, count, objective)
-        found.append(lgb.train(how.settings(objective), every, count))
+        found.append(lgb.train(_parameters(objective, settings), every, count))
     if path:
         with whole(path) as candidate:
             candidate.write_text(json.dumps([trees.model_to_string() for trees in found]))
     return found
 
 
-def mark(task: Task, parts: Sequence[Examples], judged: Examples, how: Learning) -> str:
+def mark(
+    task: Task,
+    parts: Sequence[Examples],
+    judged: Examples,
+    most: int,
+    settings: Mapping[str, Any],
+) -> str:
     """Hash of everything that decides the trees: examples, settings, this code, LightGBM's."""
     told = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=10)
-    told.update(json.dumps([task, lgb.__version__, asdict(how)], sort_keys=True).encode())
+    told.update(json.dumps([task, lgb.__version__, most, settings], sort_keys=True).encode())
     for one in (*parts, judged):
         told.update(json.dumps([*one.columns.columns, len(one.columns)]).encode())
         for array in _arrays(one):
@@ -112,20 +104,40 @@ def _arrays(one: Examples) -> Iterable[np.ndarray]:
     yield from (one.bought, one.sizes)
 
 
+def dataset(parts: Sequence[Examples], like: lgb.Dataset | None = None) -> lgb.Dataset:
+    return lgb.Dataset(
+        pd.concat([one.columns for one in parts], ignore_index=True),
+        np.concatenate([one.bought for one in parts]),
+        group=np.concatenate([one.sizes for one in parts]),
+        reference=like,
+    )
+
+
+def _parameters(objective: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """LightGBM's settings of an objective."""
+    sampled = SAMPLED.get(objective, "bagging")
+    return {"objective": objective, "data_sample_strategy": sampled, **FIXED, **settings}
+
+
 def _rounds(
-    task: Task, parts: Sequence[Examples], judged: Examples, how: Learning
+    task: Task,
+    parts: Sequence[Examples],
+    judged: Examples,
+    most: int,
+    settings: Mapping[str, Any],
 ) -> dict[str, int]:
     """Objective → trees that serve the last day best, learnt from those before it."""
     if len(parts) < 2 or not len(judged.bought):
-        return dict.fromkeys(OBJECTIVES[task], how.rounds // 2)
+        return dict.fromkeys(OBJECTIVES[task], most // 2)
     earlier, found = dataset(parts[:-1]), {}
     last = dataset([judged], earlier)
+    hasty = {**settings, "learning_rate": HASTE * settings["learning_rate"]}
     for objective in OBJECTIVES[task]:
         curve: dict[str, Any] = {}
         lgb.train(
-            how.settings(objective) | {"learning_rate": HASTE * how.learning_rate},
+            _parameters(objective, hasty),
             earlier,
-            how.rounds // HASTE,
+            most // HASTE,
             [last],
             callbacks=[lgb.record_evaluation(curve)],
         )
