@@ -1,13 +1,15 @@
 """Delivery: what the outbox says reaches the CRM, field by field, once.
 
 **plan** compares `scores.crm_outbox` with what the CRM holds and with what was delivered before,
-and writes down every value to update or to clear, and what it may not touch; **apply** sends
-exactly that plan, intent logged before, results after; **verify** reads back and compares. No
-customer is created, and a field that a salesperson changed stays theirs.
+and writes down every value to update or to clear, and what it may not touch; **approve** waits for
+a person where the plan is out of its connection's limits, and for nobody else; **apply** sends
+exactly that plan, intent logged before, results after; **verify** reads back and compares. A field
+that a salesperson changed stays theirs.
 
 Runs when the outbox has a new version, and every morning: values expire, people edit, an answer
-that was lost is settled. It delivers the newest version that was meant for the CRM: a backfill's
-is passed over unless its run was told to `deliver`. A run triggered by hand delivers the newest.
+that was lost is settled. While a plan waits, a newer one takes its place. It delivers the newest
+version that was meant for the CRM: a backfill's is passed over unless its run was told to
+`deliver`. A run triggered by hand delivers the newest.
 
 **Impact:** salespeople see the scores of this run. Failed? Clear the red task: nothing is sent
 twice.
@@ -25,9 +27,11 @@ with DAG(
         assets=asset(OUTBOX),
     ),
     catchup=False,
-    max_active_runs=1,
+    # a run that waits for a person must not keep a newer plan from taking its place
+    max_active_runs=4,
     default_args=DEFAULTS,
     tags=["daily", "crm"],
 ):
-    day = boxes(delivery=("delivery.plan", "delivery.apply", "delivery.verify"))
-    chain(day["delivery.plan"], day["delivery.apply"], day["delivery.verify"])
+    steps = ("delivery.plan", "delivery.approve", "delivery.apply", "delivery.verify")
+    day = boxes(delivery=steps)
+    chain(*(day[step] for step in steps))

@@ -56,6 +56,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 OUTBOX = "scores.crm_outbox"
+APPROVE = "delivery.approve"
 
 # Built from what stands when an input failed: what was sold does not wait for the CRM.
 FROM_WHAT_STANDS = ("silver.account_identities",)
@@ -259,18 +260,27 @@ def promote(family: str) -> str:
 
 @task(inlets=[asset(OUTBOX)])
 def deliver(
-    step: str, *, triggering_asset_events: Any = None, inlet_events: Any = None, dag_run: Any = None
+    step: str,
+    *,
+    triggering_asset_events: Any = None,
+    inlet_events: Any = None,
+    dag_run: Any = None,
+    ti: Any = None,
 ) -> dict[str, Any]:
-    """One step of a delivery to the CRM; apply and verify take the newest plan in the ledger."""
+    """One step of a delivery to the CRM; apply and verify take the plan that this run made."""
     from jobs.delivery.ledger import DeliveryError
     from jobs.delivery.mapping import MappingError
     from jobs.lake import NoSuchTable
 
-    told = {}
+    told: dict[str, Any] = {}
     if step == "plan" and is_only_backfill(triggering_asset_events):
         raise AirflowSkipException("the outbox was written by a backfill that was not to deliver")
     if step == "plan" and not is_by_hand(dag_run.run_type):
         told["version"] = version_meant_for_crm(inlet_events[asset(OUTBOX)])
+    if step == "plan":
+        told["requester"] = getattr(dag_run, "triggering_user_name", None) or "airflow"
+    elif planned := ti.xcom_pull(task_ids="delivery.plan"):
+        told["plan"] = planned["plan"]
     take = getattr(importlib.import_module(f"jobs.delivery.{step}"), step)
     with no_retry_after(MappingError, DeliveryError, NoSuchTable), no_retry_where_refused():
         done = take("tryton", **told)
@@ -335,8 +345,24 @@ VERBS: dict[str, Callable[..., Any]] = {
 }
 
 
+def ask(connection: str, task_id: str) -> Any:
+    """The task that asks a person about the run's delivery plan."""
+    from dags.approval import AskAPerson
+
+    # as in jobs/delivery/approval.py, which knows the CRMs and is not for the scheduler to read
+    return AskAPerson(
+        connection=connection,
+        options=["Approve", "Refuse"],
+        task_id=task_id,
+        execution_timeout=None,
+        retries=0,
+    )
+
+
 def unit(name: str) -> Any:
     """The task of a unit."""
+    if name == APPROVE:
+        return ask("tryton", name)
     verb, _, rest = name.partition(".")
     if verb not in LAYERS:
         return VERBS[verb].override(task_id=name, pool=POOLS.get(verb, "default_pool"))(rest)

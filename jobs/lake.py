@@ -112,10 +112,14 @@ def version(name: str) -> int:
 
 def read(name: str, at: int | None = None, sql: str = "select * from t") -> pa.Table:
     """Rows of a table at a version, through `sql` over the name `t` (DataFusion's dialect)."""
-    handle = opened(name, at)
-    builder = QueryBuilder().register("t", handle)
-    found = pa.table(builder.execute(sql).read_all())
+    found = stream(name, at, sql).read_all()
     return found.cast(pa.schema([f.with_type(_plain(f.type)) for f in found.schema]))
+
+
+def stream(name: str, at: int | None = None, sql: str = "select * from t") -> pa.RecordBatchReader:
+    """The same a batch after another, for what is too much to hold; texts come as views."""
+    builder = QueryBuilder().register("t", opened(name, at))
+    return pa.RecordBatchReader.from_stream(builder.execute(sql))
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -151,6 +155,9 @@ def arrow_type(ddl: str) -> pa.DataType:
         return pa.decimal128(int(precision), int(scale))
     if ddl.startswith("array<"):
         return pa.list_(arrow_type(ddl[6:-1]))
+    if ddl.startswith("map<"):
+        key, value = ddl[4:-1].split(",")
+        return pa.map_(arrow_type(key), arrow_type(value))
     return _ARROW[ddl]
 
 
@@ -176,12 +183,28 @@ def create(log: Log) -> None:
 
 def append(log: Log, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows to a log; creates it at first use."""
-    _write(log, rows, predicate=None)
+    _write(log, pa.Table.from_pylist([dict(row) for row in rows], plain_schema(log)), None)
 
 
 def replace(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str) -> None:
     """Put `rows` in the place of those that `predicate` (SQL) names, in one commit."""
-    _write(log, rows, predicate)
+    _write(log, pa.Table.from_pylist([dict(row) for row in rows], plain_schema(log)), predicate)
+
+
+def append_stream(log: Log, rows: pa.RecordBatchReader) -> None:
+    """Add the rows of a stream in one commit, however many; creates the log at first use."""
+    _write_once(log, rows, None)
+
+
+def replace_stream(log: Log, rows: pa.RecordBatchReader, predicate: str) -> None:
+    """As `replace`, with the rows of a stream."""
+    _write_once(log, rows, predicate)
+
+
+def plain_schema(log: Log) -> pa.Schema:
+    """Arrow's, without comments: one that was reworded since the table was made is refused by
+    deltalake."""
+    return pa.schema([field.remove_metadata() for field in arrow_schema(log.schema)])
 
 
 # another writer of the same log was first: deltalake's own retries cover plain appends only
@@ -191,11 +214,12 @@ def replace(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str) -> None
     stop=stop_after_attempt(20),
     reraise=True,
 )
-def _write(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str | None) -> None:
+def _write(log: Log, data: pa.Table, predicate: str | None) -> None:
+    _write_once(log, data, predicate)
+
+
+def _write_once(log: Log, data: pa.Table | pa.RecordBatchReader, predicate: str | None) -> None:
     create(log)
-    # no comments: one that was reworded since the table was made is refused by deltalake
-    schema = pa.schema([field.remove_metadata() for field in arrow_schema(log.schema)])
-    data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     place, options = location(log.name), storage_options()
     # merge: a log that is older than one of its columns gets it
     if predicate is None:

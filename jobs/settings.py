@@ -46,6 +46,7 @@ IN_FILE = (
     "COMPANY_CLOCK",
     "SALES_DEVICE",
     "WEBSHOP_URL",
+    "CRM_CONNECTIONS",
     "JAVA_HOME",
 )
 
@@ -75,6 +76,7 @@ class Settings:
     clock: str  # COMPANY_CLOCK: wall, or data: today is the newest day in the data (a past year)
     device: str  # SALES_DEVICE: auto, cpu or cuda
     webshop_url: str  # WEBSHOP_URL: address of the web shop's API; empty: there is none
+    connections: Path  # CRM_CONNECTIONS: folder of the CRM connections, <name>.yaml each
     java_home: str  # JAVA_HOME: Java 17 or newer; empty: `java` on the path, else a fetched one
 
     @property
@@ -169,6 +171,7 @@ class Settings:
             "COMPANY_CLOCK": self.clock,
             "SALES_DEVICE": self.device,
             "WEBSHOP_URL": self.webshop_url,
+            "CRM_CONNECTIONS": str(self.connections),
             "JAVA_HOME": self.java_home,
         }
 
@@ -368,6 +371,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         clock=told.choice("COMPANY_CLOCK", "wall", "data"),
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
         webshop_url=told.address("WEBSHOP_URL", path=r"(/[^\s@?#]*)?"),
+        connections=told.folder("CRM_CONNECTIONS", ROOT / "jobs/delivery/connections"),
         java_home=told.text("JAVA_HOME", ""),
     )
     if faults:

@@ -89,11 +89,11 @@ class Crm:
         return instant.replace(tzinfo=dt.UTC)
 
     def shows(self, account: str, field: str) -> str | None:
-        return self.adapter.match([account], [field])[account][0].values[field]
+        return self.adapter.find("code", [account], [field])[account][0].values[field]
 
     def revisions(self) -> dict[str, str]:
         """Moves with every write to a customer."""
-        return {str(record.key): record.revision for record in self.adapter.read([])}
+        return {str(r.values["code"]): r.revision for r in self.adapter.read(["code"])}
 
 
 def party(account: str, name: str | None = None) -> dict[str, Any]:
@@ -121,9 +121,9 @@ def undo(made: Crm) -> None:
     call("model.party.party.write", list(ids.values()), first, [ids[NO_AGE]], bare)
 
 
-@pytest.fixture(scope="session")
-def tryton_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    home = tmp_path_factory.mktemp("tryton-server")
+@contextlib.contextmanager
+def served(home: Path) -> Iterator[tuple[Settings, Path]]:
+    """A server without customers, and its database."""
     told = {"SALES_STATE": str(home), "SALES_PORT_BASE": str(free_ports(5))}
     here = from_environment({**os.environ, **told})
     prepare.prepare(here)
@@ -138,12 +138,18 @@ def tryton_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings
         )
     try:
         wait_for_port(here.crm_port, process, log)
-        admin = Session(here.crm_url, "admin", here.secret("crm_admin"))
-        admin.call("model.party.party.create", [party(account) for account in ACCOUNTS])
-        yield here
+        yield here, here.state / "crm" / f"{prepare.DATABASE}.sqlite"
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def tryton_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with served(tmp_path_factory.mktemp("tryton-server")) as (here, _):
+        admin = Session(here.crm_url, "admin", here.secret("crm_admin"))
+        admin.call("model.party.party.create", [party(account) for account in ACCOUNTS])
+        yield here
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from jobs import lake
+from jobs.crm.access import own_crm
 from jobs.crm.adapter import CrmError
-from jobs.crm.tryton import connect
+from jobs.crm.tryton import KEY, connect
 from jobs.delivery import mapping
 from jobs.pages.html import render
 from jobs.settings import ROOT, Settings
@@ -212,14 +213,14 @@ def blocked(settings: Settings) -> Part:
 
 def customers(settings: Settings) -> Part:
     """Three customers as the CRM shows them now: the best, a middle one, one of the least."""
-    fields = [each.field for each in mapping.load("tryton").fields]
+    fields = [*mapping.load("tryton").fields]
     ids = lake.read(
         "scores.crm_outbox",
         sql="select account_id from t order by spend_12_weeks_usd desc, account_id",
     )["account_id"].to_pylist()
     keys = list(dict.fromkeys(ids[int(len(ids) * share)] for share in SAMPLES if ids))
     try:
-        records = connect().match(keys, fields)
+        records = connect(own_crm()).find(KEY, keys, fields)
     except CrmError as error:
         return Part("Customers in the CRM", ("CRM",), [(str(error),)])
     shown = [record for key in keys for record in records.get(key, [])]
@@ -227,7 +228,7 @@ def customers(settings: Settings) -> Part:
         (name.removeprefix("score_"), *(_text(record.values.get(name)) for record in shown))
         for name in fields
     ]
-    head = ("", *(f"household {record.key}" for record in shown))
+    head = ("", *(f"household {key}" for key in keys for _ in records.get(key, [])))
     return Part("Customers as the CRM now shows them", head, rows)
 
 

@@ -1,11 +1,10 @@
 """What every CRM adapter can do, and the words it does it in. One file per CRM beside this one."""
 
 import datetime as dt
-import importlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -30,6 +29,7 @@ class Field:
     scale: int | None = None  # digits after the point
     choices: tuple[str, ...] = ()
     is_writable: bool = True  # by the user we log in as, as far as the CRM tells
+    is_required: bool = False  # no record is made without it
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,19 @@ class Description:
     instance: str  # a CRM that was set up anew is another instance
     fields: Mapping[str, Field]
     enforced_keys: tuple[str, ...]  # fields the CRM itself keeps unique
-    can_create: bool
+    can_create: bool  # and a create that is sent twice makes one record, by one of those keys
     batch_records: int  # records of one write request
+    page_records: int  # records of one read request
     request_seconds: float  # after this long a request has had its effect, or never will
+    is_conditional: bool = False  # refuses a write to a record that is no longer at our revision
+    can_list: bool = True  # `read` tells all records; false: it must be asked by key
+    bulk_records: int = 0  # records of one bulk job; 0: it has none
+    bulk_from: int = 0  # from so many records on bulk jobs are used
+
+    def batch_size(self, records: int) -> int:
+        """Records of one call of `write` where so many are to be written."""
+        is_bulk = self.bulk_records and records >= self.bulk_from
+        return self.bulk_records if is_bulk else self.batch_records
 
 
 @dataclass(frozen=True)
@@ -51,29 +61,40 @@ class Record:
     """A record as read. `revision` moves with every write to it, whoever writes."""
 
     id: str
-    key: str | None
     revision: str
     changed_at: dt.datetime  # of the last write to it, by the CRM's own clock
     values: Values
+    is_active: bool = True
+    merged_into: str | None = None  # id of the record that a person merged it into
 
 
 @dataclass(frozen=True)
-class Update:
-    """New values for the fields of one record, to be written only if it is still at `revision`."""
+class Change:
+    """New values for the fields of one record."""
 
-    id: str
-    key: str
-    revision: str
+    subject: str  # the customer in our words; joins results to what was sent
+    record_id: str | None  # null: to be created
+    revision: str  # that we read; empty for one to be created
     values: Values
+    key: tuple[str, str] | None = None  # field and value by which the CRM keeps a created one alone
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one record of a write. `reason` carries no value and no name of a person."""
+    """What became of one change. `reason` carries no value and no name of a person."""
 
-    key: str
+    subject: str
     outcome: Outcome
     reason: str = ""
+    record_id: str | None = None  # of one that was created
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Requests that the CRM grants the whole organisation a day, as it tells."""
+
+    used: int
+    limit: int
 
 
 class CrmError(Exception):
@@ -84,11 +105,19 @@ class CrmError(Exception):
         self.kind = kind
 
 
+def untold(job: str) -> None:
+    """For a caller of `write` that keeps no ledger."""
+
+
 class Adapter(Protocol):
     """One CRM's object of customers. All but `write` raise CrmError; `write` tells per record."""
 
     def describe(self) -> Description:
         """Fields, limits and keys."""
+        ...
+
+    def quota(self) -> Quota | None:
+        """What is left of today's requests; null: this CRM grants any number, or does not tell."""
         ...
 
     def newest_change(self) -> dt.datetime | None:
@@ -103,35 +132,37 @@ class Adapter(Protocol):
         """
         ...
 
-    def match(self, keys: Collection[str], fields: Collection[str]) -> dict[str, list[Record]]:
-        """Active records by key: none is missing, several are ambiguous."""
+    def get(self, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
+        """Records by the CRM's id, inactive ones included; those that are gone are absent."""
         ...
 
-    def write(self, batch: Sequence[Update]) -> list[Result]:
-        """Write a batch; one result per update, in any order."""
+    def find(
+        self, field: str, keys: Collection[str], fields: Collection[str]
+    ) -> dict[str, list[Record]]:
+        """Active records by the value of a field: none is missing, several are ambiguous."""
         ...
 
-    def poll(self, batch: Sequence[Update], sent_at: dt.datetime) -> list[Result]:
-        """What became of a batch whose answer was lost: waits until that is decided.
+    def write(
+        self, batch: Sequence[Change], started: Callable[[str], None] = untold
+    ) -> list[Result]:
+        """Write a batch; one result per change, in any order.
 
-        `transient` then means: it was not written, and will not be.
+        Args:
+            started: told the id of a bulk job before the CRM may begin with it.
         """
         ...
 
+    def poll(
+        self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
+    ) -> list[Result]:
+        """What became of a batch whose answer was lost: waits until that is decided.
 
-def connect(name: str) -> Adapter:
-    """The adapter by its file's name.
+        `transient` then means: it was not written, and will not be.
 
-    Raises:
-        ValueError: there is no such adapter.
-    """
-    try:
-        module = importlib.import_module(f"jobs.crm.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"jobs.crm.{name}":
-            raise
-        raise ValueError(f"no CRM adapter {name!r}: jobs/crm/{name}.py is missing") from None
-    return cast(Adapter, module.connect())
+        Args:
+            job: the bulk job that it was sent by.
+        """
+        ...
 
 
 class NotCanonical(ValueError):

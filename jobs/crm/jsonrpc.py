@@ -14,6 +14,8 @@ import httpx
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from jobs.crm.adapter import CrmError, ErrorClass, Kind
+from jobs.crm.throttle import Throttle
+from jobs.crm.writing import NoAnswer, Refused
 
 DATABASE = "tryton"
 # Tryton on SQLite has no limit of its own: five tries of five seconds for the lock, and the work
@@ -22,14 +24,6 @@ PATIENCE_SECONDS = 30.0  # how long a request that was not taken is sent again
 
 # Failures that come before anything was sent
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
-
-class NoAnswer(CrmError):
-    """Sent, and the answer was lost."""
-
-
-class Refused(CrmError):
-    """The CRM said no, and rolled back."""
 
 
 def classified(name: str, told: str) -> tuple[ErrorClass, str]:
@@ -50,10 +44,18 @@ def classified(name: str, told: str) -> tuple[ErrorClass, str]:
 class Session:
     """A logged-in user of one Tryton database."""
 
-    def __init__(self, url: str, user: str, password: str, seconds: float = REQUEST_SECONDS):
+    def __init__(
+        self,
+        url: str,
+        user: str,
+        password: str,
+        seconds: float = REQUEST_SECONDS,
+        throttle: Throttle | None = None,
+    ) -> None:
         self._user, self._password = user, password
         self._server, self.url = f"{url}/rpc/", f"{url}/{DATABASE}/rpc/"
         self._http = httpx.Client(timeout=httpx.Timeout(seconds, connect=5))
+        self._throttle = throttle or Throttle()
         self._token: str | None = None
 
     def call(self, method: str, *params: Any, context: Mapping[str, Any] | None = None) -> Any:
@@ -103,6 +105,7 @@ class Session:
     def _post(
         self, url: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> Any:
+        self._throttle.wait()
         try:
             return self._http.post(url, json=body, headers=headers)
         except NOT_SENT as error:
@@ -114,18 +117,20 @@ class Session:
 
     def _result(self, answer: httpx.Response) -> Any:
         if answer.status_code in {429, 503}:
+            self._throttle.hold(float(answer.headers.get("Retry-After", 0)))
             raise CrmError("transient", f"{self.url} is busy: {answer.status_code}")
         if answer.status_code in {400, 403, 404}:
             raise Refused("permission", f"{self.url} answered {answer.status_code}")
         if answer.status_code != 200:
             raise NoAnswer("unknown", f"{self.url} answered {answer.status_code}")
         try:
-            told = answer.json()
+            read = answer.json()
         except ValueError:
             raise NoAnswer("unknown", f"{self.url} answered something else than JSON") from None
-        if error := told.get("error"):
-            raise Refused(*classified(str(error[0]), str(error[1])))
-        return told["result"]
+        if error := read.get("error"):
+            told = error[1] if isinstance(error[1], list) else [error[1]]
+            raise Refused(*classified(str(error[0]), " ".join(str(part) for part in told)))
+        return read["result"]
 
 
 def to_wire(kind: Kind, value: str | None) -> Any:

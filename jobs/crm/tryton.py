@@ -1,30 +1,29 @@
-"""Tryton 8.0: customers are `party.party`, found by their unique `code`; update-only.
+"""Tryton 8.0: customers are `party.party`; their `code` is unique.
 
 A write is one transaction and carries each record's `_timestamp`: an edit between our read and our
 write refuses it, so none is lost.
 """
 
 import datetime as dt
-import itertools
 import json
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from jobs.crm.access import Access
 from jobs.crm.adapter import (
-    CrmError,
+    Change,
     Description,
     Field,
     Kind,
-    Outcome,
+    Quota,
     Record,
     Result,
-    Update,
     Values,
     canonical,
+    untold,
 )
-from jobs.crm.jsonrpc import REQUEST_SECONDS, NoAnswer, Refused, Session, from_wire, to_wire
-from jobs.settings import settings
+from jobs.crm.jsonrpc import REQUEST_SECONDS, Session, from_wire, to_wire
+from jobs.crm.writing import as_one, by_subject, found_out
 
 MODEL = "party.party"
 KEY = "code"
@@ -37,7 +36,7 @@ INSTANTS = {
     "create_date": ["write_date", "=", None],
     "write_date": ["write_date", "!=", None],
 }
-OF_EVERY_RECORD = (KEY, "_timestamp", "create_date", "write_date")
+OF_EVERY_RECORD = ("active", "replaced_by", "_timestamp", "create_date", "write_date")
 # Inactive ones too. Tryton's `active_test` would also show the inactive contacts of active ones.
 EVERY = ["active", "in", [True, False]]
 
@@ -69,17 +68,24 @@ class Tryton:
         self._fields: dict[str, Field] = {}
 
     def describe(self) -> Description:
-        token = self._session.call("model.sales_scores.instance.read", [1], ["token"])
+        told = self._session.call(
+            "model.sales_scores.instance.read", [1], ["token", "may_create"]
+        )[0]
         return Description(
             system="tryton",
             version=self._session.version(),
-            instance=token[0]["token"],
+            instance=told["token"],
             fields=self._described(),
             enforced_keys=(KEY,),
-            can_create=False,
+            can_create=told["may_create"],
             batch_records=BATCH_RECORDS,
+            page_records=self._page_records,
             request_seconds=self._request_seconds,
+            is_conditional=True,
         )
+
+    def quota(self) -> Quota | None:
+        return None
 
     def newest_change(self) -> dt.datetime | None:
         newest = [
@@ -96,52 +102,60 @@ class Tryton:
         for instant in INSTANTS:
             yield from self._in_time(instant, fields, since)
 
-    def match(self, keys: Collection[str], fields: Collection[str]) -> dict[str, list[Record]]:
+    def get(self, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
+        wanted = sorted(int(each) for each in ids)
+        return {r.id: r for r in self._paged(["id", "in"], wanted, [EVERY], fields)}
+
+    def find(
+        self, field: str, keys: Collection[str], fields: Collection[str]
+    ) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {key: [] for key in keys}
-        wanted = sorted(found)
-        for at in range(0, len(wanted), self._page_records):
-            page = self._search([[KEY, "in", wanted[at : at + self._page_records]]], fields)
-            for record in page:
-                found[str(record.key)].append(record)
+        for record in self._paged([field, "in"], sorted(found), [], {field, *fields}):
+            found[str(record.values[field])].append(record)
         return found
 
-    def write(self, batch: Sequence[Update]) -> list[Result]:
-        try:
-            self._write(batch)
-        except NoAnswer:
-            return [Result(u.key, "unknown", "answer_lost") for u in batch]
-        except CrmError as error:
-            if isinstance(error, Refused) and error.kind != "transient" and len(batch) > 1:
-                # one record spoils the transaction of all: halve until it stands alone
-                middle = len(batch) // 2
-                return [*self.write(batch[:middle]), *self.write(batch[middle:])]
-            return [Result(u.key, error.kind, str(error)) for u in batch]
-        return [Result(u.key, "written") for u in batch]
+    def write(
+        self, batch: Sequence[Change], started: Callable[[str], None] = untold
+    ) -> list[Result]:
+        there = [change for change in batch if change.record_id is not None]
+        new = [change for change in batch if change.record_id is None]
+        return [*as_one(there, self._write), *as_one(new, self._create)]
 
-    def poll(self, batch: Sequence[Update], sent_at: dt.datetime) -> list[Result]:
-        """Reads by key: what is visible is certain at once, what is not only after the longest time
-        that a request can take."""
-        decided_at = sent_at + dt.timedelta(seconds=self._request_seconds)
-        fields = sorted({name for update in batch for name in update.values})
-        for wait in itertools.chain((0.5, 0.5, 1.0), itertools.repeat(2.0)):
-            is_over = dt.datetime.now(dt.UTC) >= decided_at
-            found = self.match([u.key for u in batch], fields)
-            results = [Result(u.key, *_became(u, found[u.key])) for u in batch]
-            if is_over or all(r.outcome == "written" for r in results):
-                return results
-            left = (decided_at - dt.datetime.now(dt.UTC)).total_seconds()
-            time.sleep(min(wait, max(left, 0.0)))
-        raise AssertionError("unreachable")
+    def poll(
+        self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
+    ) -> list[Result]:
+        return found_out(batch, sent_at, self._request_seconds, self._look)
 
-    def _write(self, batch: Sequence[Update]) -> None:
-        fields = self._described()
-        pairs = [
-            part
-            for u in batch
-            for part in ([int(u.id)], {n: to_wire(fields[n].kind, v) for n, v in u.values.items()})
-        ]
-        stamps = {f"{MODEL},{u.id}": u.revision for u in batch}
+    def _look(self, batch: Sequence[Change]) -> dict[str, Record]:
+        fields = sorted({name for change in batch for name in change.values})
+        there = self.get({c.record_id for c in batch if c.record_id is not None}, fields)
+        keys = {change.key[1]: change.subject for change in batch if change.key}
+        made = self.find(KEY, keys, fields)
+        return by_subject(batch, there) | {keys[k]: found[0] for k, found in made.items() if found}
+
+    def _write(self, batch: Sequence[Change]) -> None:
+        pairs = [part for change in batch for part in ([_id(change)], self._to_wire(change.values))]
+        stamps = {f"{MODEL},{change.record_id}": change.revision for change in batch}
         self._session.call(f"model.{MODEL}.write", *pairs, context={"_timestamp": stamps})
+
+    def _create(self, batch: Sequence[Change]) -> list[str | None]:
+        rows = [self._to_wire({**dict([c.key] if c.key else []), **c.values}) for c in batch]
+        return [str(made) for made in self._session.call(f"model.{MODEL}.create", rows)]
+
+    def _to_wire(self, values: Values) -> dict[str, Any]:
+        fields = self._described()
+        return {name: to_wire(fields[name].kind, value) for name, value in values.items()}
+
+    def _paged(
+        self,
+        among: Sequence[str],
+        wanted: Sequence[Any],
+        domain: Sequence[Any],
+        fields: Collection[str],
+    ) -> Iterator[Record]:
+        for at in range(0, len(wanted), self._page_records):
+            page = wanted[at : at + self._page_records]
+            yield from self._search([[*among, page], *domain], fields)
 
     def _by_id(self, fields: Collection[str]) -> Iterator[Record]:
         """All records: ids do not move, so none is missing, whatever the CRM's clock does."""
@@ -177,10 +191,11 @@ class Tryton:
         return [
             Record(
                 id=str(row["id"]),
-                key=row[KEY],
                 revision=row["_timestamp"],
                 changed_at=from_wire(row["write_date"] or row["create_date"]),
                 values=_values(row, fields, known),
+                is_active=bool(row["active"]),
+                merged_into=str(row["replaced_by"]) if row["replaced_by"] else None,
             )
             for row in rows
         ]
@@ -192,9 +207,14 @@ class Tryton:
         return self._fields
 
 
-def connect() -> Tryton:
-    """The pipeline's own user in the CRM of the settings."""
-    return Tryton(Session(settings().crm_url, "pipeline", settings().secret("crm_pipeline")))
+def connect(access: Access) -> Tryton:
+    """Customers of the Tryton that an access leads to."""
+    return Tryton(Session(access.url, access.user, access.secret, throttle=access.throttle))
+
+
+def _id(change: Change) -> int:
+    assert change.record_id is not None
+    return int(change.record_id)
 
 
 def _instant(at: dt.datetime) -> Any:
@@ -228,14 +248,3 @@ def _field(name: str, told: Mapping[str, Any]) -> Field:
         choices=tuple(o[0] for o in options if o[0]) if isinstance(options, list) else (),
         is_writable=not told.get("readonly", False),
     )
-
-
-def _became(update: Update, found: Sequence[Record]) -> tuple[Outcome, str]:
-    if len(found) != 1:
-        return "conflict", "record_is_gone"
-    if all(found[0].values[name] == value for name, value in update.values.items()):
-        return "written", "found_after_lost_answer"
-    if found[0].revision == update.revision:
-        return "transient", "not_written"
-    # ours may have come before the other's: it counts as ours, and is not sent again
-    return "unknown", "changed_after_lost_answer"

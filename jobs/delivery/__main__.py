@@ -12,16 +12,27 @@ from rich.progress import Progress
 from jobs import command
 from jobs.delivery import apply as applying
 from jobs.delivery import mapping as mappings
+from jobs.delivery import page
 from jobs.delivery import plan as planning
+from jobs.delivery import revert as reverting
 from jobs.delivery import verify as verifying
+from jobs.delivery.access import connect
+from jobs.delivery.approval import APPROVE, REFUSE, respond
+from jobs.delivery.controls import Controls, dead_letters
 from jobs.delivery.ledger import FINAL, Ledger, Plan
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+dead = typer.Typer(no_args_is_help=True, help="What the CRM refused: list, replay, discard.")
+app.add_typer(dead, name="dead")
 
 SHOWN = 10  # lines at most: fields that differ, plans
 
 Connection = Annotated[str, typer.Option(help="a file in jobs/delivery/connections")]
-PlanId = Annotated[str | None, typer.Argument(help="plan id or its beginning; default: the newest")]
+PlanId = Annotated[
+    str | None, typer.Argument(help="plan id, its beginning, or number; default: the newest")
+]
+Customer = Annotated[str | None, typer.Argument(help="account_id; default: all of them")]
+Reason = Annotated[str | None, typer.Option(help="why, for those who read it later")]
 
 
 def headline(plan: Plan) -> str:
@@ -38,6 +49,27 @@ def unsent(plan: Plan, customers: int) -> typer.Exit:
     return typer.Exit(1)
 
 
+def told(made: Plan) -> None:
+    """What a plan says, in a few lines."""
+    typer.echo(headline(made))
+    typer.echo(f"  business day {made.as_of_date}, outbox version {made.outbox_version}")
+    typer.echo(
+        f"  {made.records:,} of {made.customers:,} customers to write in {made.calls:,} calls"
+    )
+    typer.echo(f"  {made.creates:,} creates, {made.updates:,} updates, {made.clears:,} clears")
+    typer.echo(f"  {made.unchanged:,} unchanged, {made.blocked:,} blocked")
+    items = Ledger(made.connection).rows(
+        "ops.crm_plan_items",
+        f"plan_id = '{made.plan_id}' and reason is not null group by reason",
+        "reason, count(*) as n",
+    )
+    for row in sorted(items, key=lambda row: (-row["n"], row["reason"])):
+        typer.echo(f"    {row['n']:,} {row['reason']}")
+    if made.needs_person:
+        typer.echo(f"  needs a person: {made.needs_person}")
+    typer.echo(f"  to read before it is sent: {page.write(made)}")
+
+
 @app.command()
 def plan(
     connection: Connection = "tryton",
@@ -49,17 +81,32 @@ def plan(
             "at the shops, or with COMPANY_CLOCK=data the newest as_of_date of the outbox",
         ),
     ] = None,
+    allow_mass_clear: Annotated[
+        bool, typer.Option("--allow-mass-clear", help="more customers lose their values than usual")
+    ] = False,
 ) -> None:
     """Compare the outbox with the CRM and write a plan down; sends nothing."""
-    made = planning.plan(connection, today.date() if today else None)
-    typer.echo(headline(made))
-    typer.echo(f"  business day {made.as_of_date}, outbox version {made.outbox_version}")
-    typer.echo(f"  {made.records:,} customers to write in {made.calls:,} calls")
-    typer.echo(f"  {made.updates:,} updates, {made.clears:,} clears")
-    typer.echo(f"  {made.unchanged:,} unchanged, {made.blocked:,} blocked")
-    items = Ledger(connection).items(made.plan_id)
-    for reason, n in Counter(i.reason for i in items if i.reason).most_common():
-        typer.echo(f"    {n:,} {reason}")
+    day = today.date() if today else None
+    made = planning.plan(connection, day, allow_mass_clear=allow_mass_clear)
+    told(made)
+    raise typer.Exit(1 if made.state == "refused" else 0)
+
+
+@app.command()
+def approve(
+    plan: PlanId = None,
+    connection: Connection = "tryton",
+    user: Annotated[str, typer.Option(help="your name in Airflow; its password is asked")] = "",
+    refuse: Annotated[bool, typer.Option("--refuse", help="say no")] = False,
+) -> None:
+    """Answer the plan's question in Airflow, as one of its users."""
+    mapping = mappings.load(connection)
+    chosen = Ledger(connection).plan(plan)
+    told(chosen)
+    name = user or typer.prompt("user of Airflow", default=next(iter(mapping.approvers), None))
+    password = typer.prompt("password", hide_input=True)
+    option = REFUSE if refuse else APPROVE
+    typer.echo(f"{option}: {respond(chosen, option, name, password)}")
 
 
 @app.command()
@@ -95,6 +142,94 @@ def verify(plan: PlanId = None, connection: Connection = "tryton") -> None:
 
 
 @app.command()
+def revert(plan: PlanId = None, connection: Connection = "tryton") -> None:
+    """Plan what takes a plan back, and pause the connection; `apply` sends it."""
+    told(reverting.revert(connection, plan))
+    typer.echo(f"{connection} is paused: `resume` ends that")
+
+
+@app.command()
+def retry(plan: PlanId = None, connection: Connection = "tryton") -> None:
+    """Go on with a plan that is partly sent; the same as `apply`."""
+    apply(plan, connection)
+
+
+@app.command()
+def release(
+    field: Annotated[str, typer.Argument(help="of the CRM, that a person had changed")],
+    account: Customer = None,
+    connection: Connection = "tryton",
+    reason: Reason = None,
+) -> None:
+    """Give a field that a person changed back to the pipeline, for its next delivery."""
+    if field not in mappings.load(connection).fields:
+        raise mappings.MappingError(f"{connection}.yaml maps no field {field!r}")
+    Controls(connection).say("release", reason=reason, field=field, account_id=account)
+    whose = f"of customer {account}" if account else "of all customers"
+    typer.echo(f"{field} {whose} is ours again: the next plan writes it")
+
+
+@app.command()
+def pause(connection: Connection = "tryton", reason: Reason = None) -> None:
+    """Let nothing be planned or sent until `resume`."""
+    mappings.load(connection)
+    Controls(connection).say("pause", reason=reason)
+    typer.echo(f"{connection} is paused: `resume` ends that")
+
+
+@app.command()
+def resume(connection: Connection = "tryton", reason: Reason = None) -> None:
+    """End a pause."""
+    mappings.load(connection)
+    Controls(connection).say("resume", reason=reason)
+    typer.echo(f"{connection} goes on")
+
+
+@dead.command("list")
+def dead_list(connection: Connection = "tryton") -> None:
+    """Customers whose values the CRM refused, and why."""
+    mappings.load(connection)
+    letters = dead_letters(connection)
+    for reason, n in Counter(f"{e['event']}: {e['reason']}" for e in letters).most_common():
+        typer.echo(f"{n:,} {reason}")
+    for event in letters[:SHOWN]:
+        when = f"{event['at']:%Y-%m-%d %H:%M}"
+        typer.echo(f"  customer {event['account_id']} {event['reason']} since {when} UTC")
+    if not letters:
+        typer.echo(f"{connection} has no dead letters")
+
+
+@dead.command("replay")
+def dead_replay(
+    account: Customer = None, connection: Connection = "tryton", reason: Reason = None
+) -> None:
+    """Send them again with the next plan, the CRM having been mended."""
+    mappings.load(connection)
+    Controls(connection).say("replay", reason=reason, account_id=account)
+    typer.echo("the next plan sends them again")
+
+
+@dead.command("discard")
+def dead_discard(
+    account: Customer = None, connection: Connection = "tryton", reason: Reason = None
+) -> None:
+    """Drop them from the list; they are sent when their values change."""
+    mappings.load(connection)
+    Controls(connection).say("discard", reason=reason, account_id=account)
+    typer.echo("dropped; they are sent again when their values change")
+
+
+@app.command()
+def doctor(connection: Connection = "tryton") -> None:
+    """Whether the CRM can be reached, lets us in, and has what the mapping names."""
+    mapping = mappings.load(connection)
+    described = connect(mapping).describe()
+    typer.echo(f"{connection}: {described.system} {described.version}, reached and logged in")
+    mappings.check(mapping, described, planning.outbox_columns())
+    typer.echo(f"  {len(mapping.fields)} fields are there and may be written")
+
+
+@app.command()
 def status(connection: Connection = "tryton") -> None:
     """The newest plans and their states."""
     mappings.load(connection)
@@ -104,6 +239,8 @@ def status(connection: Connection = "tryton") -> None:
     for made in plans[-SHOWN:]:
         note = f": {made.note}" if made.note else ""
         typer.echo(f"{headline(made)} at {made.at:%Y-%m-%d %H:%M:%S} UTC{note}")
+    if pause := Controls(connection).pause():
+        typer.echo(f"paused by {pause['person']}: {pause['reason'] or 'no reason given'}")
 
 
 if __name__ == "__main__":

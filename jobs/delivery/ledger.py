@@ -7,30 +7,27 @@ import datetime as dt
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
+import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from jobs import lake
-from jobs.crm.adapter import Adapter, Result, Update
+from jobs.crm.adapter import Adapter, Change, Result
 from jobs.settings import settings
 from jobs.table import Log, table
 
 LOCK_SECONDS = 10.0  # how long a second delivery waits for the first
-PLAN_DAYS = 7  # a plan older than this is not sent any more
 
-OPEN_STATES = ("waiting", "applying", "partly")
-SENT_STATES = ("applying", "partly", "applied", "verified", "differs")
+OPEN_STATES = ("planned", "waiting", "approved", "applying", "partly")
+SENT_STATES = ("applying", "partly", "applied", "reverted")
 
-# an event that `apply` has nothing to add to; `transient` and a bare `intent` are still to be sent
+# an event that `apply` has nothing to add to; `transient`, `intent`, `sent` are still to be sent
 FINAL = ("written", "data", "permission", "conflict", "unknown")
-
-
-# (plan, customer) → fields and the values meant for them
-_FieldValues = defaultdict[tuple[str, str], list[tuple[str, str | None]]]
+UNRESOLVED = ("intent", "sent")  # it may or may not have reached the CRM
 
 
 class DeliveryError(Exception):
@@ -73,21 +70,30 @@ class Plan:
     unchanged: int
     blocked: int
     calls: int
+    kind: str = "deliver"
+    items_sha256: str = ""
+    customers: int = 0
+    creates: int = 0
+    cleared: int = 0
+    flips: int = 0
+    leaps: int = 0
+    reads: int = 0
+    quota_share: float | None = None
+    minutes: float | None = None
+    needs_person: str | None = None
+    requester: str | None = None
+    reverts: str | None = None
     note: str | None = None
 
-
-def plan_id(plan: Plan, items: Iterable[Item]) -> str:
-    """The plan's name is what it says: an altered item makes it another plan."""
-    ordered = sorted((list(asdict(item).values()) for item in items), key=lambda i: (i[0], i[2]))
-    told = [
-        plan.connection,
-        plan.crm_instance,
-        plan.mapping_sha256,
-        plan.outbox_version,
-        plan.plan_number,
-        ordered,
-    ]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    @property
+    def named(self) -> "Plan":
+        """With the id that says what the plan is: another word anywhere makes it another plan."""
+        told = [
+            *(self.connection, self.kind, self.reverts, self.crm_instance, self.mapping_sha256),
+            *(self.outbox_version, str(self.as_of_date), self.plan_number, self.items_sha256),
+            self.needs_person,
+        ]
+        return replace(self, plan_id=hashlib.sha256(json.dumps(told).encode()).hexdigest())
 
 
 @contextmanager
@@ -108,22 +114,26 @@ def writer(connection: str) -> Iterator["Ledger"]:
         ) from None
 
 
+def log_of(name: str) -> Log:
+    return cast(Log, table(name))
+
+
 class Ledger:
     """The logs of one connection."""
 
     def __init__(self, connection: str) -> None:
         self.connection = connection
-        told = self._rows("ops.crm_deliveries", columns="max(sequence) as last")
+        told = self.rows("ops.crm_deliveries", columns="max(sequence) as last")
         self._sequence = (told[0]["last"] or 0) if told else 0
 
     def plans(self) -> list[Plan]:
         """All plans in their newest state, oldest plan first."""
-        rows = sorted(self._rows("ops.crm_plans"), key=lambda row: row["at"])
+        rows = sorted(self.rows("ops.crm_plans"), key=lambda row: row["at"])
         newest = {row["plan_id"]: Plan(**row) for row in rows}
         return sorted(newest.values(), key=lambda plan: plan.plan_number)
 
     def plan(self, wanted: str | None) -> Plan:
-        """The plan of an id or its beginning; null: the newest.
+        """The plan of an id or its beginning, or of a number; null: the newest.
 
         Raises:
             DeliveryError: there is none.
@@ -135,7 +145,7 @@ class Ledger:
             )
         if wanted is None:
             return plans[-1]
-        found = [plan for plan in plans if plan.plan_id.startswith(wanted)]
+        found = [p for p in plans if p.plan_id.startswith(wanted) or str(p.plan_number) == wanted]
         if len(found) != 1:
             raise DeliveryError(
                 f"{'several plans begin' if found else 'no plan begins'} with {wanted!r} "
@@ -143,141 +153,165 @@ class Ledger:
             )
         return found[0]
 
-    def is_too_old(self, plan: Plan) -> bool:
-        """Whether it was made too long ago; the states it has been in since do not renew it."""
-        of_plan = f"plan_id = '{plan.plan_id}'"
-        (told,) = self._rows("ops.crm_plans", of_plan, columns="min(at) as made_at")
-        return dt.datetime.now(dt.UTC) - told["made_at"] > dt.timedelta(days=PLAN_DAYS)
+    def made_at(self, plan: Plan) -> dt.datetime:
+        """When it was made; the states it has been in since do not renew it."""
+        (told,) = self.rows("ops.crm_plans", _of(plan.plan_id), columns="min(at) as made_at")
+        made_at: dt.datetime = told["made_at"] or dt.datetime.now(dt.UTC)
+        return made_at
 
-    def items(self, plan_id: str) -> list[Item]:
-        rows = self._rows("ops.crm_plan_items", f"plan_id = '{plan_id}'")
-        return [Item(**{k: row[k] for k in Item.__dataclass_fields__}) for row in rows]
+    def items(self, plan_id: str, accounts: Collection[str] | None = None) -> list[Item]:
+        """A plan's items, those of some customers only or all."""
+        among = "true"
+        if accounts is not None:
+            # a plan's items lie in order: a range finds them without a look at the others
+            ends = quoted(min(accounts, default="")), quoted(max(accounts, default=""))
+            among = f"account_id between {ends[0]} and {ends[1]}"
+        rows = self.rows("ops.crm_plan_items", f"{_of(plan_id)} and {among}")
+        items = [Item(**{k: row[k] for k in Item.__dataclass_fields__}) for row in rows]
+        wanted = None if accounts is None else set(accounts)
+        return [item for item in items if wanted is None or item.account_id in wanted]
+
+    def item_batches(self, plan_id: str) -> pa.RecordBatchReader:
+        """All items in the order in which they were hashed."""
+        ordered = f"{self._mine(_of(plan_id))} order by account_id, field"
+        names = ", ".join(Item.__dataclass_fields__)
+        return lake.stream("ops.crm_plan_items", sql=f"select {names} from t where {ordered}")  # noqa: S608
+
+    def to_send(self, plan_id: str) -> list[str]:
+        """The customers that a plan writes to, in order."""
+        sent = f"{_of(plan_id)} and action <> 'blocked'"
+        rows = self.rows("ops.crm_plan_items", sent, "distinct account_id")
+        return sorted(row["account_id"] for row in rows)
 
     def record(self, plan: Plan, state: str, note: str | None = None) -> Plan:
         """Write down that a plan is now in `state`."""
         now = in_state(plan, state, note)
-        lake.append(_log("ops.crm_plans"), [asdict(now)])
+        lake.append(log_of("ops.crm_plans"), [asdict(now)])
         return now
 
-    def add(self, plan: Plan, items: Sequence[Item]) -> Plan:
+    def add(self, plan: Plan, items: Iterable[pa.RecordBatch]) -> Plan:
         """Write down a new plan, in the place of every open one before it.
 
         Its items come first, then all states in one commit: where a kill comes between, no plan
         names the items, and the same plan made again finds them there.
         """
-        if items and not self.items(plan.plan_id):
+        log = log_of("ops.crm_plan_items")
+        schema = lake.plain_schema(log)
+        if not self.rows("ops.crm_plan_items", f"{_of(plan.plan_id)} limit 1", "plan_id"):
             told = {"connection": self.connection, "plan_id": plan.plan_id}
-            lake.append(_log("ops.crm_plan_items"), [told | asdict(item) for item in items])
-        closed = [self._closed(p, plan) for p in self.plans() if p.state in OPEN_STATES]
-        waiting = in_state(plan, "waiting")
-        lake.append(_log("ops.crm_plans"), [asdict(state) for state in (*closed, waiting)])
-        return waiting
+            stream = (_with(batch, told, schema) for batch in items)
+            lake.append_stream(log, pa.RecordBatchReader.from_batches(schema, stream))
+        closed = [
+            in_state(older, "superseded", f"by plan {plan.plan_number}")
+            for older in self.plans()
+            if older.state in OPEN_STATES
+        ]
+        now = in_state(plan, plan.state)
+        lake.append(log_of("ops.crm_plans"), [asdict(state) for state in (*closed, now)])
+        return now
 
-    def _closed(self, older: Plan, newer: Plan) -> Plan:
-        if self.is_too_old(older):
-            note = f"after {PLAN_DAYS} days; plan {newer.plan_number} stands in its place"
-            return in_state(older, "expired", note)
-        return in_state(older, "superseded", f"by plan {newer.plan_number}")
-
-    def intend(self, plan: Plan, updates: Sequence[Update]) -> None:
+    def intend(self, plan: Plan, changes: Sequence[Change], attempt: int) -> None:
         """Write down what is about to be sent."""
-        self._log(plan.plan_id, plan.crm_instance, [(u, "intent", None) for u in updates])
+        self._log(plan, [(c, {"event": "intent", "attempt": attempt}) for c in changes])
 
-    def resolve(self, plan: Plan, updates: Sequence[Update], results: Sequence[Result]) -> None:
+    def started(self, plan: Plan, changes: Sequence[Change], job: str) -> None:
+        """Write down by which bulk job it is sent."""
+        self._log(plan, [(change, {"event": "sent", "job": job}) for change in changes])
+
+    def resolve(
+        self,
+        plan: Plan,
+        changes: Sequence[Change],
+        results: Sequence[Result],
+        next_try_at: dt.datetime | None = None,
+    ) -> None:
         """Write down what became of it."""
-        of = {result.key: result for result in results}
-        events = [(u, of[u.key].outcome, of[u.key].reason or None) for u in updates]
-        self._log(plan.plan_id, plan.crm_instance, events)
+        of = {result.subject: result for result in results}
+        events = []
+        for change in changes:
+            result = of[change.subject]
+            again = next_try_at if result.outcome == "transient" else None
+            told = {"event": result.outcome, "reason": result.reason or None, "next_try_at": again}
+            if result.record_id:
+                told["record_id"] = result.record_id
+            events.append((change, told))
+        self._log(plan, events)
 
     def last_events(self, plan_id: str) -> dict[str, dict[str, Any]]:
         """The newest event of each customer in a plan."""
-        return {e["account_id"]: e for e in self._events(f"plan_id = '{plan_id}'")}
+        return {e["account_id"]: e for e in self.events(_of(plan_id))}
 
-    def ours(self, crm_instance: str) -> dict[tuple[str, str], set[str | None]]:
-        """Values that count as ours by customer and field: the last one written, and any after it
-        that may have been."""
-        reached = f"crm_instance = {_quoted(crm_instance)} and event in ('written', 'unknown')"
-        events = self._events(reached, "plan_id, account_id, event, sequence")
-        values = self._values({event["plan_id"] for event in events})
-        found: dict[tuple[str, str], set[str | None]] = defaultdict(set)
-        for event in events:
-            for field, value in values[event["plan_id"], event["account_id"]]:
-                key = (event["account_id"], field)
-                if event["event"] == "written":
-                    found[key] = {value}
-                else:
-                    found[key].add(value)
-        return dict(found)
+    def events(self, where: str, columns: str = "*") -> list[dict[str, Any]]:
+        found = self.rows("ops.crm_deliveries", where, columns)
+        return sorted(found, key=lambda row: row["sequence"])
 
-    def _values(self, plan_ids: Collection[str]) -> _FieldValues:
-        """Fields and values that plans had for each customer."""
-        values: _FieldValues = defaultdict(list)
-        if plan_ids:
-            listed = ", ".join(f"'{plan_id}'" for plan_id in sorted(plan_ids))
-            sent = f"action <> 'blocked' and plan_id in ({listed})"
-            columns = "plan_id, account_id, field, new_value"
-            for row in self._rows("ops.crm_plan_items", sent, columns):
-                of = values[row["plan_id"], row["account_id"]]
-                of.append((row["field"], row["new_value"]))
-        return values
+    def settle(self, crm: Adapter, crm_instance: str, create_by: str) -> int:
+        """Find out what became of intents that a killed run left behind; returns how many.
 
-    def settle(self, crm: Adapter, crm_instance: str) -> int:
-        """Find out what became of intents that a killed run left behind; returns how many."""
-        of_connection = f"connection = {_quoted(self.connection)}"
-        last = f"select max(sequence) from t where {of_connection} group by plan_id, account_id"  # noqa: S608
-        is_open = f"event = 'intent' and sequence in ({last})"
-        by_plan = defaultdict(list)
-        for event in self._events(f"crm_instance = {_quoted(crm_instance)} and {is_open}"):
-            by_plan[event["plan_id"]].append(event)
-        for plan_id, events in by_plan.items():
-            wanted = wanted_values(self.items(plan_id))
-            updates = [
-                Update(e["record_id"], e["account_id"], e["revision"], wanted[e["account_id"]])
-                for e in events
-            ]
-            results = crm.poll(updates, max(e["at"] for e in events))
-            self.resolve(self.plan(plan_id), updates, results)
-        return sum(len(events) for events in by_plan.values())
+        Args:
+            create_by: the field that records which were to be created are found by.
+        """
+        last = f"select max(sequence) from t where {self._mine()} group by plan_id, account_id"  # noqa: S608
+        is_open = f"{lake.one_of('event', UNRESOLVED)} and sequence in ({last})"
+        by_job = defaultdict(list)
+        for event in self.events(f"crm_instance = {quoted(crm_instance)} and {is_open}"):
+            by_job[event["plan_id"], event["job"]].append(event)
+        for (plan_id, job), events in by_job.items():
+            wanted = wanted_values(self.items(plan_id, [e["account_id"] for e in events]))
+            changes = [meant(e, wanted[e["account_id"]], create_by) for e in events]
+            results = crm.poll(changes, max(e["at"] for e in events), job)
+            self.resolve(self.plan(plan_id), changes, results)
+        return sum(len(events) for events in by_job.values())
 
-    def _log(
-        self, plan_id: str, instance: str, events: Sequence[tuple[Update, str, str | None]]
-    ) -> None:
+    def rows(self, name: str, where: str = "true", columns: str = "*") -> list[dict[str, Any]]:
+        """Rows of this connection in one of the logs."""
+        if not lake.exists(name):
+            return []
+        sql = f"select {columns} from t where {self._mine(where)}"  # noqa: S608
+        return lake.read(name, sql=sql).to_pylist()
+
+    def _mine(self, where: str = "true") -> str:
+        return f"connection = {quoted(self.connection)} and {where}"
+
+    def _log(self, plan: Plan, events: Sequence[tuple[Change, Mapping[str, Any]]]) -> None:
         now = dt.datetime.now(dt.UTC)
         rows = []
-        for update, event, reason in events:
+        for change, told in events:
             self._sequence += 1
             rows.append(
                 {
                     "connection": self.connection,
-                    "crm_instance": instance,
-                    "plan_id": plan_id,
-                    "account_id": update.key,
-                    "record_id": update.id,
-                    "revision": update.revision,
-                    "event": event,
-                    "reason": reason,
+                    "crm_instance": plan.crm_instance,
+                    "plan_id": plan.plan_id,
+                    "account_id": change.subject,
+                    "record_id": change.record_id or "",
+                    "revision": change.revision,
                     "sequence": self._sequence,
                     "at": now,
+                    **told,
                 }
             )
         if rows:
-            lake.append(_log("ops.crm_deliveries"), rows)
-
-    def _events(self, where: str, columns: str = "*") -> list[dict[str, Any]]:
-        found = self._rows("ops.crm_deliveries", where, columns)
-        return sorted(found, key=lambda row: row["sequence"])
-
-    def _rows(self, name: str, where: str = "true", columns: str = "*") -> list[dict[str, Any]]:
-        if not lake.exists(name):
-            return []
-        of_connection = f"connection = {_quoted(self.connection)}"
-        sql = f"select {columns} from t where {of_connection} and {where}"  # noqa: S608
-        return lake.read(name, sql=sql).to_pylist()
+            lake.append(log_of("ops.crm_deliveries"), rows)
 
 
 def in_state(plan: Plan, state: str, note: str | None = None) -> Plan:
     """The plan as it is from now on."""
     return replace(plan, state=state, at=dt.datetime.now(dt.UTC), note=note)
+
+
+def meant(event: Mapping[str, Any], wanted: Mapping[str, str | None], create_by: str) -> Change:
+    """The change of an intent, as it was sent."""
+    subject, revision = event["account_id"], event["revision"]
+    if event["record_id"]:
+        return Change(subject, event["record_id"], revision, wanted)
+    return new_record(subject, wanted, create_by)
+
+
+def new_record(subject: str, wanted: Mapping[str, str | None], create_by: str) -> Change:
+    """A record to be created, which the CRM keeps alone by its key."""
+    values = dict(wanted)
+    return Change(subject, None, "", values, (create_by, str(values.pop(create_by))))
 
 
 def wanted_values(items: Iterable[Item]) -> dict[str, dict[str, str | None]]:
@@ -289,10 +323,21 @@ def wanted_values(items: Iterable[Item]) -> dict[str, dict[str, str | None]]:
     return dict(wanted)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A text of SQL; a CRM's token is whatever the CRM says."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def _log(name: str) -> Log:
-    return cast(Log, table(name))
+def _of(plan_id: str) -> str:
+    return f"plan_id = {quoted(plan_id)}"
+
+
+def _with(batch: pa.RecordBatch, told: Mapping[str, str], schema: pa.Schema) -> pa.RecordBatch:
+    """The batch in the form of a log, with columns of one value each."""
+    columns = [
+        pa.array([told[field.name]] * batch.num_rows, field.type)
+        if field.name in told
+        else batch.column(field.name).cast(field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -2,49 +2,150 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jobs.crm import adapter
 from jobs.crm.adapter import Description
+from jobs.settings import settings
 
-CONNECTIONS = Path(__file__).parent / "connections"
 ADAPTERS = Path(adapter.__file__).parent
 
+ID = "id"  # of a rung's field: the CRM's own id of a record
+
 Ownership = Literal["always", "if_empty", "if_ours"]
-Transform = Literal["as_is", "lines", "texts", "words"]
+Transform = Literal["as_is", "lines", "texts", "words", "first"]
 
 
 class MappingError(Exception):
     """A mapping that cannot be used; the message names every fault at once."""
 
 
-@dataclass(frozen=True)
-class FieldMap:
-    """One field of the CRM and what it is made from."""
+class Part(BaseModel):
+    """A part of the file; what is misspelt is a fault, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Rung(Part):
+    """A way to find a customer's record: by a field of the CRM that holds one of our columns."""
 
     field: str
-    columns: tuple[str, ...]
-    transform: Transform
+    column: str = Field(alias="from")
+
+
+class FieldMap(Part):
+    """What a field of the CRM is made from, whose it is, and what for."""
+
+    columns: tuple[str, ...] = Field(alias="from", min_length=1)
+    transform: Transform = Field(alias="as")
     ownership: Ownership
+    purpose: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def one_or_several(cls, told: Any) -> Any:
+        if isinstance(told, dict) and isinstance(told.get("from"), str):
+            return told | {"from": (told["from"],)}
+        return told
 
 
-@dataclass(frozen=True)
-class ConnectionMap:
+class Purpose(Part):
+    """Why personal data is processed, and what allows it."""
+
+    text: str
+    legal_basis: str
+
+
+class Objection(Part):
+    """A field by which the CRM says that a customer objects to profiling."""
+
+    field: str
+    value: str
+
+
+class Limits(Part):
+    """From where on a person must look at a plan, and what is not done at all."""
+
+    changed_share: float = Field(0.5, ge=0, le=1)  # of the customers compared
+    flip_share: float = Field(0.25, ge=0, le=1)  # whose grade becomes another, of those with one
+    creates: int = Field(0, ge=0)  # customers
+    clear_share: float = Field(0.02, ge=0, le=1)  # of the customers with values of ours
+    mass_clear_share: float = Field(0.2, ge=0, le=1)  # above it only with --allow-mass-clear
+    answer_hours: float = Field(24, gt=0)  # after these a plan that waits for a person expires
+    plan_days: float = Field(7, gt=0)  # a plan older than this is not sent any more
+    refused_share: float = Field(0.05, ge=0, le=1)  # rejected by the CRM: above it apply stops
+    moved_share: float = Field(0.01, ge=0, le=1)  # changed since the plan: above it apply stops
+    canary: int = Field(100, ge=1)  # customers that are sent and verified first
+
+
+class Rate(Part):
+    """How fast the CRM may be asked."""
+
+    requests_a_second: float = Field(20, gt=0)
+    daily_share: float = Field(0.8, gt=0, le=1)  # of the organisation's requests a day
+
+
+class ConnectionMap(Part):
     """A connection as written in connections/<name>.yaml."""
 
     connection: str
-    adapter: str
-    key_field: str
-    key_column: str
-    fields: tuple[FieldMap, ...]
     sha256: str
+    adapter: str
+    server: Mapping[str, str] = {}  # url, user, secret (a name), and what the adapter asks for
+    mode: Literal["update_only", "create"] = "update_only"
+    match: tuple[Rung, ...] = Field(min_length=1)  # tried in this order
+    fields: Mapping[str, FieldMap] = Field(min_length=1)
+    purposes: Mapping[str, Purpose] = Field(min_length=1)
+    objection: Objection | None = None
+    limits: Limits = Limits()
+    rate: Rate = Rate()
+    approvers: tuple[str, ...] = ()  # names of users of Airflow
+    four_eyes: bool = False  # who asked for a plan may not approve it
+    reconcile_hours: float = Field(24, gt=0)  # between two reads of everything there is
 
-    def value(self, of: FieldMap, row: Mapping[str, Any]) -> Any:
+    @model_validator(mode="after")
+    def consistent(self) -> "ConnectionMap":
+        faults = (
+            []
+            if (ADAPTERS / f"{self.adapter}.py").exists()
+            else [f"adapter {self.adapter!r}: jobs/crm/{self.adapter}.py is missing"]
+        )
+        faults += [
+            f"{name}: purpose {of.purpose!r} is none of {', '.join(self.purposes)}"
+            for name, of in self.fields.items()
+            if of.purpose not in self.purposes
+        ]
+        keys = {rung.field for rung in self.match}
+        faults += [f"{name}: a key must not be mapped too" for name in self.fields if name in keys]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def create_by(self) -> Rung:
+        """The key that the CRM keeps a created record alone by: the first of the ladder."""
+        return self.match[0]
+
+    @property
+    def read_fields(self) -> list[str]:
+        """What must be read of a record to compare and to match it."""
+        keys = {rung.field for rung in self.match} - {ID}
+        objection = {self.objection.field} if self.objection else set()
+        return sorted({*self.fields, *keys, *objection})
+
+    @property
+    def grade_field(self) -> str | None:
+        """The field that shows the grade; null: none does."""
+        shown = (name for name, of in self.fields.items() if of.columns == ("grade",))
+        return next(shown, None)
+
+    def value(self, field: str, row: Mapping[str, Any]) -> Any:
         """What a row of the outbox puts into a field, before it is made canonical."""
+        of = self.fields[field]
         return TRANSFORMS[of.transform]([row[column] for column in of.columns])
 
 
@@ -64,12 +165,35 @@ def _words(values: Sequence[Any]) -> str:
     return " ".join(str(value) for value in values if value is not None)
 
 
+def _first(values: Sequence[Any]) -> Any:
+    return next((item for item in values[0] or [] if item is not None), None)
+
+
 TRANSFORMS: Mapping[Transform, Callable[[Sequence[Any]], Any]] = {
     "as_is": _as_is,
     "lines": _lines,
     "texts": _texts,
     "words": _words,
+    "first": _first,
 }
+
+
+class _NoDoubles(yaml.SafeLoader):
+    """YAML takes the last of two lines for one field; here that is a fault."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{name} stands there twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def names() -> list[str]:
+    """All connections."""
+    return sorted(path.stem for path in settings().connections.glob("*.yaml"))
 
 
 def load(connection: str) -> ConnectionMap:
@@ -78,11 +202,11 @@ def load(connection: str) -> ConnectionMap:
     Raises:
         MappingError: there is none, or it is not of this form.
     """
-    path = CONNECTIONS / f"{connection}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(p.stem for p in CONNECTIONS.glob("*.yaml")))
-        raise MappingError(f"no connection {connection!r}; the connections are: {known}")
-    return parse(connection, path.read_text())
+    if connection not in names():
+        raise MappingError(
+            f"no connection {connection!r}; the connections are: {', '.join(names())}"
+        )
+    return parse(connection, (settings().connections / f"{connection}.yaml").read_text())
 
 
 def parse(connection: str, text: str) -> ConnectionMap:
@@ -92,50 +216,34 @@ def parse(connection: str, text: str) -> ConnectionMap:
         MappingError: it is not of this form.
     """
     try:
-        read = yaml.safe_load(text)
+        # a loader of YAML's safe kind, with one more check
+        read = yaml.load(text, Loader=_NoDoubles)  # noqa: S506
     except yaml.YAMLError as error:
-        where = f" (line {mark.line + 1})" if (mark := getattr(error, "problem_mark", None)) else ""
-        raise MappingError(f"{connection}.yaml: no YAML{where}: mend it") from None
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", "") or ""
+        where = f" (line {mark.line + 1})" if mark else ""
+        said = f": {problem}" if "twice" in problem else ""
+        raise MappingError(f"{connection}.yaml: no YAML{where}{said}: mend it") from None
     told = read if isinstance(read, dict) else {}
-    faults = [f"{name} is missing" for name in ("adapter", "key", "fields") if not told.get(name)]
-    if not faults:
-        faults = [*_key_faults(told["key"]), *_adapter_faults(told["adapter"])]
-        fields, wrong = _fields(told["fields"])
-        faults += wrong
-    if faults:
-        raise MappingError(f"{connection}.yaml: {'; '.join(faults)}")
-    key = told["key"]
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return ConnectionMap(connection, told["adapter"], key["field"], key["from"], fields, digest)
+    try:
+        return ConnectionMap.model_validate(told | {"connection": connection, "sha256": digest})
+    except ValidationError as error:
+        faults = [_fault(each["loc"], each["msg"], each["input"]) for each in error.errors()]
+        raise MappingError(f"{connection}.yaml: {'; '.join(faults)}") from None
 
 
-def _key_faults(key: Any) -> list[str]:
-    is_whole = isinstance(key, dict) and key.get("field") and key.get("from")
-    return [] if is_whole else ["key must be {field: …, from: …}"]
-
-
-def _adapter_faults(name: Any) -> list[str]:
-    is_there = (ADAPTERS / f"{name}.py").exists()
-    return [] if is_there else [f"adapter {name!r}: jobs/crm/{name}.py is missing"]
-
-
-def _fields(told: Any) -> tuple[tuple[FieldMap, ...], list[str]]:
-    """The fields, and what is wrong with them."""
-    if not isinstance(told, dict):
-        return (), ["fields must be {a field of the CRM: {from: …, as: …, ownership: …}, …}"]
-    fields, faults = [], []
-    for name, given in told.items():
-        of: Any = given if isinstance(given, dict) else {}
-        columns = of.get("from") or ()
-        faults += [
-            f"{name}: {word} {of.get(word)!r} must be one of {', '.join(get_args(allowed))}"
-            for word, allowed in (("as", Transform), ("ownership", Ownership))
-            if of.get(word) not in get_args(allowed)
-        ]
-        faults += [] if columns else [f"{name}: from is missing"]
-        columns = (columns,) if isinstance(columns, str) else tuple(columns)
-        fields.append(FieldMap(name, columns, of.get("as"), of.get("ownership")))
-    return tuple(fields), faults
+def _fault(place: tuple[int | str, ...], said: str, given: Any) -> str:
+    where = ".".join(str(part) for part in place)
+    said = said.removeprefix("Value error, ").replace("Input should be", "must be")
+    said = said.replace("a valid tuple", "a list").replace(
+        "a valid dictionary", "name: value lines"
+    )
+    if said == "Field required":
+        return f"{where} is missing"
+    if said.startswith("Extra inputs"):
+        return f"{where}: there is no such setting"
+    told = f" {given!r}" if isinstance(given, str | int | float | None) else ""
+    return f"{where}{told} {said[0].lower()}{said[1:]}" if where else said
 
 
 def check(mapping: ConnectionMap, crm: Description, columns: Sequence[str]) -> None:
@@ -144,20 +252,47 @@ def check(mapping: ConnectionMap, crm: Description, columns: Sequence[str]) -> N
     Raises:
         MappingError: with all faults.
     """
-    faults = []
-    if mapping.key_field not in crm.enforced_keys:
-        unique = ", ".join(crm.enforced_keys)
-        faults.append(f"key {mapping.key_field}: {crm.system} keeps only {unique} unique")
-    wanted = {mapping.key_column} | {c for f in mapping.fields for c in f.columns}
-    for column in sorted(wanted - set(columns)):
-        faults.append(f"column {column}: the outbox has none of this name")
-    for of in mapping.fields:
-        field = crm.fields.get(of.field)
+    faults = [*_column_faults(mapping, columns), *_key_faults(mapping, crm)]
+    for name, of in mapping.fields.items():
+        field = crm.fields.get(name)
         if field is None:
-            faults.append(f"{of.field}: {crm.system} has no such field")
+            faults.append(f"{name}: {crm.system} has no such field")
         elif not field.is_writable or field.kind == "other":
-            faults.append(f"{of.field}: {crm.system} does not let us write it ({field.kind})")
+            faults.append(f"{name}: {crm.system} does not let us write it ({field.kind})")
         elif of.transform in ("lines", "texts") and field.kind != "text":
-            faults.append(f"{of.field}: {of.transform} needs a text field, it is a {field.kind}")
+            faults.append(f"{name}: {of.transform} needs a text field, it is a {field.kind}")
     if faults:
         raise MappingError(f"{mapping.connection}.yaml: {'; '.join(faults)}")
+
+
+def _column_faults(mapping: ConnectionMap, columns: Sequence[str]) -> list[str]:
+    wanted = {rung.column for rung in mapping.match}
+    wanted |= {column for of in mapping.fields.values() for column in of.columns}
+    missing = sorted(wanted - set(columns))
+    return [f"column {column}: the outbox has none of this name" for column in missing]
+
+
+def _key_faults(mapping: ConnectionMap, crm: Description) -> list[str]:
+    faults = [
+        f"key {rung.field}: {crm.system} has no such field"
+        for rung in mapping.match
+        if rung.field != ID and rung.field not in crm.fields
+    ]
+    if mapping.objection and mapping.objection.field not in crm.fields:
+        faults.append(f"objection {mapping.objection.field}: {crm.system} has no such field")
+    if mapping.mode == "create":
+        faults += _create_faults(mapping, crm)
+    return faults
+
+
+def _create_faults(mapping: ConnectionMap, crm: Description) -> list[str]:
+    key, unique = mapping.create_by.field, ", ".join(crm.enforced_keys)
+    faults = [] if crm.can_create else [f"mode create: {crm.system} does not let us create records"]
+    if key not in crm.enforced_keys:
+        faults.append(f"mode create: key {key}: {crm.system} keeps only {unique} unique")
+    needed = {name for name, field in crm.fields.items() if field.is_required}
+    faults += [
+        f"mode create: {name} is required by {crm.system} and not mapped"
+        for name in sorted(needed - set(mapping.fields) - {key})
+    ]
+    return faults

@@ -1,37 +1,30 @@
 """What a connection's CRM should be told: the outbox against the CRM's values and what was sent.
 
 A plan only says; `apply` sends. Values are compared as canonical texts, so that blanks, zeros after
-the point or a time zone make no change. Update-only: customers that the CRM lacks are reported.
+the point or a time zone make no change.
 """
 
 import datetime as dt
+import getpass
 import logging
-import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
+
 from jobs import lake
-from jobs.crm.adapter import (
-    Adapter,
-    Description,
-    NotCanonical,
-    Record,
-    canonical,
-    connect,
-)
+from jobs.crm.adapter import Adapter, Description
+from jobs.delivery import compare, limits, mirror, state, subjects
 from jobs.delivery import mapping as mappings
-from jobs.delivery.ledger import SENT_STATES, DeliveryError, Item, Ledger, Plan, plan_id, writer
-from jobs.delivery.mapping import ConnectionMap, FieldMap
+from jobs.delivery.access import connect
+from jobs.delivery.controls import Controls
+from jobs.delivery.ledger import SENT_STATES, DeliveryError, Ledger, Plan, writer
+from jobs.delivery.mapping import ConnectionMap
+from jobs.delivery.scratch import scratch
+from jobs.delivery.subjects import OUTBOX
 from jobs.settings import settings
 
 log = logging.getLogger(__name__)
-
-OUTBOX = "scores.crm_outbox"
-
-Row = Mapping[str, Any]
-Ours = Mapping[tuple[str, str], set[str | None]]
 
 
 def plan(
@@ -39,38 +32,63 @@ def plan(
     today: dt.date | None = None,
     crm: Adapter | None = None,
     version: int | None = None,
+    requester: str | None = None,
+    allow_mass_clear: bool = False,
 ) -> Plan:
-    """Compare, write the plan down, and return it; a plan that already waits and says the same
-    stays.
+    """Compare, write the plan down, and return it; one that is open and says the same stays.
 
     Args:
         today: business day after whose eve values have expired; null: as `business_day` says.
         crm: null: the connection's own.
         version: of the outbox, see `version_for`; null: the newest.
+        requester: who asks for it; null: the user of this machine.
+        allow_mass_clear: also where so many customers lose their values that it may be a mistake.
 
     Raises:
         MappingError: the mapping does not fit the CRM or the outbox.
-        DeliveryError: the outbox has no such version.
+        DeliveryError: the connection is paused, or the outbox has no such version.
         Busy: another delivery is at work.
         CrmError: the CRM cannot be asked.
     """
     mapping = mappings.load(connection)
-    crm = crm or connect(mapping.adapter)
+    crm = crm or connect(mapping)
     described = crm.describe()
-    with writer(connection) as ledger:
+    with writer(connection) as ledger, scratch() as db:
+        Controls(connection).refuse_paused()
         at = version_for(ledger, version)
-        outbox = lake.read(OUTBOX, at=at)
-        mappings.check(mapping, described, outbox.column_names)
-        rows = outbox.to_pylist()
-        today = today or business_day(rows)
-        wanted = without_objecting({row[mapping.key_column]: row for row in rows})
-        ledger.settle(crm, described.instance)
-        ours = ledger.ours(described.instance)
-        keys = {*wanted, *(account for account, _ in ours)}
-        found = crm.match(keys, [of.field for of in mapping.fields])
-        items, unchanged = compared(mapping, described, wanted, found, ours, today)
-        draft = drafted(mapping, described, at, today, items, unchanged)
-        return written_down(ledger, draft, items)
+        mappings.check(mapping, described, outbox_columns(at))
+        today = today or business_day(at)
+        ledger.settle(crm, described.instance, mapping.create_by.field)
+        gather(db, mapping, crm, described, at, today)
+        compare.match(db, mapping)
+        compare.compare(db, mapping)
+        totals = compare.totals(db, mapping)
+        draft = drafted(ledger, mapping, described, at, today)
+        draft = limits.measured(draft, totals, described, crm.quota(), mapping)
+        draft = limits.judged(draft, totals, mapping, allow_mass_clear)
+        draft = replace(draft, requester=requester or getpass.getuser())
+        return written_down(ledger, draft, db, mapping)
+
+
+def gather(
+    db: duckdb.DuckDBPyConnection,
+    mapping: ConnectionMap,
+    crm: Adapter,
+    described: Description,
+    version: int,
+    today: dt.date | None,
+) -> None:
+    """Load all that is compared."""
+    state.refreshed(db, mapping.connection, described.instance)
+    subjects.load(db, mapping, described, version, today)
+    keys = [row[0] for row in db.sql("select k0 from subjects where k0 is not null").fetchall()]
+    mirror.refreshed(db, mapping, crm, described, keys)
+    Controls(mapping.connection).load(db)
+
+
+def outbox_columns(version: int | None = None) -> list[str]:
+    """The columns of the outbox at a version (null: the newest)."""
+    return [field.name for field in lake.opened(OUTBOX, version).schema().fields]
 
 
 def version_for(ledger: Ledger, wanted: int | None) -> int:
@@ -93,134 +111,58 @@ def version_for(ledger: Ledger, wanted: int | None) -> int:
     return max([wanted, *(version for version in sent if version <= newest)])
 
 
-def without_objecting(rows: Mapping[str, Row]) -> dict[str, Row | None]:
-    """Rows by key, null for who objects to marketing or has left: what was delivered is cleared.
-
-    The newest outbox says who may be addressed, whichever version is delivered.
-    """
-    asked = "select account_id from t where is_contactable"
-    willing = set(lake.read(OUTBOX, sql=asked)["account_id"].to_pylist())
-    return {key: row if row["account_id"] in willing else None for key, row in rows.items()}
-
-
-def business_day(rows: Iterable[Row]) -> dt.date | None:
-    """Today at the shops; where a year of the past is played, the newest day that the rows are of
-    (null: there are none)."""
+def business_day(version: int) -> dt.date | None:
+    """Today at the shops; where a year of the past is played, the newest day that the outbox is of
+    (null: it is empty)."""
     if settings().clock == "wall":
         return dt.datetime.now(ZoneInfo(settings().timezone)).date()
-    return max((row["as_of_date"] for row in rows), default=None)
-
-
-def compared(
-    mapping: ConnectionMap,
-    described: Description,
-    rows: Mapping[str, Row | None],
-    found: Mapping[str, Sequence[Record]],
-    ours: Ours,
-    today: dt.date | None,
-) -> tuple[list[Item], int]:
-    """The plan's items, and the number of fields that already are as they should be."""
-    items: list[Item] = []
-    unchanged = 0
-    for account in sorted(found):
-        records = found[account]
-        if len(records) != 1:
-            if account in rows:
-                reason = "several_in_crm" if records else "not_in_crm"
-                items.append(Item(account, None, "*", "blocked", None, None, reason))
-            continue
-        row = valid(rows.get(account), today)
-        for of in mapping.fields:
-            item = decided(mapping, described, of, row, records[0], ours.get((account, of.field)))
-            unchanged += item is None
-            items += [item] if item else []
-    return items, unchanged
-
-
-def valid(row: Row | None, today: dt.date | None) -> Row | None:
-    """The outbox's row, or null where it is gone or its time is over: its values are cleared."""
-    expired = row is not None and today is not None and row["valid_until"] < today
-    return None if expired else row
-
-
-def decided(
-    mapping: ConnectionMap,
-    described: Description,
-    of: FieldMap,
-    row: Row | None,
-    record: Record,
-    ours: Collection[str | None] | None,
-) -> Item | None:
-    """What to do with one field of one customer; null: it already is as it should be.
-
-    Args:
-        ours: values that count as ours; null: we never wrote this field.
-    """
-    old, new, reason = record.values[of.field], None, None
-    try:
-        if row is not None:
-            new = canonical(described.fields[of.field], mapping.value(of, row))
-    except NotCanonical as error:
-        reason = str(error)
-    if old == new and reason is None:
-        return None
-    reason = reason or kept(of, old, ours)
-    action = "blocked" if reason else "clear" if new is None else "update"
-    return Item(str(record.key), record.id, of.field, action, old, new, reason)
-
-
-def kept(of: FieldMap, old: str | None, ours: Collection[str | None] | None) -> str | None:
-    """Why a field is left to the salesperson; null: it is ours to write."""
-    if of.ownership == "always":
-        return None
-    if of.ownership == "if_empty":
-        return None if old is None else "not_empty"
-    if ours is None:
-        return None if old is None else "filled_by_a_person"
-    if old in ours:
-        return None
-    return "cleared_by_a_person" if old is None else "edited_by_a_person"
+    newest = lake.read(OUTBOX, at=version, sql="select max(as_of_date) as day from t")
+    day: dt.date | None = newest["day"][0].as_py()
+    return day
 
 
 def drafted(
+    ledger: Ledger,
     mapping: ConnectionMap,
     described: Description,
     version: int,
     today: dt.date | None,
-    items: Sequence[Item],
-    unchanged: int,
+    kind: str = "deliver",
 ) -> Plan:
-    """The plan, still without number and id."""
-    count = {a: sum(i.action == a for i in items) for a in ("update", "clear", "blocked")}
-    records = len({item.account_id for item in items if item.action != "blocked"})
+    """The plan, still without counts and id."""
+    plans = ledger.plans()
     return Plan(
         connection=mapping.connection,
-        plan_number=0,
+        plan_number=plans[-1].plan_number + 1 if plans else 1,
         plan_id="",
-        state="waiting",
+        state="planned",
         at=dt.datetime.now(dt.UTC),
         crm_instance=described.instance,
         mapping_sha256=mapping.sha256,
         outbox_version=version,
         as_of_date=today,
-        records=records,
-        updates=count["update"],
-        clears=count["clear"],
-        unchanged=unchanged,
-        blocked=count["blocked"],
-        calls=math.ceil(records / described.batch_records),
+        kind=kind,
+        records=0,
+        updates=0,
+        clears=0,
+        unchanged=0,
+        blocked=0,
+        calls=0,
     )
 
 
-def written_down(ledger: Ledger, draft: Plan, items: Sequence[Item]) -> Plan:
-    plans: list[Plan] = ledger.plans()
+def written_down(
+    ledger: Ledger, draft: Plan, db: duckdb.DuckDBPyConnection, mapping: ConnectionMap
+) -> Plan:
+    """Write a plan down, unless the newest one is not begun yet and says the same."""
+    draft = replace(draft, items_sha256=compare.digest(compare.batches(db)))
+    plans = ledger.plans()
     newest = plans[-1] if plans else None
-    if newest and newest.state == "waiting":
-        same = replace(draft, plan_number=newest.plan_number)
-        if plan_id(same, items) == newest.plan_id and not ledger.is_too_old(newest):
+    if newest and newest.state in ("planned", "waiting", "approved"):
+        same = replace(draft, plan_number=newest.plan_number).named
+        if same.plan_id == newest.plan_id and not limits.is_too_old(ledger, newest, mapping):
             return newest
-    numbered = replace(draft, plan_number=newest.plan_number + 1 if newest else 1)
-    made = ledger.add(replace(numbered, plan_id=plan_id(numbered, items)), items)
+    made = ledger.add(draft.named, compare.batches(db))
     log.info(
         "delivery plan %d for %s: %d customers, %d updates, %d clears, %d unchanged, %d blocked",
         *(made.plan_number, made.connection, made.records),

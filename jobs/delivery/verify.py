@@ -1,15 +1,24 @@
 """Read back what a plan wrote, and compare."""
 
+import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from jobs.crm.adapter import Adapter, connect
+from jobs import lake
+from jobs.crm.adapter import Adapter, Record
 from jobs.delivery import mapping as mappings
-from jobs.delivery.ledger import DeliveryError, Ledger, Plan, wanted_values, writer
+from jobs.delivery import state
+from jobs.delivery.access import connect
+from jobs.delivery.echo import is_same
+from jobs.delivery.ledger import DeliveryError, Ledger, Plan, log_of, wanted_values, writer
+from jobs.delivery.scratch import scratch
 
 log = logging.getLogger(__name__)
+
+AT_ONCE = 5_000  # customers
 
 
 @dataclass(frozen=True)
@@ -32,8 +41,8 @@ class Verified:
 def verify(connection: str, plan: str | None = None, crm: Adapter | None = None) -> Verified:
     """Compare each field that a plan wrote with the CRM, and count whom it did not reach.
 
-    A field differs if it was changed after it was delivered: the next plan says by whom. A plan
-    that is `partly` sent stays so: the next apply goes on.
+    A field differs if it was changed after it was delivered: the next plan says by whom. What the
+    CRM made of a value in its own way is written down in ops.crm_echoes, and counts as delivered.
 
     Raises:
         DeliveryError: there is no such plan, or it has not been applied.
@@ -42,32 +51,74 @@ def verify(connection: str, plan: str | None = None, crm: Adapter | None = None)
     """
     with writer(connection) as ledger:
         chosen = ledger.plan(plan)
-        if chosen.state not in ("partly", "applied", "verified", "differs"):
+        if chosen.state not in ("partly", "applied"):
             raise DeliveryError(
                 f"plan {chosen.plan_number} is {chosen.state}, not applied: run `apply` first"
             )
-        wanted = wanted_values(ledger.items(chosen.plan_id))
+        crm = crm or connect(mappings.load(connection))
         events = ledger.last_events(chosen.plan_id)
-        missing = Counter(str(events[a]["event"]) for a in wanted)
-        written = {a: v for a, v in wanted.items() if events[a]["event"] == "written"}
-        del missing["written"]
-        crm = crm or connect(mappings.load(connection).adapter)
-        found = crm.match(written, sorted({f for values in written.values() for f in values}))
-        differing = tuple(
-            (account, field)
-            for account in sorted(written)
-            for field, value in written[account].items()
-            if len(found[account]) != 1 or found[account][0].values[field] != value
-        )
-        fields = sum(len(values) for values in written.values())
-        seen = Verified(chosen, len(written), fields, differing, missing)
-        return noted(ledger, seen)
+        accounts = ledger.to_send(chosen.plan_id)
+        missing = Counter(str(events[a]["event"]) if a in events else "not_sent" for a in accounts)
+        records = missing.pop("written", 0)
+        written = [a for a in accounts if a in events and events[a]["event"] == "written"]
+        fields, differing = 0, list[tuple[str, str]]()
+        for at in range(0, len(written), AT_ONCE):
+            looked, wrong = looked_at(ledger, crm, chosen, written[at : at + AT_ONCE], events)
+            fields += looked
+            differing += wrong
+        with scratch() as db:
+            state.refreshed(db, connection, chosen.crm_instance)
+        return noted(ledger, Verified(chosen, records, fields, tuple(differing), missing))
+
+
+def looked_at(
+    ledger: Ledger,
+    crm: Adapter,
+    plan: Plan,
+    accounts: Sequence[str],
+    events: Mapping[str, Mapping[str, Any]],
+) -> tuple[int, list[tuple[str, str]]]:
+    """How many fields of these customers were compared, and which differ; echoes are kept."""
+    wanted = wanted_values(ledger.items(plan.plan_id, accounts))
+    ids = {account: str(events[account]["record_id"]) for account in accounts}
+    found = crm.get(set(ids.values()), sorted({f for of in wanted.values() for f in of}))
+    differing, echoes = [], []
+    for account, field, value in each(wanted):
+        record = found.get(ids[account])
+        if record is not None and record.values[field] == value:
+            continue
+        if record is not None and is_same(value, record.values[field]):
+            echoes.append(echo(plan, account, field, value, record))
+        else:
+            differing.append((account, field))
+    if echoes:
+        lake.append(log_of("ops.crm_echoes"), echoes)
+    return sum(len(of) for of in wanted.values()), differing
+
+
+def each(wanted: Mapping[str, Mapping[str, str | None]]) -> Iterator[tuple[str, str, str | None]]:
+    for account in sorted(wanted):
+        for field, value in wanted[account].items():
+            yield account, field, value
+
+
+def echo(
+    plan: Plan, account: str, field: str, value: str | None, record: Record
+) -> dict[str, object]:
+    return {
+        "connection": plan.connection,
+        "crm_instance": plan.crm_instance,
+        "plan_id": plan.plan_id,
+        "account_id": account,
+        "field": field,
+        "value": value,
+        "echo": record.values[field],
+        "at": dt.datetime.now(dt.UTC),
+    }
 
 
 def noted(ledger: Ledger, seen: Verified) -> Verified:
     """Write down what was seen."""
     plan = seen.plan
     log.info("delivery plan %d for %s: %s", plan.plan_number, plan.connection, seen)
-    outcome = "differs" if seen.differing else "verified"
-    state = plan.state if plan.state == "partly" else outcome
-    return replace(seen, plan=ledger.record(plan, state, str(seen)))
+    return replace(seen, plan=ledger.record(plan, plan.state, f"verified: {seen}"))

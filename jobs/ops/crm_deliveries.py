@@ -10,11 +10,14 @@ SCHEMA = """
     connection   string    not null comment 'jobs/delivery/connections/<connection>.yaml',
     crm_instance string    not null comment 'token of the CRM; one set up anew has another',
     plan_id      string    not null comment 'ops.crm_plans',
-    account_id   string    not null comment 'customer, as the CRM calls it',
-    record_id    string    not null comment 'of the CRM',
+    account_id   string    not null comment 'customer, as the outbox calls it',
+    record_id    string    not null comment 'of the CRM; empty = not created yet',
     revision     string    not null comment 'of the record when it was read before the write',
-    event        string    not null comment 'intent, or what became of it: written, transient, …',
-    reason       string             comment 'why it was not written',
+    event        string    not null comment 'intent, sent, or what became: written, transient, …',
+    reason       string             comment 'why it was not written; no value, no name',
+    job          string             comment 'of an event sent: the CRM calls its bulk job so',
+    attempt      bigint             comment 'how often it was tried in this plan, from 1',
+    next_try_at  timestamp          comment 'UTC; of what was put off: not before',
     sequence     bigint    not null comment 'orders the events of a connection',
     at           timestamp not null comment 'UTC'
 """

@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.crm.adapter import Record, connect
+from jobs.crm.access import connect, own_crm
+from jobs.crm.adapter import Record
 from jobs.landing import Manifest, Mode, manifests, next_batch
 from jobs.landing import land as take_over
 from jobs.settings import settings
@@ -153,7 +154,7 @@ def pull(day: dt.date, is_whole: bool) -> list[Manifest]:
             *(day, batches[-1].batch_id),
         )
         return []
-    crm = connect(CRM)
+    crm = connect(CRM, own_crm())
     # asked before reading: what is written while we read lies behind it, and is read again
     newest = crm.newest_change()
     if newest is None:

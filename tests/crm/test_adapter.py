@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobs.crm.adapter import Field, NotCanonical, canonical, connect
+from jobs.crm.access import Access, connect
+from jobs.crm.adapter import Field, NotCanonical, canonical
 
 SCORE = Field("score", "number", scale=4)
 GRADE = Field("grade", "choice", choices=("A", "B"))
@@ -63,4 +64,4 @@ def test_what_a_field_cannot_hold_is_named(field: Field, value: Any, reason: str
 
 def test_an_unknown_adapter_names_the_file_that_is_missing() -> None:
     with pytest.raises(ValueError, match=r"jobs/crm/pipedrive\.py"):
-        connect("pipedrive")
+        connect("pipedrive", Access("p", "http://127.0.0.1:9", "", "x"))

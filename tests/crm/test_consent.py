@@ -55,7 +55,7 @@ def build_outbox() -> dict[str, dict[str, Any]]:
 def test_who_objects_gets_no_offer_and_loses_the_one_delivered(
     crm: Crm, lake: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "connect", lambda name: crm.adapter)
+    monkeypatch.setattr(source, "connect", lambda *_: crm.adapter)
     source.land(DAY, DAY)
     write("scores.recommendations", *({**ANSWER, "account_id": a} for a in ("101", "102")))
     write("features.account_days")

@@ -131,7 +131,7 @@ def test_by_the_wall_clock_customers_of_today_were_not_known_last_month(
 
 def test_pulls_while_people_write_miss_nothing(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
     small_pages = Tryton(crm.adapter._session, page_records=2)
-    monkeypatch.setattr(source, "connect", lambda name: small_pages)
+    monkeypatch.setattr(source, "connect", lambda *_: small_pages)
     ids, is_over = crm.ids(), threading.Event()
 
     def write(accounts: list[str]) -> None:
@@ -149,7 +149,7 @@ def test_pulls_while_people_write_miss_nothing(crm: Crm, monkeypatch: pytest.Mon
     writer.join()
     source.land(DAY, DAY)
     picture = {code: row for b in source.landed() for code, row in rows(b).items()}
-    now = {r.key: r.values["age_band"] for r in crm.adapter.read(["age_band"])}
+    now = {r.values["code"]: r.values["age_band"] for r in crm.adapter.read(["code", "age_band"])}
     assert {code: row["age_band"] for code, row in picture.items()} == now
     assert len(source.landed()) > 2, "there were pulls in between"
 

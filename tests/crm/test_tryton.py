@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from jobs.crm.adapter import CrmError, Update
+from jobs.crm.adapter import Change, CrmError
 from jobs.crm.jsonrpc import NoAnswer, Refused, Session, classified
 from jobs.crm.tryton import Tryton
 from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
@@ -14,9 +14,9 @@ from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
 pytestmark = pytest.mark.services
 
 
-def updates(crm: Crm, **values: str | None) -> list[Update]:
-    found = crm.adapter.match(ACCOUNTS, [])
-    return [Update(r[0].id, key, r[0].revision, values) for key, r in found.items()]
+def updates(crm: Crm, **values: str | None) -> list[Change]:
+    found = crm.adapter.find("code", ACCOUNTS, [])
+    return [Change(key, r[0].id, r[0].revision, values) for key, r in found.items()]
 
 
 def test_it_describes_what_a_mapping_must_know(crm: Crm) -> None:
@@ -37,16 +37,25 @@ def test_a_customer_s_first_address_and_telephone_are_read(crm: Crm) -> None:
     phone = {"type": "phone", "value": "+1 212 555 0123"}
     crm.edit("103", addresses=[["create", told]], contact_mechanisms=[["create", [phone]]])
     fields = ["phone", "addresses.street", "addresses.postal_code"]
-    read = {r.key: list(r.values.values()) for r in crm.adapter.read(fields)}
+    read = {
+        r.values["code"]: [r.values[f] for f in fields] for r in crm.adapter.read(["code", *fields])
+    }
     assert read["103"] == ["+1 212 555 0123", "5 Main Street", "02134"]
     assert read["104"] == [None, None, None]
 
 
 def test_all_customers_are_read_and_empty_is_null(crm: Crm) -> None:
-    read = {r.key: r.values for r in crm.adapter.read(["name", "email", "age_band"])}
+    read = {
+        r.values["code"]: r.values for r in crm.adapter.read(["code", "name", "email", "age_band"])
+    }
     assert sorted(str(key) for key in read) == ACCOUNTS
     email = "household-101@example.com"
-    assert read["101"] == {"name": "Household 101", "email": email, "age_band": "45-54"}
+    assert read["101"] == {
+        "code": "101",
+        "name": "Household 101",
+        "email": email,
+        "age_band": "45-54",
+    }
     assert read["102"]["age_band"] is None
 
 
@@ -60,20 +69,20 @@ def test_only_what_changed_since_is_read_new_customers_and_new_addresses_among_i
     crm.salesperson.call(
         "model.party.address.create", [{"party": crm.ids()["107"], "city": "Moved"}]
     )
-    read = {r.key: r for r in crm.adapter.read(["email"], since=before)}
+    read = {r.values["code"]: r for r in crm.adapter.read(["code", "email"], since=before)}
     assert sorted(str(key) for key in read) == ["105", "106", "107", "201"]
     assert read["106"].values["email"] == "moved@example.com"
     assert crm.adapter.newest_change() == max(r.changed_at for r in read.values())
-    assert list(crm.adapter.read([], since=dt.datetime.now(dt.UTC))) == []
+    assert list(crm.adapter.read(["code"], since=dt.datetime.now(dt.UTC))) == []
 
 
 def test_customers_written_at_one_instant_are_read_once_each_over_all_pages(crm: Crm) -> None:
     instant = crm.as_of_one_instant(*ACCOUNTS[:8])
     small_pages = Tryton(crm.adapter._session, page_records=3)
-    assert [r.key for r in small_pages.read([], since=instant)] == ACCOUNTS[:8]
-    assert {r.changed_at for r in small_pages.read([], since=instant)} == {instant}
+    assert [r.values["code"] for r in small_pages.read(["code"], since=instant)] == ACCOUNTS[:8]
+    assert {r.changed_at for r in small_pages.read(["code"], since=instant)} == {instant}
     after = instant + dt.timedelta(microseconds=1)
-    assert list(small_pages.read([], since=after)) == []
+    assert list(small_pages.read(["code"], since=after)) == []
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
@@ -82,19 +91,19 @@ def test_what_is_written_while_we_read_is_not_passed_over(crm: Crm, is_whole: bo
     assert newest is not None
     small_pages = Tryton(crm.adapter._session, page_records=3)
     since = newest - dt.timedelta(minutes=1)
-    reading = small_pages.read(["age_band"], None if is_whole else since)
+    reading = small_pages.read(["code", "age_band"], None if is_whole else since)
     first_page = [next(reading) for _ in range(3)]
-    passed, to_come = str(first_page[0].key), next(a for a in reversed(ACCOUNTS))
+    passed, to_come = str(first_page[0].values["code"]), next(a for a in reversed(ACCOUNTS))
     for account in (passed, to_come):
         crm.edit(account, age_band="65+")
     crm.create("201")
     read = [*first_page, *reading]
-    untouched = [r.key for r in read if r.key not in (passed, to_come, "201")]
+    untouched = [r.values["code"] for r in read if r.values["code"] not in (passed, to_come, "201")]
     assert sorted(str(key) for key in untouched) == [
         a for a in ACCOUNTS if a not in (passed, to_come)
     ]
-    later = small_pages.read(["age_band"], newest)
-    found = {r.key: r.values["age_band"] for r in [*read, *later]}
+    later = small_pages.read(["code", "age_band"], newest)
+    found = {r.values["code"]: r.values["age_band"] for r in [*read, *later]}
     assert (found[passed], found[to_come], found["201"]) == ("65+", "65+", "45-54")
 
 
@@ -102,10 +111,13 @@ def test_a_merged_customer_says_into_whom_and_stays_readable(crm: Crm) -> None:
     crm.create("201", "202")
     before = dt.datetime.now(dt.UTC)
     crm.merge("201", into="202")
-    read = {r.key: r.values for r in crm.adapter.read(["active", "replaced_by_code"], before)}
-    assert read == {"201": {"active": "false", "replaced_by_code": "202"}}
+    read = {
+        r.values["code"]: r.values
+        for r in crm.adapter.read(["code", "active", "replaced_by_code"], before)
+    }
+    assert read == {"201": {"code": "201", "active": "false", "replaced_by_code": "202"}}
     assert crm.shows("202", "email") == "household-202@example.com"
-    [survivor] = [r for r in crm.adapter.read(["email"]) if r.key == "202"]
+    [survivor] = [r for r in crm.adapter.read(["code", "email"]) if r.values["code"] == "202"]
     assert survivor.values["email"] == "household-202@example.com", "not the other's, now inactive"
 
 
@@ -140,8 +152,8 @@ def test_an_objection_ticked_at_the_form_gets_its_day(crm: Crm) -> None:
 
 def test_an_unknown_key_matches_nothing_and_an_inactive_customer_neither(crm: Crm) -> None:
     crm.edit("104", active=False)
-    assert crm.adapter.match(["104", "no such"], ["score_grade"]) == {"104": [], "no such": []}
-    assert crm.adapter.match([], []) == {}
+    assert crm.adapter.find("code", ["104", "no such"], []) == {"104": [], "no such": []}
+    assert crm.adapter.find("code", [], []) == {}
 
 
 def test_values_come_back_as_they_were_written(crm: Crm) -> None:
@@ -153,15 +165,15 @@ def test_values_come_back_as_they_were_written(crm: Crm) -> None:
     }
     results = crm.adapter.write(updates(crm, **values))
     assert {r.outcome for r in results} == {"written"}
-    assert {r.key for r in results} == set(ACCOUNTS)
-    found = crm.adapter.match(["101"], list(values))["101"][0]
-    assert found.values == values | {"score_value": "0.125"}
+    assert {r.subject for r in results} == set(ACCOUNTS)
+    found = crm.adapter.find("code", ["101"], list(values))["101"][0]
+    assert found.values == values | {"code": "101", "score_value": "0.125"}
 
 
 def test_an_edit_between_read_and_write_is_not_lost(crm: Crm) -> None:
     ready = updates(crm, score_grade="B")
     crm.edit("103", score_grade="A")
-    results = {r.key: r for r in crm.adapter.write(ready)}
+    results = {r.subject: r for r in crm.adapter.write(ready)}
     assert results.pop("103").outcome == "conflict"
     assert {r.outcome for r in results.values()} == {"written"}
     assert crm.shows("103", "score_grade") == "A"
@@ -170,8 +182,8 @@ def test_an_edit_between_read_and_write_is_not_lost(crm: Crm) -> None:
 def test_one_bad_record_spoils_only_itself_and_names_nobody(crm: Crm) -> None:
     ready = [replace(u, values={"score_spend_band": "low"}) for u in updates(crm)]
     ready[7] = replace(ready[7], values={"score_spend_band": "x" * 41})
-    results = {r.key: r for r in crm.adapter.write(ready)}
-    bad = results.pop(ready[7].key)
+    results = {r.subject: r for r in crm.adapter.write(ready)}
+    bad = results.pop(ready[7].subject)
     assert (bad.outcome, bad.reason) == ("data", "not_accepted: Spend")
     assert {r.outcome for r in results.values()} == {"written"}
 

@@ -158,7 +158,9 @@ def delivered(
 
     monkeypatch.setattr(f"jobs.delivery.{step}.{step}", work)
     events = {asset(OUTBOX): [written(4, True), written(5, False)]}
-    tasks.deliver.function(step, inlet_events=events, dag_run=SimpleNamespace(run_type=run_type))
+    run = SimpleNamespace(run_type=run_type, triggering_user_name="ann")
+    ti = SimpleNamespace(xcom_pull=lambda task_ids: {"plan": "made by this run"})
+    tasks.deliver.function(step, inlet_events=events, dag_run=run, ti=ti)
     return asked[0]
 
 
@@ -174,7 +176,12 @@ def delivered(
 def test_only_a_run_by_hand_delivers_what_a_backfill_wrote(
     monkeypatch: pytest.MonkeyPatch, run_type: str, asked: dict[str, int]
 ) -> None:
-    assert delivered(monkeypatch, "plan", PLAN, run_type) == asked
+    assert delivered(monkeypatch, "plan", PLAN, run_type) == asked | {"requester": "ann"}
+
+
+def test_a_run_sends_the_plan_that_it_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = SimpleNamespace(plan=PLAN, left=0)
+    assert delivered(monkeypatch, "apply", done) == {"plan": "made by this run"}
 
 
 @pytest.mark.parametrize(

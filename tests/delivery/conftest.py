@@ -1,5 +1,6 @@
 import pytest
 
+from tests.connections import connections  # noqa: F401
 from tests.tryton_server import crm, tryton_server  # noqa: F401
 
 

@@ -3,18 +3,21 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from filelock import FileLock
+from tenacity import wait_none
 
 from jobs import lake
-from jobs.crm.adapter import CrmError, Result, Update
+from jobs.crm.adapter import Change, CrmError, Result, untold
 from jobs.crm.jsonrpc import Session
 from jobs.crm.tryton import Tryton
 from jobs.delivery import ledger as ledgers
+from jobs.delivery import limits, sending
+from jobs.delivery import mapping as mappings
 from jobs.delivery.apply import apply
-from jobs.delivery.ledger import PLAN_DAYS, Busy, DeliveryError, Ledger
+from jobs.delivery.ledger import Busy, DeliveryError, Ledger
 from jobs.delivery.plan import plan
 from jobs.delivery.verify import verify
 from jobs.settings import ROOT
@@ -27,9 +30,9 @@ pytestmark = pytest.mark.services
 
 SMALL_BATCHES = """
 import jobs.crm.tryton as tryton
-from jobs.delivery import apply
+from jobs.delivery import apply, sending
 tryton.BATCH_RECORDS = 3
-apply.WINDOW_BATCHES = 2
+sending.WINDOW_BATCHES = 2
 apply.apply("tryton")
 """
 
@@ -37,10 +40,18 @@ apply.apply("tryton")
 class PutsOff(Tryton):
     """A CRM that takes the first half of each batch and puts the rest off."""
 
-    def write(self, batch: Sequence[Update]) -> list[Result]:
+    def write(
+        self, batch: Sequence[Change], started: Callable[[str], None] = untold
+    ) -> list[Result]:
         middle = (len(batch) + 1) // 2
-        rest = [Result(u.key, "transient", "database_locked") for u in batch[middle:]]
+        rest = [Result(c.subject, "transient", "database_locked") for c in batch[middle:]]
         return [*super().write(batch[:middle]), *rest]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds follow each other without a pause."""
+    monkeypatch.setattr(sending, "BETWEEN_ROUNDS", wait_none())
 
 
 @pytest.fixture
@@ -82,16 +93,16 @@ def test_a_plan_is_sent_verified_and_a_second_apply_sends_nothing(
     assert (again.sent, again.outcomes) == (0, {"written": len(ACCOUNTS)})
     assert crm.revisions() == before
     seen = verify("tryton", crm=crm.adapter)
-    assert (seen.plan.state, seen.records, seen.differing) == ("verified", len(ACCOUNTS), ())
+    assert (seen.plan.state, seen.records, seen.differing) == ("applied", len(ACCOUNTS), ())
 
 
 def test_verify_names_what_is_not_as_delivered(crm: Crm, waiting: ledgers.Plan) -> None:
-    with pytest.raises(DeliveryError, match="is waiting, not applied"):
+    with pytest.raises(DeliveryError, match="is planned, not applied"):
         verify("tryton", crm=crm.adapter)
     apply("tryton", crm=crm.adapter)
     crm.edit("105", score_grade="E")
     seen = verify("tryton", crm=crm.adapter)
-    assert (seen.plan.state, seen.differing) == ("differs", (("105", "score_grade"),))
+    assert (seen.plan.state, seen.differing) == ("applied", (("105", "score_grade"),))
 
 
 def test_an_altered_plan_is_refused(crm: Crm, waiting: ledgers.Plan) -> None:
@@ -110,9 +121,9 @@ def test_a_plan_made_too_long_ago_is_refused_though_it_was_taken_up_since(
     crm: Crm, waiting: ledgers.Plan
 ) -> None:
     Ledger("tryton").record(waiting, "applying")
-    made_days_ago(waiting, PLAN_DAYS - 0.1)
-    ledger = Ledger("tryton")
-    assert not ledger.is_too_old(ledger.plan(None))
+    ledger, mapping = Ledger("tryton"), mappings.load("tryton")
+    made_days_ago(waiting, mapping.limits.plan_days - 0.1)
+    assert not limits.is_too_old(ledger, ledger.plan(None), mapping)
     made_days_ago(waiting, 0.2)
     with pytest.raises(DeliveryError, match="older than 7 days; plan again"):
         apply("tryton", crm=crm.adapter)
@@ -176,14 +187,14 @@ def test_a_plan_of_which_customers_were_put_off_is_partly_sent_and_goes_on(
     assert (again.plan.state, again.sent, again.left) == ("applied", 1, 0)
     after = crm.revisions()
     assert sum(before[a] != after[a] for a in ACCOUNTS) == 1, "no second write"
-    assert verify("tryton", crm=crm.adapter).plan.state == "verified"
+    assert verify("tryton", crm=crm.adapter).plan.state == "applied"
 
 
 def test_verify_counts_whom_a_plan_did_not_reach(crm: Crm, waiting: ledgers.Plan) -> None:
     crm.edit("103", score_spend_band="theirs")
     apply("tryton", crm=crm.adapter)
     seen = verify("tryton", crm=crm.adapter)
-    assert (seen.plan.state, seen.records) == ("verified", len(ACCOUNTS) - 1)
+    assert (seen.plan.state, seen.records) == ("applied", len(ACCOUNTS) - 1)
     assert seen.missing == {"conflict": 1}
 
 
@@ -248,7 +259,7 @@ def test_the_commands_tell_what_they_did(crm: Crm) -> None:
     assert "applied: 1 customers written now" in told
     assert "applied: 0 customers written now" in told
     assert "12 of 12 fields as delivered" in told
-    assert Ledger("tryton").plans()[-1].state == "verified"
+    assert Ledger("tryton").plans()[-1].note == "verified: 12 of 12 fields as delivered"
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,26 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+import pyarrow as pa
 import pytest
 
 from jobs import lake
-from jobs.crm.adapter import Outcome, Result, Update
+from jobs.crm.adapter import Change, Outcome, Result
+from jobs.delivery import state
 from jobs.delivery.ledger import Item, Ledger, Plan
+from jobs.delivery.scratch import scratch
 from jobs.ops import crm_deliveries
 
 pytestmark = pytest.mark.usefixtures("state")
 
+SCHEMA = pa.schema([(name, pa.string()) for name in Item.__dataclass_fields__])
 PLAN = Plan(
     connection="tryton",
     plan_number=1,
     plan_id="a",
-    state="waiting",
+    state="planned",
     at=dt.datetime.now(dt.UTC),
     crm_instance="here",
     mapping_sha256="m",
@@ -37,36 +41,41 @@ def planned(number: int, value: str, **told: str) -> Plan:
     made = replace(PLAN, plan_number=number, plan_id=f"plan {number}", **told)
     wanted = Item("101", "1", "grade", "update", None, value)
     spared = Item("101", "1", "trend", "blocked", "theirs", "steady", "filled_by_a_person")
-    return Ledger(made.connection).add(made, [wanted, spared])
+    batch = pa.RecordBatch.from_pylist([asdict(wanted), asdict(spared)], SCHEMA)
+    return Ledger(made.connection).add(made, [batch])
 
 
-def update(value: str) -> Update:
-    return Update("1", "101", "r", {"grade": value})
+def change(value: str) -> Change:
+    return Change("101", "1", "r", {"grade": value})
 
 
 def happened(plan: Plan, *outcomes: Outcome) -> None:
     """Attempts to write the plan's customer, and what became of each."""
     ledger = Ledger(plan.connection)
     for outcome in outcomes:
-        ledger.intend(plan, [update("any")])
-        ledger.resolve(plan, [update("any")], [Result("101", outcome)])
+        ledger.intend(plan, [change("any")], 1)
+        ledger.resolve(plan, [change("any")], [Result("101", outcome)])
 
 
 def ours(instance: str = "here") -> set[str | None]:
-    found = Ledger("tryton").ours(instance)
-    assert set(found) <= {("101", "grade")}, "a field that was left alone is not ours"
-    return found.get(("101", "grade"), set())
+    with scratch() as db:
+        state.refreshed(db, "tryton", instance)
+        found = db.sql("select account_id, field, is_written, value, maybe from state").fetchall()
+    assert {row[:2] for row in found} <= {("101", "grade")}, "a field left alone is not ours"
+    return {text for row in found for text in (*([row[3]] if row[2] else []), *row[4])}
 
 
 class Crm:
     """Remembers what it was asked about, and says that all of it was written."""
 
     def __init__(self) -> None:
-        self.asked: list[Update] = []
+        self.asked: list[Change] = []
 
-    def poll(self, batch: Sequence[Update], sent_at: dt.datetime) -> list[Result]:
+    def poll(
+        self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
+    ) -> list[Result]:
         self.asked += batch
-        return [Result(u.key, "written") for u in batch]
+        return [Result(c.subject, "written") for c in batch]
 
 
 def test_the_last_value_written_is_ours_and_any_after_it_that_may_have_been() -> None:
@@ -93,16 +102,16 @@ def test_only_an_intent_that_nothing_followed_is_asked_after() -> None:
     crm = Crm()
     happened(planned(1, "A"), "written")
     # its last event has the number of our first
-    Ledger("other").intend(planned(7, "A", connection="other"), [update("A")])
-    settled = Ledger("tryton").settle(crm, "here")  # type: ignore[arg-type]
+    Ledger("other").intend(planned(7, "A", connection="other"), [change("A")], 1)
+    settled = Ledger("tryton").settle(crm, "here", "code")  # type: ignore[arg-type]
     assert (settled, crm.asked) == (0, [])
     left = planned(2, "B")
-    Ledger("tryton").intend(left, [update("B")])
-    assert Ledger("tryton").settle(crm, "there") == 0  # type: ignore[arg-type]
-    assert Ledger("tryton").settle(crm, "here") == 1  # type: ignore[arg-type]
-    assert [(u.id, u.values) for u in crm.asked] == [("1", {"grade": "B"})]
+    Ledger("tryton").intend(left, [change("B")], 1)
+    assert Ledger("tryton").settle(crm, "there", "code") == 0  # type: ignore[arg-type]
+    assert Ledger("tryton").settle(crm, "here", "code") == 1  # type: ignore[arg-type]
+    assert [(c.record_id, c.values) for c in crm.asked] == [("1", {"grade": "B"})]
     assert ours() == {"B"}
-    assert Ledger("tryton").settle(crm, "here") == 0  # type: ignore[arg-type]
+    assert Ledger("tryton").settle(crm, "here", "code") == 0  # type: ignore[arg-type]
 
 
 def test_events_are_numbered_on_in_a_connection() -> None:

@@ -15,18 +15,23 @@ CRM = Description(
     system="tryton",
     version="8.0",
     instance="a",
-    fields={"grade": Field("grade", "choice"), "code": Field("code", "text")},
+    fields={
+        "grade": Field("grade", "choice"),
+        "code": Field("code", "text"),
+        "name": Field("name", "text", is_required=True),
+    },
     enforced_keys=("code",),
     can_create=False,
     batch_records=10,
+    page_records=10,
     request_seconds=1,
 )
+PURPOSES = "purposes: {p: {text: to advise, legal_basis: consent}}"
 
 
-def parsed(fields: str, key: str = "code") -> mappings.ConnectionMap:
-    return mappings.parse(
-        "x", f"adapter: tryton\nkey: {{field: {key}, from: account_id}}\nfields:\n{fields}"
-    )
+def parsed(fields: str, key: str = "code", more: str = "") -> mappings.ConnectionMap:
+    match = f"match: [{{field: {key}, from: account_id}}]"
+    return mappings.parse("x", f"adapter: tryton\n{match}\n{PURPOSES}\n{more}\nfields:\n{fields}")
 
 
 @pytest.mark.services
@@ -37,26 +42,45 @@ def test_the_shipped_mapping_fits_the_outbox_and_tryton(crm: Crm) -> None:
 
 def test_a_mapping_of_another_form_names_every_fault() -> None:
     with pytest.raises(MappingError) as refused:
-        parsed("  grade: {as: upper, ownership: mine}\n  code: {from: a, as: as_is}")
+        parsed(
+            "  grade: {as: upper, ownership: mine, purpose: p}\n"
+            "  shade: {from: a, as: as_is, purpose: p}",
+            more="limits: {changed: 1, creates: -1}",
+        )
     told = str(refused.value)
-    for part in ("grade: as 'upper'", "grade: ownership 'mine'", "grade: from", "code: ownership"):
+    for part in (
+        "fields.grade.as 'upper' must be",
+        "fields.grade.ownership 'mine' must be",
+        "fields.grade.from is missing",
+        "fields.shade.ownership is missing",
+        "limits.changed: there is no such setting",
+        "limits.creates -1 must be",
+    ):
         assert part in told
 
 
-@pytest.mark.parametrize("text", ["", "adapter: tryton", "fields: {}"])
-def test_an_empty_mapping_says_what_is_missing(text: str) -> None:
-    with pytest.raises(MappingError, match="is missing"):
-        mappings.parse("x", text)
+def test_a_purpose_that_is_not_there_and_a_key_that_is_mapped_too_are_faults() -> None:
+    with pytest.raises(MappingError) as refused:
+        parsed("  code: {from: a, as: as_is, ownership: always, purpose: q}")
+    told = str(refused.value)
+    assert "code: purpose 'q' is none of p" in told
+    assert "code: a key must not be mapped too" in told
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("adapter: [", r"x\.yaml: no YAML \(line 1\)"),
-        ("just words", "adapter is missing; key is missing; fields is missing"),
-        ("adapter: hub\nkey: {field: a, from: b}\nfields: {c: d}", r"jobs/crm/hub\.py is missing"),
-        ("adapter: tryton\nkey: code\nfields: {c: d}", r"key must be .*; c: as None"),
-        ("adapter: tryton\nkey: {field: code}\nfields: [c]", r"key must be .*; fields must be"),
+        ("", "adapter is missing; match is missing; fields is missing; purposes is missing"),
+        ("just words", "adapter is missing; match is missing"),
+        ("adapter: [", r"x\.yaml: no YAML \(line 1\): mend it"),
+        ("adapter: tryton\nadapter: odoo", "adapter stands there twice"),
+        ("fields: {a: {from: b}, a: {from: c}}", "a stands there twice"),
+        (f"adapter: hub\nmatch: [{{field: a, from: b}}]\n{PURPOSES}\nfields: {{}}", "fields"),
+        (
+            f"adapter: hub\nmatch: [{{field: a, from: b}}]\n{PURPOSES}\n"
+            "fields: {c: {from: d, as: as_is, ownership: always, purpose: p}}",
+            r"jobs/crm/hub\.py is missing",
+        ),
     ],
 )
 def test_a_text_that_is_no_mapping_is_told_of_in_words(text: str, told: str) -> None:
@@ -66,14 +90,24 @@ def test_a_text_that_is_no_mapping_is_told_of_in_words(text: str, told: str) -> 
 
 def test_a_mapping_that_does_not_fit_names_every_fault() -> None:
     mapping = parsed(
-        "  grade: {from: items, as: lines, ownership: always}\n"
-        "  shade: {from: nothing, as: as_is, ownership: always}",
+        "  grade: {from: items, as: lines, ownership: always, purpose: p}\n"
+        "  shade: {from: nothing, as: as_is, ownership: always, purpose: p}",
         key="email",
+        more="mode: create\nobjection: {field: no_profiling, value: 'true'}",
     )
     with pytest.raises(MappingError) as refused:
         mappings.check(mapping, CRM, ["account_id", "items"])
     told = str(refused.value)
-    for part in ("key email", "column nothing", "shade: tryton has no", "grade: lines needs"):
+    for part in (
+        "key email: tryton has no such field",
+        "key email: tryton keeps only code unique",
+        "tryton does not let us create",
+        "name is required by tryton",
+        "objection no_profiling: tryton has no",
+        "column nothing",
+        "shade: tryton has no",
+        "grade: lines needs",
+    ):
         assert part in told
 
 
@@ -94,6 +128,9 @@ def test_an_unknown_connection_names_those_there_are() -> None:
         ("texts", [None], ""),
         ("words", ["als", None, 3], "als 3"),
         ("words", [None, None], ""),
+        ("first", [["a", "b"]], "a"),
+        ("first", [[]], None),
+        ("first", [None], None),
     ],
 )
 def test_transforms_take_null_and_empty(

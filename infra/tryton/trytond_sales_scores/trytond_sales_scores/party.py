@@ -6,7 +6,11 @@ from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.transaction import Transaction
 
+from .instance import may_create
+
 BAND = 40  # characters
+# what says who a customer is: no business of the pipeline, in what it creates neither
+ABOUT = ("name", "addresses", "contact_mechanisms", "identifiers")
 
 
 def is_pipeline(external):
@@ -81,7 +85,10 @@ class Party(metaclass=PoolMeta):
         if not is_pipeline(external):
             return
         others = {name for name in values or {} if not name.startswith("score_")}
-        if mode in {"create", "delete"} or others:
+        is_creating = mode == "create" and may_create()
+        if is_creating:
+            others = {name for name in ABOUT for party in parties if getattr(party, name)}
+        if (mode in {"create", "delete"} and not is_creating) or others:
             names = ", ".join(sorted(others)) or "parties"
             raise AccessError(f"You are not allowed to {mode} {names}: only scores.")
 

@@ -1,0 +1,47 @@
+"""`python -m infra.sandbox.salesforce`: a Salesforce organisation on this machine, for trying."""
+
+from typing import Annotated
+
+import typer
+
+from infra.sandbox.salesforce import certificate, org, person
+from infra.sandbox.salesforce.limits import DAILY_REQUESTS
+from infra.sandbox.salesforce.schema import CONTACT
+from infra.sandbox.salesforce.serving import LOOPBACK, server
+from jobs import command
+from jobs.settings import settings
+
+SECRET, PERSON = "salesforce_sandbox", "salesforce_sandbox_person"  # names of secrets
+
+
+def main(
+    port: Annotated[int, typer.Option(help="on this machine only")] = 8443,
+    records: Annotated[int | None, typer.Option(help="start anew with so many contacts")] = None,
+    daily: Annotated[int, typer.Option(help="requests granted a day")] = DAILY_REQUESTS,
+) -> None:
+    """A double of Salesforce with made-up contacts; what is written there outlives it."""
+    here = settings()
+    home = here.state / "sandbox" / "salesforce"
+    home.mkdir(parents=True, exist_ok=True)
+    secret, token = here.make_secret(SECRET), here.make_secret(PERSON)
+    made = org.opened(home / "org.sqlite", secret, token, daily)
+    if records is None and not made.storage.numbers(CONTACT, "1", rest="limit 1"):
+        records = 1000
+    if records is not None:
+        person.start(made, {"count": records})
+    pair = certificate.pair(home)
+    count = len(made.storage.numbers(CONTACT, "IsDeleted = 0"))
+    typer.echo(
+        f"A double of Salesforce, not Salesforce: https://{LOOPBACK}:{port}, "
+        f"organisation {made.id}, {count:,} made-up contacts.\n"
+        f"  certificate (ca_file):     {pair.certificate}\n"
+        f"  consumer key (user):       {org.CLIENT_ID}\n"
+        f"  consumer secret (secret):  {here.secrets / SECRET}\n"
+        f"  token of the person:       {here.secrets / PERSON}, for POST /sandbox/...\n"
+        f"  contacts have their number in {person.KEY}; docs/salesforce.md says what it can do"
+    )
+    server(made, pair, port).run()
+
+
+if __name__ == "__main__":
+    command.run(main)

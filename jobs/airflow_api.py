@@ -1,0 +1,59 @@
+"""Airflow's public API, logged in: who answered a question of a task stands there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from jobs.settings import settings
+
+USER = "admin"
+SECRET = "airflow_admin"  # noqa: S105 a name
+SECONDS = 60.0
+
+
+class AirflowUnreachable(Exception):
+    """Airflow does not answer, or refuses our login."""
+
+
+def client(user: str = USER, password: str | None = None) -> httpx.Client:
+    """The API, logged in as the user of these services, or as another.
+
+    Raises:
+        AirflowUnreachable: it does not answer, or the login was refused.
+    """
+    url = settings().airflow_url
+    login = {"username": user, "password": password or settings().secret(SECRET)}
+    try:
+        answer = httpx.post(f"{url}/auth/token", json=login, timeout=SECONDS)
+    except httpx.HTTPError as error:
+        raise AirflowUnreachable(f"Airflow at {url} does not answer: see `make status`") from error
+    if answer.status_code != 201:
+        raise AirflowUnreachable(f"Airflow refuses the login of {user}: {answer.status_code}")
+    token = answer.json()["access_token"]
+    return httpx.Client(
+        base_url=f"{url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=SECONDS
+    )
+
+
+def get(api: httpx.Client, path: str, asked: Mapping[str, Any]) -> Any:
+    """What the API answers.
+
+    Raises:
+        AirflowUnreachable: it answers something else than what was asked for.
+    """
+    answer = api.get(path, params=dict(asked))
+    if answer.status_code != 200:
+        raise AirflowUnreachable(f"Airflow answers {answer.status_code} to {path}")
+    return answer.json()
+
+
+def patch(api: httpx.Client, path: str, told: Mapping[str, Any]) -> None:
+    """Change what stands at a path.
+
+    Raises:
+        AirflowUnreachable: it refuses.
+    """
+    answer = api.patch(path, json=dict(told))
+    if answer.status_code != 200:
+        raise AirflowUnreachable(f"Airflow answers {answer.status_code} to {path}")

@@ -1,0 +1,174 @@
+"""Any CRM that can be asked by key and written in batches over signed JSON, by configuration.
+
+As the open interfaces of Chinese CRMs work; a program before the CRM puts its words for these:
+
+    POST <read>   {"field": "code", "keys": ["101"], "fields": ["grade"]}
+    ->            {"records": [{"id", "revision", "changed_at", "is_active", "values": {...}}]}
+    POST <write>  {"records": [{"id", "values": {...}}, {"key": {"code": "201"}, "values": {...}}]}
+    ->            {"results": [{"id", "code": "ok"}, ...]}, one for each record, in their order
+
+Values are canonical texts or null, see `jobs.crm.adapter.canonical`. A write with a key makes the
+record where there is none, once. docs/http.md.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import get_args
+
+from jobs.crm.access import Access
+from jobs.crm.adapter import (
+    Change,
+    CrmError,
+    Description,
+    ErrorClass,
+    Field,
+    Kind,
+    Quota,
+    Record,
+    Result,
+    canonical,
+    untold,
+)
+from jobs.crm.signed import REQUEST_SECONDS, Session
+from jobs.crm.writing import NoAnswer, as_one, by_subject, found_out
+
+PAGE_RECORDS = 100
+CODES: Mapping[str, tuple[ErrorClass, str]] = {
+    "gone": ("conflict", "record_is_gone"),
+    "moved": ("conflict", "changed_meanwhile"),
+    "invalid": ("data", "not_accepted"),
+    "forbidden": ("permission", "not_allowed"),
+    "busy": ("transient", "busy"),
+}
+
+
+class Http:
+    """Records of a CRM behind two paths."""
+
+    def __init__(
+        self,
+        session: Session,
+        options: Mapping[str, str],
+        request_seconds: float = REQUEST_SECONDS,
+        page_records: int = PAGE_RECORDS,
+    ) -> None:
+        self._session, self._options = session, options
+        self._request_seconds, self._page_records = request_seconds, page_records
+        self._key = options["key"]
+        self._fields = {f.name: f for f in map(_field, options["fields"].split())}
+
+    def describe(self) -> Description:
+        # the CRM does not tell of itself: an empty question shows whether it answers
+        self._session.ask(self._options["read"], {"field": self._key, "keys": [], "fields": []})
+        return Description(
+            system="http",
+            version="1",
+            instance=self._options.get("instance", "1"),
+            fields=self._fields,
+            enforced_keys=(self._key,),
+            can_create=self._options.get("creates") == "true",
+            batch_records=int(self._options.get("batch_records", PAGE_RECORDS)),
+            page_records=self._page_records,
+            request_seconds=self._request_seconds,
+            can_list=False,
+        )
+
+    def quota(self) -> Quota | None:
+        return None
+
+    def newest_change(self) -> dt.datetime | None:
+        return None
+
+    def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
+        raise CrmError("data", "this CRM tells of records by key only: can_list is false")
+
+    def get(self, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
+        return {record.id: record for record in self._among("id", ids, fields)}
+
+    def find(
+        self, field: str, keys: Collection[str], fields: Collection[str]
+    ) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {key: [] for key in keys}
+        for record in self._among(field, keys, {field, *fields}):
+            if record.is_active:
+                found[str(record.values[field])].append(record)
+        return found
+
+    def write(
+        self, batch: Sequence[Change], started: Callable[[str], None] = untold
+    ) -> list[Result]:
+        told: dict[str, Result] = {}
+        return [told.get(r.subject, r) for r in as_one(batch, partial(self._send, told))]
+
+    def poll(
+        self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
+    ) -> list[Result]:
+        return found_out(batch, sent_at, self._request_seconds, self._look)
+
+    def _look(self, batch: Sequence[Change]) -> dict[str, Record]:
+        fields = sorted({name for change in batch for name in change.values})
+        there = self.get({c.record_id for c in batch if c.record_id is not None}, fields)
+        keys = {change.key[1]: change.subject for change in batch if change.key}
+        made = self.find(self._key, keys, fields)
+        return by_subject(batch, there) | {keys[k]: found[0] for k, found in made.items() if found}
+
+    def _send(self, told: dict[str, Result], batch: Sequence[Change]) -> list[str | None]:
+        """Write what the CRM takes; `told` takes up what became of the others."""
+        rows = [
+            {"values": dict(c.values)}
+            | ({"key": dict([c.key])} if c.record_id is None and c.key else {"id": c.record_id})
+            for c in batch
+        ]
+        results = self._session.ask(self._options["write"], {"records": rows}, is_write=True)[
+            "results"
+        ]
+        if len(results) != len(batch):
+            raise NoAnswer("unknown", "the answer has not one result for each record")
+        for change, result in zip(batch, results, strict=True):
+            if (code := result.get("code")) != "ok":
+                told[change.subject] = Result(change.subject, *CODES.get(code, CODES["invalid"]))
+        return [result.get("id") for result in results]
+
+    def _among(
+        self, field: str, keys: Collection[str], fields: Collection[str]
+    ) -> Iterator[Record]:
+        wanted = sorted(keys)
+        for at in range(0, len(wanted), self._page_records):
+            page = wanted[at : at + self._page_records]
+            asked = {"field": field, "keys": page, "fields": sorted(fields)}
+            for row in self._session.ask(self._options["read"], asked)["records"]:
+                values = {
+                    name: canonical(
+                        self._fields.get(name, Field(name, "text")), row["values"][name]
+                    )
+                    for name in fields
+                }
+                at_ = dt.datetime.fromisoformat(row["changed_at"])
+                yield Record(row["id"], row["revision"], at_, values, row["is_active"])
+
+
+def connect(access: Access) -> Http:
+    """The CRM of an access; `options` are hosts, read, write, key and fields, and may be others."""
+    needed = {"hosts", "read", "write", "key", "fields"}
+    if missing := sorted(needed - set(access.options)):
+        raise CrmError(
+            "data", f"{access.connection}: server.{', server.'.join(missing)} is missing"
+        )
+    return Http(Session(access), access.options)
+
+
+def _field(told: str) -> Field:
+    """`name:kind`, and after it a length, a scale or choices with | between."""
+    name, kind, more, *_ = [*told.split(":"), "", ""]
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    if kind not in kinds:
+        raise CrmError("data", f"{told}: a kind is one of {', '.join(kinds)}")
+    size = int(more) if more and kind in {"text", "number"} else None
+    return Field(
+        name=name,
+        kind=kind,
+        length=size if kind == "text" else None,
+        scale=size if kind == "number" else None,
+        choices=tuple(more.split("|")) if more and kind == "choice" else (),
+    )

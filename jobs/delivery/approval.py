@@ -1,0 +1,127 @@
+"""A person's answer to a plan, read where it was given: at the task `delivery.approve` in Airflow.
+
+Nothing else counts: a task that was marked successful by hand, one that was cleared, what an XCom
+says, or a row of a table. The answer must stand in Airflow's own record of the task, chosen from
+its options by a user who may approve, under a question that names this plan's whole id.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from jobs import airflow_api
+from jobs.delivery.ledger import DeliveryError, Plan
+from jobs.delivery.mapping import ConnectionMap
+
+DAG_ID, TASK_ID = "crm_delivery", "delivery.approve"
+APPROVE, REFUSE = "Approve", "Refuse"
+LIMIT = 100  # questions with one plan's id
+
+
+class NotApproved(DeliveryError):
+    """A person must look at the plan first, or did and said no."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person chose, and where it stands in Airflow."""
+
+    option: str
+    person: str
+    at: dt.datetime
+    evidence: str
+
+
+def subject(plan: Plan) -> str:
+    """The question's headline: it binds the answer to the plan."""
+    return f"Deliver plan {plan.plan_number} to {plan.connection}? {plan.plan_id}"
+
+
+def answer(plan: Plan) -> Answer | None:
+    """The newest answer to the plan's question; null: nobody answered.
+
+    Raises:
+        AirflowUnreachable: Airflow cannot be asked.
+    """
+    with airflow_api.client() as api:
+        asked = {
+            "task_id": TASK_ID,
+            "subject_search": plan.plan_id,
+            "response_received": True,
+            "limit": LIMIT,
+        }
+        found = airflow_api.get(api, f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", asked)
+    told = [_answer(each) for each in found["hitl_details"] if _is_of(each, plan)]
+    return max(told, key=lambda each: each.at, default=None)
+
+
+def _is_of(detail: dict[str, Any], plan: Plan) -> bool:
+    """Whether an answer is to this plan's question, of our task, and of its options."""
+    ran = detail["task_instance"]
+    return bool(
+        (ran["dag_id"], ran["task_id"]) == (DAG_ID, TASK_ID)
+        and detail["subject"] == subject(plan)
+        and detail["options"] == [APPROVE, REFUSE]
+        and detail["responded_by_user"]
+        and len(detail["chosen_options"] or []) == 1
+    )
+
+
+def _answer(detail: dict[str, Any]) -> Answer:
+    ran = detail["task_instance"]
+    return Answer(
+        option=detail["chosen_options"][0],
+        person=detail["responded_by_user"]["name"],
+        at=dt.datetime.fromisoformat(detail["responded_at"]),
+        evidence=f"{ran['dag_run_id']}, try {ran['try_number']}",
+    )
+
+
+def required(plan: Plan, mapping: ConnectionMap) -> Answer:
+    """The approval that a plan needs.
+
+    Raises:
+        NotApproved: nobody approved it who may.
+    """
+    given = answer(plan)
+    named = f"plan {plan.plan_number} of {plan.connection}"
+    if given is None:
+        raise NotApproved(
+            f"{named} needs a person ({plan.needs_person}): answer the task {TASK_ID} of the DAG "
+            f"{DAG_ID} in Airflow; where no run of it waits, trigger one"
+        )
+    if given.option != APPROVE:
+        raise NotApproved(f"{named} was refused by {given.person} at {given.at:%Y-%m-%d %H:%M} UTC")
+    if given.person not in mapping.approvers:
+        raise NotApproved(
+            f"{named} was approved by {given.person}, who is none of the approvers of "
+            f"{plan.connection}.yaml ({', '.join(mapping.approvers) or 'there are none'})"
+        )
+    if mapping.four_eyes and given.person == plan.requester:
+        raise NotApproved(
+            f"{named} was approved by {given.person}, who asked for it: {plan.connection}.yaml "
+            "wants four eyes"
+        )
+    return given
+
+
+def respond(plan: Plan, option: str, user: str, password: str) -> str:
+    """Answer the plan's question as a user of Airflow; returns where.
+
+    Raises:
+        NotApproved: no run of the DAG asks for this plan.
+        AirflowUnreachable: Airflow cannot be asked, or refuses the login or the answer.
+    """
+    with airflow_api.client(user, password) as api:
+        asked = {"task_id": TASK_ID, "subject_search": plan.plan_id, "limit": LIMIT}
+        found = airflow_api.get(api, f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", asked)
+        open_ = [each for each in found["hitl_details"] if not each["response_received"]]
+        if not open_:
+            raise NotApproved(
+                f"no run of {DAG_ID} asks for plan {plan.plan_number}: trigger one in Airflow"
+            )
+        ran = open_[-1]["task_instance"]
+        place = f"/dags/{DAG_ID}/dagRuns/{ran['dag_run_id']}/taskInstances/{TASK_ID}"
+        answer = {"chosen_options": [option]}
+        airflow_api.patch(api, f"{place}/{ran['map_index']}/hitlDetails", answer)
+    return f"run {ran['dag_run_id']}"

@@ -1,0 +1,300 @@
+"""The outbox against the CRM's records and against what was delivered: who is whose, what differs.
+
+All of it is sets, so it is SQL. Tables of the scratch database:
+
+subjects  one row per customer of the outbox, and per one that it has no more but who was delivered:
+          why it is gone (null: it is not), the keys k0, k1, … of the ladder, and for each field n
+          of the mapping the canonical text vn, or en: why it cannot be one
+mirror    the CRM's records; state: what counts as ours; released, dead: what was said of it
+matched   one row per customer: its record, or why there is none
+items     one row per customer and field that is to change or is blocked
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from jobs.delivery.ledger import Item, quoted
+from jobs.delivery.mapping import ID, ConnectionMap, FieldMap, Rung
+from jobs.delivery.scratch import stream
+
+MERGES = 8  # of one record into the next, followed at most
+NULL, FIELD_END, ROW_END = "\x00", "\x1f", "\x1e"  # no text of a CRM has them
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a comparison came to, as in ops.crm_plans."""
+
+    customers: int
+    graded: int  # of them: with a grade there
+    ours: int  # of them: with a value of ours
+    records: int
+    creates: int
+    updates: int
+    clears: int
+    unchanged: int
+    blocked: int
+    cleared: int
+    flips: int
+    leaps: int
+
+
+def match(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
+    """Find the record of each customer by the ladder, one to one both ways."""
+    db.execute("create or replace table pairs (account_id varchar, record_id varchar)")
+    for n, rung in enumerate(mapping.match):
+        shown = f"m.{_shown(rung)}"
+        db.execute(f"""
+            insert into pairs
+            select s.account_id, m.record_id from subjects s
+            join mirror m on m.is_active and {shown} = s.k{n}
+            where s.account_id not in (select account_id from pairs)
+        """)  # noqa: S608 quoted
+    _follow_merges(db, mapping)
+    # one that left the outbox has no keys any more
+    db.execute("""
+        insert into pairs
+        select s.account_id, any_value(t.record_id) from subjects s
+        join state t on t.account_id = s.account_id
+        join mirror m on m.record_id = t.record_id and m.is_active
+        where s.gone = 'vanished' and s.account_id not in (select account_id from pairs)
+        group by s.account_id
+    """)
+    db.execute("""
+        create or replace table matched as
+        with claims as (
+            select p.*, s.gone is not distinct from 'vanished' as is_old,
+                   count(*) over (partition by p.account_id) as records
+            from pairs p join subjects s on s.account_id = p.account_id
+        ),
+        held as (
+            select record_id, count(distinct account_id) filter (not is_old) as claimed,
+                   count(distinct account_id) as ever_claimed
+            from claims group by record_id
+        ),
+        judged as (
+            select c.account_id, any_value(c.record_id) as record_id, any_value(c.is_old) as is_old,
+                   max(c.records) as records, max(h.claimed) as claimed,
+                   max(h.ever_claimed) as ever_claimed
+            from claims c join held h on h.record_id = c.record_id
+            group by c.account_id
+        )
+        select s.account_id, s.gone,
+               case when j.records = 1 then j.record_id end as record_id,
+               case when j.account_id is null then 'not_in_crm'
+                    when j.records > 1 then 'several_in_crm'
+                    when j.claimed > 1 or (j.is_old and j.ever_claimed > 1) then 'shared_in_crm'
+               end as why
+        from subjects s left join judged j on j.account_id = s.account_id
+    """)
+
+
+def _shown(rung: Rung) -> str:
+    """SQL: what a record shows where the rung looks."""
+    return "record_id" if rung.field == ID else f"fields[{quoted(rung.field)}]"
+
+
+def _follow_merges(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
+    """Who was merged into another record is looked for there."""
+    shown = _shown(mapping.match[0])
+    db.execute("""
+        create or replace table survivors as
+        select record_id, merged_into, is_active from mirror where merged_into is not null
+    """)
+    for _ in range(MERGES):
+        db.execute("""
+            update survivors set merged_into = next.merged_into
+            from mirror next
+            where next.record_id = survivors.merged_into and next.merged_into is not null
+        """)
+    db.execute(f"""
+        insert into pairs
+        select distinct s.account_id, e.record_id from subjects s
+        join mirror m on m.{shown} = s.k0
+        join survivors v on v.record_id = m.record_id
+        join mirror e on e.record_id = v.merged_into and e.is_active
+        where s.account_id not in (select account_id from pairs)
+    """)  # noqa: S608 quoted
+
+
+def compare(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
+    """Decide field by field, and gather what is to change or is blocked."""
+    db.execute("""
+        create or replace table items (
+            account_id varchar, record_id varchar, field varchar, action varchar,
+            old_value varchar, new_value varchar, reason varchar
+        )
+    """)
+    is_creating = mapping.mode == "create"
+    for n, (field, of) in enumerate(mapping.fields.items()):
+        db.execute(f"insert into items {_decided(mapping, n, field, of)}")
+        if is_creating:
+            db.execute(f"insert into items {_created(n, field)}")
+    if is_creating:
+        key = quoted(mapping.create_by.field)
+        db.execute(f"""
+            insert into items
+            select account_id, null, {key}, 'create', null, k0, null
+            from matched join subjects s using (account_id)
+            where why = 'not_in_crm' and s.gone is null and s.k0 is not null
+        """)  # noqa: S608 quoted
+    missing = "and why <> 'not_in_crm'" if is_creating else ""
+    db.execute(f"""
+        insert into items
+        select account_id, null, '*', 'blocked', null, null, why
+        from matched where why is not null and gone is distinct from 'vanished' {missing}
+    """)  # noqa: S608 our own
+    _leave_dead(db)
+
+
+def _decided(mapping: ConnectionMap, n: int, field: str, of: FieldMap) -> str:
+    """The items of one field of the records that are there."""
+    name = quoted(field)
+    objects = "null"
+    if mapping.objection:
+        says = f"r.fields[{quoted(mapping.objection.field)}] = {quoted(mapping.objection.value)}"
+        objects = f"case when {says} then 'objected' end"
+    return f"""
+        with shown as (
+            select m.account_id, m.record_id, r.fields[{name}] as old,
+                   coalesce(s.gone, {objects}) as gone, s.v{n} as given, s.e{n} as fault,
+                   t.account_id is not null as is_known, t.is_written, t.value, t.maybe, t.echo,
+                   t.has_echo, exists (
+                       select 1 from released l
+                       where coalesce(l.account_id, m.account_id) = m.account_id
+                         and coalesce(l.field, {name}) = {name}
+                         and l."at" > coalesce(t."at", timestamptz 'epoch')
+                   ) as is_released
+            from matched m
+            join subjects s on s.account_id = m.account_id
+            join mirror r on r.record_id = m.record_id
+            left join state t on t.account_id = m.account_id and t.field = {name}
+            where m.why is null
+        ),
+        meant as (
+            select *, case when gone is null then given end as new,
+                   case when gone is null then fault end as unfit,
+                   coalesce(is_written and old is not distinct from value, false)
+                   or coalesce(has_echo and old is not distinct from echo, false)
+                   or list_contains(
+                          list_transform(maybe, lambda x: coalesce(x, chr(0))),
+                          coalesce(old, chr(0))
+                      ) as is_ours
+            from shown
+        ),
+        judged as (
+            select *, coalesce(unfit, {_kept(of)}) as why from meant
+            where unfit is not null
+               or not (old is not distinct from new
+                       or coalesce(has_echo and old is not distinct from echo
+                                   and value is not distinct from new, false))
+        )
+        select account_id, record_id, {name},
+               case when why is not null then 'blocked'
+                    when new is null then 'clear' else 'update' end,
+               old, new, coalesce(why, gone)
+        from judged
+    """  # noqa: S608 quoted
+
+
+def _kept(of: FieldMap) -> str:
+    """SQL: why a field is left to the salesperson; null: it is ours to write."""
+    if of.ownership == "always":
+        return "null"
+    if of.ownership == "if_empty":
+        return "case when old is null or is_released then null else 'not_empty' end"
+    return """
+        case when is_released or coalesce(is_ours, false) then null
+             when not is_known then case when old is not null then 'filled_by_a_person' end
+             when old is null then 'cleared_by_a_person'
+             else 'edited_by_a_person' end
+    """
+
+
+def _created(n: int, field: str) -> str:
+    """The items of one field of the records that are to be created."""
+    return f"""
+        select account_id, null, {quoted(field)},
+               case when s.e{n} is null then 'create' else 'blocked' end, null, s.v{n}, s.e{n}
+        from matched join subjects s using (account_id)
+        where why = 'not_in_crm' and s.gone is null and (s.v{n} is not null or s.e{n} is not null)
+    """  # noqa: S608 quoted
+
+
+def _leave_dead(db: duckdb.DuckDBPyConnection) -> None:
+    """What the CRM refused is not sent again as long as it says the same."""
+    db.execute("""
+        create or replace table again as
+        select i.account_id from items i
+        join (select distinct account_id from dead) using (account_id)
+        left join dead d on d.account_id = i.account_id and d.field = i.field
+                        and d.new_value is not distinct from i.new_value
+        where i.action <> 'blocked'
+        group by i.account_id having count(*) = count(d.account_id)
+    """)
+    db.execute("""
+        update items set action = 'blocked', reason = 'dead_letter'
+        where action <> 'blocked' and account_id in (select account_id from again)
+    """)
+
+
+def totals(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> Totals:
+    grade = quoted(mapping.grade_field or "")
+    told = db.sql(f"""
+        with fields as (
+            select count(*) filter (action = 'update') as updates,
+                   count(*) filter (action = 'clear') as clears,
+                   count(*) filter (action = 'blocked') as blocked,
+                   count(distinct account_id) filter (action <> 'blocked') as records,
+                   count(distinct account_id) filter (action = 'create') as creates,
+                   count(*) filter (field <> '*' and action <> 'create' and record_id is not null)
+                       as touched
+            from items
+        ),
+        emptied as (
+            select count(*) as cleared from (
+                select account_id from items
+                where action <> 'blocked'
+                  and account_id in (select account_id from state where value is not null)
+                group by account_id having count(*) = count(*) filter (action = 'clear')
+            )
+        ),
+        grades as (
+            select count(*) as flips,
+                   count(*) filter (abs(ascii(old_value) - ascii(new_value)) > 1) as leaps
+            from items
+            where action = 'update' and field = {grade} and old_value <> new_value
+        ),
+        there as (
+            select count(*) as customers,
+                   count(*) filter (fields[{grade}] is not null) as graded
+            from matched join mirror using (record_id) where why is null
+        ),
+        ours as (select count(distinct account_id) as ours from state where value is not null)
+        select customers, graded, ours, records, creates, updates, clears,
+               customers * {len(mapping.fields)} - touched as unchanged, blocked, cleared,
+               flips, leaps
+        from fields, emptied, grades, there, ours
+    """)  # noqa: S608 quoted
+    return Totals(**dict(zip(told.columns, told.fetchall()[0], strict=True)))
+
+
+def batches(db: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+    """The items in their order."""
+    names = ", ".join(Item.__dataclass_fields__)
+    return stream(db, f"select {names} from items order by account_id, field")  # noqa: S608
+
+
+def digest(items: Iterator[pa.RecordBatch] | pa.RecordBatchReader) -> str:
+    """sha256 of items in their order, however they are cut into batches."""
+    told = hashlib.sha256()
+    for batch in items:
+        texts = [batch.column(name).to_pylist() for name in Item.__dataclass_fields__]
+        for row in zip(*texts, strict=True):
+            line = FIELD_END.join(NULL if text is None else text for text in row)
+            told.update(f"{line}{ROW_END}".encode())
+    return told.hexdigest()

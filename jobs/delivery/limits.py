@@ -1,0 +1,79 @@
+"""How large a plan is: what it costs, when a person must look at it, and when it is too old."""
+
+import datetime as dt
+import math
+from dataclasses import asdict, replace
+
+from jobs.crm.adapter import Description, Quota
+from jobs.delivery.compare import Totals
+from jobs.delivery.ledger import Ledger, Plan
+from jobs.delivery.mapping import ConnectionMap
+
+READINGS = 2  # of each record: before it is written, and when it is verified
+
+
+def measured(
+    plan: Plan, totals: Totals, described: Description, quota: Quota | None, mapping: ConnectionMap
+) -> Plan:
+    """The plan with its counts, the requests that it needs, and how long these take at least."""
+    counts = asdict(totals)
+    del counts["graded"], counts["ours"]
+    calls = math.ceil(totals.records / described.batch_size(totals.records))
+    reads = READINGS * math.ceil(totals.records / described.page_records)
+    seconds = (calls + reads) / mapping.rate.requests_a_second
+    return replace(
+        plan,
+        **counts,
+        calls=calls,
+        reads=reads,
+        quota_share=(calls + reads) / quota.limit if quota and quota.limit else None,
+        minutes=round(seconds / 60, 2),
+    )
+
+
+def judged(plan: Plan, totals: Totals, mapping: ConnectionMap, allow_mass_clear: bool) -> Plan:
+    """The plan in its first state: `planned`, `waiting` for a person, or `refused` at once."""
+    limits = mapping.limits
+    cleared = share(totals.cleared, totals.ours)
+    if cleared > limits.mass_clear_share and not allow_mass_clear:
+        note = (
+            f"{totals.cleared:,} of {totals.ours:,} customers would lose their values, more than "
+            f"{limits.mass_clear_share:.0%}: see why in ops.crm_plan_items; if it is right, plan "
+            "again with --allow-mass-clear"
+        )
+        return replace(plan, state="refused", needs_person=note, note=note)
+    beyond = [
+        f"{words}: {part:,} of {whole:,} ({share(part, whole):.1%}), up to {limit:.1%} go by "
+        "themselves"
+        for words, part, whole, limit in (
+            ("customers changed", totals.records, totals.customers, limits.changed_share),
+            ("grades changed", totals.flips, totals.graded, limits.flip_share),
+            ("customers cleared", totals.cleared, totals.ours, limits.clear_share),
+        )
+        if share(part, whole) > limit
+    ]
+    if totals.creates > limits.creates:
+        beyond.append(f"customers created: {totals.creates:,}, up to {limits.creates:,} go")
+    if not beyond:
+        return plan
+    return replace(plan, state="waiting", needs_person="; ".join(beyond))
+
+
+def share(part: int, whole: int) -> float:
+    return part / whole if whole else float(part > 0)
+
+
+def is_too_old(ledger: Ledger, plan: Plan, mapping: ConnectionMap) -> bool:
+    return dt.datetime.now(dt.UTC) - ledger.made_at(plan) > _longest(plan, mapping)
+
+
+def age_words(plan: Plan, mapping: ConnectionMap) -> str:
+    """How old it may grow, in words."""
+    hours = _longest(plan, mapping).total_seconds() / 3600
+    return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
+
+
+def _longest(plan: Plan, mapping: ConnectionMap) -> dt.timedelta:
+    if plan.state == "waiting":
+        return dt.timedelta(hours=mapping.limits.answer_hours)
+    return dt.timedelta(days=mapping.limits.plan_days)

@@ -1,0 +1,155 @@
+"""The CRM's records as read last, in ops.crm_mirror: brought up to date before a plan compares.
+
+What was written since is read by the CRM's own clock. What left no trace there (a record deleted,
+a write that came to light late) is found by reading everything, every `reconcile_hours`.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Collection, Iterable, Iterator
+
+import duckdb
+import pyarrow as pa
+
+from jobs import lake
+from jobs.crm.adapter import Adapter, Description, Record
+from jobs.delivery.ledger import log_of, quoted
+from jobs.delivery.mapping import ID, ConnectionMap
+from jobs.delivery.scratch import ROWS, load, stream
+from jobs.table import Log
+
+log = logging.getLogger(__name__)
+
+NAME = "ops.crm_mirror"
+# a write carries the instant at which its transaction began, and is seen when that has ended
+OVERLAP = dt.timedelta(minutes=10)
+COLUMNS = (
+    "record_id varchar, is_active boolean, merged_into varchar, changed_at timestamptz, "
+    "fields map(varchar,varchar), read_all_at timestamptz"
+)
+
+
+def refreshed(
+    db: duckdb.DuckDBPyConnection,
+    mapping: ConnectionMap,
+    crm: Adapter,
+    described: Description,
+    keys: Collection[str],
+) -> int:
+    """Bring the mirror up to date and load it as `mirror`; returns the number of records read.
+
+    Args:
+        keys: customers to ask for, where the CRM does not list its records.
+    """
+    mine = f"connection = {quoted(mapping.connection)}"
+    instance = described.instance
+    load(db, "mirror", NAME, COLUMNS, f"{mine} and crm_instance = {quoted(instance)}")
+    now = dt.datetime.now(dt.UTC)
+    since = read_from(db, mapping, crm, now) if described.can_list else None
+    if not described.can_list:
+        records: Iterable[Record] = asked(mapping, crm, keys)
+    else:
+        records = crm.read(mapping.read_fields, since)
+    count = taken(db, records, now)
+    if since is None:
+        db.execute("create or replace table mirror as select * from news")
+    elif not differing(db):
+        return count
+    else:
+        merge(db)
+    kept(db, mapping.connection, instance, mine)
+    log.info("%s: %d records of the CRM read since %s", mapping.connection, count, since or "ever")
+    return count
+
+
+def read_from(
+    db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Adapter, now: dt.datetime
+) -> dt.datetime | None:
+    """From which instant of the CRM's clock on to read; null: everything."""
+    told = "max(changed_at), max(read_all_at), any_value(map_keys(fields))"
+    seen, read_all_at, fields = db.sql(f"select {told} from mirror").fetchall()[0]  # noqa: S608
+    if seen is None or set(fields) != set(mapping.read_fields):
+        return None
+    if now - read_all_at > dt.timedelta(hours=mapping.reconcile_hours):
+        return None
+    newest = crm.newest_change()
+    if newest is None or newest < seen:
+        log.info("%s: its newest write lies before what was seen", mapping.connection)
+        return None
+    since: dt.datetime = seen.astimezone(dt.UTC) - OVERLAP
+    return since
+
+
+def asked(mapping: ConnectionMap, crm: Adapter, keys: Collection[str]) -> Iterator[Record]:
+    """The records of the customers, from a CRM that must be asked by key."""
+    rung = next(rung for rung in mapping.match if rung.field != ID)
+    for records in crm.find(rung.field, keys, mapping.read_fields).values():
+        yield from records
+
+
+def taken(db: duckdb.DuckDBPyConnection, records: Iterable[Record], now: dt.datetime) -> int:
+    """Put what is read into `news`, the last state of each record; returns how many came."""
+    db.execute(f"create or replace table arrived ({COLUMNS}, n bigint)")
+    schema = _schema()
+    count = 0
+    for rows in _chunks(records):
+        made = [_row(record, now) | {"n": count + n} for n, record in enumerate(rows)]
+        count += len(made)
+        db.register("rows", pa.Table.from_pylist(made, schema))
+        db.execute("insert into arrived select * from rows")
+        db.unregister("rows")
+    db.execute(
+        "create or replace table news as select * exclude (n) from arrived "
+        "qualify row_number() over (partition by record_id order by n desc) = 1"
+    )
+    db.execute("drop table arrived")
+    return count
+
+
+def differing(db: duckdb.DuckDBPyConnection) -> bool:
+    """Whether what was read says other than the mirror."""
+    said = "record_id, is_active, merged_into, fields::varchar"
+    found = db.sql(f"select {said} from news except select {said} from mirror limit 1")  # noqa: S608
+    return bool(found.fetchall())
+
+
+def merge(db: duckdb.DuckDBPyConnection) -> None:
+    """What was read goes into the mirror; when everything was read last stays."""
+    db.execute("update news set read_all_at = (select max(read_all_at) from mirror)")
+    db.execute("delete from mirror where record_id in (select record_id from news)")
+    db.execute("insert into mirror select * from news")
+
+
+def kept(db: duckdb.DuckDBPyConnection, connection: str, instance: str, mine: str) -> None:
+    """Write the mirror down, in one commit."""
+    of: Log = log_of(NAME)
+    told = f"{quoted(connection)} as connection, {quoted(instance)} as crm_instance"
+    rows = stream(db, f"select {told}, * from mirror", lake.plain_schema(of))  # noqa: S608 quoted
+    lake.replace_stream(of, rows, mine)
+
+
+def _schema() -> pa.Schema:
+    of_record = [f for f in lake.plain_schema(log_of(NAME)) if f.name in COLUMNS]
+    return pa.schema([*of_record, pa.field("n", pa.int64())])
+
+
+def _row(record: Record, now: dt.datetime) -> dict[str, object]:
+    return {
+        "record_id": record.id,
+        "is_active": record.is_active,
+        "merged_into": record.merged_into,
+        "changed_at": record.changed_at,
+        "fields": list(record.values.items()),
+        "read_all_at": now,
+    }
+
+
+def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    chunk: list[Record] = []
+    for record in records:
+        chunk.append(record)
+        if len(chunk) == ROWS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,63 @@
+"""A database on disk for one comparison: a million customers are too many to hold."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from jobs import lake
+from jobs.settings import settings
+
+MEMORY = "700MB"  # of DuckDB's own; the rest of two gigabytes is Arrow's and Python's
+ROWS = 50_000  # of a batch that is handed on
+
+
+@contextmanager
+def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database, wiped afterwards."""
+    settings().state.mkdir(parents=True, exist_ok=True)
+    # in the state folder: /tmp is memory on many machines, and it holds personal data
+    with (
+        tempfile.TemporaryDirectory(dir=settings().state, prefix=".plan-") as folder,
+        duckdb.connect(Path(folder) / "scratch.duckdb") as db,
+    ):
+        db.execute(f"set memory_limit = '{MEMORY}'")
+        db.execute(f"set temp_directory = '{folder}/spilled'")
+        db.execute("set preserve_insertion_order = false")
+        yield db
+
+
+def load(db: duckdb.DuckDBPyConnection, name: str, table: str, columns: str, where: str) -> None:
+    """Rows of a table of the lake, as `name`; none where the lake has no such table.
+
+    Args:
+        columns: of the table, with their types, as SQL declares them.
+        where: SQL (DataFusion's) over the table's columns.
+    """
+    db.execute(f"create or replace table {name} ({columns})")
+    if not lake.exists(table):
+        return
+    names = ", ".join(part.split()[0] for part in columns.split(", "))
+    rows = lake.stream(table, sql=f"select {names} from t where {where}")  # noqa: S608 our own
+    db.register("rows", rows)
+    db.execute(f"insert into {name} select * from rows")  # noqa: S608
+    db.unregister("rows")
+
+
+def stream(
+    db: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema | None = None
+) -> pa.RecordBatchReader:
+    """What a query finds, a batch after another; in the columns of a schema, where one is given."""
+    rows = db.sql(sql).fetch_record_batch(ROWS)
+    if schema is None:
+        return rows
+    batches = (
+        pa.RecordBatch.from_arrays(
+            [batch.column(field.name).cast(field.type) for field in schema], schema=schema
+        )
+        for batch in rows
+    )
+    return pa.RecordBatchReader.from_batches(schema, batches)

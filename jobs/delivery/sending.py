@@ -1,0 +1,247 @@
+"""The windows of a plan on their way: read again, written down, sent, found out."""
+
+import datetime as dt
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from tenacity import wait_random_exponential
+from tenacity.wait import wait_base
+
+from jobs.crm.adapter import Adapter, Change, CrmError, Description, Record, Result
+from jobs.delivery.echo import is_same
+from jobs.delivery.ledger import DeliveryError, Ledger, Plan, new_record, wanted_values
+from jobs.delivery.mapping import ConnectionMap
+from jobs.delivery.waiting import pause_until, seconds_before
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+WINDOW_BATCHES = 4  # write requests between two commits to the ledger
+ROUNDS = 3  # how often a record is tried whose write was refused for a passing reason
+BETWEEN_ROUNDS: wait_base = wait_random_exponential(0.5, max=20)  # seconds
+SMALLEST_BATCH = 10
+TOO_FEW = 10  # records: fewer refused or moved ones say nothing of the whole
+
+AGAIN = ("transient", "conflict")
+REFUSED = ("data", "permission")
+MOVED = "moved_since_the_plan"
+
+
+class Stopped(DeliveryError):
+    """So much was refused or had moved that the rest was not sent."""
+
+
+class Sending:
+    """The rest of one plan."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        crm: Adapter,
+        described: Description,
+        plan: Plan,
+        mapping: ConnectionMap,
+    ) -> None:
+        self.ledger, self.crm, self.described = ledger, crm, described
+        self.plan, self.mapping = plan, mapping
+        self.size = self.largest = described.batch_size(plan.records)
+        self.counts: Counter[str] = Counter()
+        self.planned: Mapping[tuple[str, str], str | None] = {}
+        self.wanted: Mapping[str, Mapping[str, str | None]] = {}
+        self.record_ids: Mapping[str, str | None] = {}
+
+    def send(self, accounts: Sequence[str], progress: Callable[[int], None]) -> int:
+        """Returns the number of records written.
+
+        Raises:
+            Stopped: too much was refused, or had moved.
+            CrmError: the CRM takes nothing.
+        """
+        todo, sent = accounts, 0
+        for attempt in range(1, ROUNDS + 1):
+            again: list[str] = []
+            next_try_at = seconds_before(BETWEEN_ROUNDS, attempt)
+            for window in self.windows(todo, is_first=attempt == 1):
+                results = self.window(window, attempt, next_try_at)
+                sent += sum(r.outcome == "written" for r in results)
+                again += [r.subject for r in results if r.outcome in AGAIN]
+                progress(len(window) if attempt == 1 else 0)
+                self.stop_if_out_of_limits()
+                if attempt == 1 and len(window) < len(todo) and window[0] == todo[0]:
+                    self.stop_if_not_shown(results)
+            todo = again
+            if any(r for r in todo):
+                pause_until(next_try_at)
+        return sent
+
+    def windows(self, todo: Sequence[str], is_first: bool) -> Iterator[Sequence[str]]:
+        """The first one is small: a canary."""
+        at = 0
+        if is_first and len(todo) > self.mapping.limits.canary:
+            at = self.mapping.limits.canary
+            yield todo[:at]
+        while at < len(todo):
+            window = todo[at : at + self.size * WINDOW_BATCHES]
+            at += len(window)
+            yield window
+
+    def window(
+        self, accounts: Sequence[str], attempt: int, next_try_at: dt.datetime
+    ) -> list[Result]:
+        """Read a window's records again, write down what is meant, and send it."""
+        self.prepare(accounts)
+        found = self.read_again(accounts)
+        ready, spared, left_alone = [], [], []
+        for account in accounts:
+            change = self.change(account, found.get(account))
+            if why := self.spared(account, found.get(account)):
+                spared.append(why)
+                left_alone.append(change)
+            else:
+                ready.append(change)
+        self.counts.update(result.reason for result in spared)
+        self.ledger.resolve(self.plan, left_alone, spared)
+        self.ledger.intend(self.plan, ready, attempt)
+        results = self.write(ready, next_try_at)
+        self.counts.update(result.outcome for result in results)
+        return results
+
+    def prepare(self, accounts: Sequence[str]) -> None:
+        """Take the window's items out of the plan."""
+        items = [i for i in self.ledger.items(self.plan.plan_id, accounts) if i.action != "blocked"]
+        self.wanted = wanted_values(items)
+        self.planned = {(item.account_id, item.field): item.old_value for item in items}
+        self.record_ids = {item.account_id: item.record_id for item in items}
+
+    def read_again(self, accounts: Sequence[str]) -> dict[str, Record]:
+        """The records as they are now, by customer; those that are not there are absent."""
+        fields = {field for account in accounts for field in self.wanted[account]}
+        if self.mapping.objection:
+            fields.add(self.mapping.objection.field)
+        ids = {id_: a for a in accounts if (id_ := self.record_ids[a]) is not None}
+        found = {ids[id_]: r for id_, r in self.crm.get(ids, fields).items() if r.is_active}
+        key = self.mapping.create_by.field
+        new = {str(self.wanted[a][key]): a for a in accounts if self.record_ids[a] is None}
+        if new:
+            there = self.crm.find(key, new, fields)
+            found |= {new[k]: records[0] for k, records in there.items() if records}
+        return found
+
+    def spared(self, account: str, found: Record | None) -> Result | None:
+        """The result of a record that needs no write, or must not have one."""
+        is_new = self.record_ids[account] is None
+        if found is None:
+            return None if is_new else Result(account, "conflict", "record_is_gone")
+        wanted, values = self.wanted[account], found.values
+        if all(values[field] == value for field, value in wanted.items()):
+            return Result(account, "written", "was_there", found.id if is_new else None)
+        if is_new:
+            return Result(account, "conflict", "created_meanwhile")
+        objection = self.mapping.objection
+        is_telling = any(value is not None for value in wanted.values())
+        if objection and is_telling and values[objection.field] == objection.value:
+            return Result(account, "conflict", "objected")
+        if any(values[field] != self.planned[account, field] for field in wanted):
+            return Result(account, "conflict", MOVED)
+        return None
+
+    def change(self, account: str, found: Record | None) -> Change:
+        wanted, record_id = self.wanted[account], self.record_ids[account]
+        if record_id is None:
+            return new_record(account, wanted, self.mapping.create_by.field)
+        return Change(account, record_id, found.revision if found else "", wanted)
+
+    def write(self, ready: Sequence[Change], next_try_at: dt.datetime) -> list[Result]:
+        """Write batch by batch; if the CRM goes away the ledger still learns what is certain."""
+        results: list[Result] = []
+        begun = 0
+        try:
+            while begun < len(ready):
+                batch = ready[begun : begun + self.size]
+                begun += len(batch)
+                told = self.answered(batch)
+                results += told
+                self.adapt(told)
+                stop_if_hopeless(told)
+        finally:
+            results += [Result(c.subject, "transient", "not_sent") for c in ready[begun:]]
+            told_of = {result.subject for result in results}
+            known = [change for change in ready if change.subject in told_of]
+            self.ledger.resolve(self.plan, known, results, next_try_at)
+        return results
+
+    def answered(self, batch: Sequence[Change]) -> list[Result]:
+        """Write a batch; where the answer is lost, find out before anything else is sent."""
+        sent_at, jobs = dt.datetime.now(dt.UTC), list[str]()
+
+        def started(job: str) -> None:
+            self.ledger.started(self.plan, batch, job)
+            jobs.append(job)
+
+        told = self.crm.write(batch, started)
+        lost = {result.subject for result in told if result.outcome == "unknown"}
+        if not lost:
+            return told
+        log.warning("%s: %d records without an answer", self.plan.connection, len(lost))
+        known = [result for result in told if result.subject not in lost]
+        unclear = [change for change in batch if change.subject in lost]
+        return known + self.crm.poll(unclear, sent_at, jobs[-1] if jobs else None)
+
+    def adapt(self, told: Sequence[Result]) -> None:
+        """Smaller batches where the CRM put some off, larger ones again where it took all."""
+        if any(result.outcome == "transient" for result in told):
+            self.size = max(min(SMALLEST_BATCH, self.largest), self.size // 2)
+        else:
+            self.size = min(self.largest, self.size * 2)
+
+    def stop_if_not_shown(self, results: Sequence[Result]) -> None:
+        """Raise Stopped where the canary was written and the CRM shows something else."""
+        ids = {r.record_id or self.record_ids[r.subject]: r.subject for r in results}
+        written = {str(id_): a for id_, a in ids.items() if id_ and self.is_written(a, results)}
+        fields = {field for account in written.values() for field in self.wanted[account]}
+        shown = self.crm.get(written, fields)
+        wrong = [
+            field
+            for id_, account in written.items()
+            for field, value in self.wanted[account].items()
+            if id_ in shown and not is_same(value, shown[id_].values[field])
+        ]
+        if len(wrong) > self.mapping.limits.refused_share * max(1, len(written)):
+            raise Stopped(
+                f"the CRM took the first {len(written):,} customers and shows other values for "
+                f"{', '.join(sorted(set(wrong)))}: the rest was not sent; see what changes these "
+                "fields there"
+            )
+
+    @staticmethod
+    def is_written(account: str, results: Sequence[Result]) -> bool:
+        return any(r.subject == account and r.outcome == "written" for r in results)
+
+    def stop_if_out_of_limits(self) -> None:
+        """Raise Stopped where so much was refused or had moved that something is wrong."""
+        limits, counts = self.mapping.limits, self.counts
+        refused = sum(counts[outcome] for outcome in REFUSED)
+        tried = refused + counts["written"]
+        if refused > max(TOO_FEW, limits.refused_share * tried):
+            raise Stopped(
+                f"the CRM refused {refused:,} of {tried:,} customers, more than "
+                f"{limits.refused_share:.0%}: see `python -m jobs.delivery dead`; the rest was not "
+                "sent, plan again when it is mended"
+            )
+        if counts[MOVED] > max(TOO_FEW, limits.moved_share * self.plan.records):
+            raise Stopped(
+                f"{counts[MOVED]:,} of {self.plan.records:,} customers changed in the CRM since "
+                f"the plan, more than {limits.moved_share:.0%}: the rest was not sent; plan again"
+            )
+
+
+def stop_if_hopeless(told: Sequence[Result]) -> None:
+    """A whole batch refused for one reason of the CRM's own is no matter of single records."""
+    kinds = {result.outcome for result in told}
+    if (told and kinds <= {"transient"}) or (len(told) > 1 and kinds == {"permission"}):
+        kind = told[0].outcome
+        assert kind != "written"
+        raise CrmError(kind, f"the CRM takes nothing: {told[0].reason}; run again when it does")

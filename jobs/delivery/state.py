@@ -1,0 +1,99 @@
+"""What counts as ours in the CRM, in ops.crm_state: folded from the ledger, and made anew from it.
+
+A field is ours if it shows the value that was written last, the CRM's own form of that value, or
+one that was sent later and of which no answer came.
+"""
+
+import duckdb
+
+from jobs import lake
+from jobs.delivery.ledger import log_of, quoted
+from jobs.delivery.scratch import load, stream
+
+NAME = "ops.crm_state"
+COLUMNS = (
+    "account_id varchar, field varchar, record_id varchar, is_written boolean, value varchar, "
+    "maybe varchar[], echo varchar, has_echo boolean, plan_id varchar, sequence bigint, "
+    '"at" timestamptz'
+)
+
+# An old row stands for the events that made it: the written value, then what was sent after it.
+FOLD = """
+create or replace table state as
+with events as (
+    select account_id, field, record_id, value, 'written' as event, 2 * sequence as place,
+           plan_id, sequence, "at"
+    from old where is_written
+    union all
+    select account_id, field, record_id, unnest(maybe), 'unknown', 2 * sequence + 1,
+           plan_id, sequence, "at"
+    from old
+    union all
+    select e.account_id, i.field, e.record_id, i.new_value, e.event, 2 * e.sequence,
+           e.plan_id, e.sequence, e."at"
+    from reached e join sent i on i.plan_id = e.plan_id and i.account_id = e.account_id
+),
+written as (
+    select account_id, field, max(place) as place, arg_max_null(value, place) as value
+    from events where event = 'written' group by all
+),
+newest as (
+    select account_id, field,
+           arg_max(record_id, place) as record_id, arg_max(plan_id, place) as plan_id,
+           max(sequence) as sequence, max("at") as "at"
+    from events group by all
+),
+unsure as (
+    select e.account_id, e.field, list(e.value order by e.place) as maybe
+    from events e left join written w on w.account_id = e.account_id and w.field = e.field
+    where e.event = 'unknown' and e.place > coalesce(w.place, -1)
+    group by all
+)
+select n.account_id, n.field, n.record_id, w.place is not null as is_written, w.value,
+       coalesce(u.maybe, []) as maybe, null::varchar as echo, false as has_echo, n.plan_id,
+       n.sequence, n."at"
+from newest n
+left join written w on w.account_id = n.account_id and w.field = n.field
+left join unsure u on u.account_id = n.account_id and u.field = n.field
+"""
+
+ECHO = """
+update state set echo = shown.echo, has_echo = true
+from (
+    select account_id, field, plan_id, arg_max_null(value, "at") as value,
+           arg_max_null(echo, "at") as echo
+    from echoes group by all
+) as shown
+where shown.account_id = state.account_id and shown.field = state.field
+  and shown.plan_id = state.plan_id and shown.value is not distinct from state.value
+"""
+
+
+def refreshed(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> None:
+    """Fold in what was delivered since, write it down, and load it as `state`."""
+    mine = f"connection = {quoted(connection)}"
+    here = f"{mine} and crm_instance = {quoted(instance)}"
+    load(db, "old", NAME, COLUMNS, here)
+    (seen,) = db.sql("select coalesce(max(sequence), 0) from old").fetchall()[0]
+    reached = f"{here} and event in ('written', 'unknown') and sequence > {seen}"
+    events = "plan_id varchar, account_id varchar, record_id varchar, event varchar"
+    load(
+        db, "reached", "ops.crm_deliveries", f'{events}, sequence bigint, "at" timestamptz', reached
+    )
+    plans = [row[0] for row in db.sql("select distinct plan_id from reached").fetchall()]
+    sent = f"{mine} and action <> 'blocked' and {lake.one_of('plan_id', plans)}"
+    values = "plan_id varchar, account_id varchar, field varchar, new_value varchar"
+    load(db, "sent", "ops.crm_plan_items", values, sent)
+    shown = "plan_id varchar, account_id varchar, field varchar, value varchar, echo varchar"
+    load(db, "echoes", "ops.crm_echoes", f'{shown}, "at" timestamptz', here)
+    db.execute(FOLD)
+    db.execute(ECHO)
+    if db.sql("select * from state except select * from old limit 1").fetchall():
+        kept(db, connection, instance, mine)
+
+
+def kept(db: duckdb.DuckDBPyConnection, connection: str, instance: str, mine: str) -> None:
+    of = log_of(NAME)
+    told = f"{quoted(connection)} as connection, {quoted(instance)} as crm_instance"
+    rows = stream(db, f"select {told}, * from state", lake.plain_schema(of))  # noqa: S608 quoted
+    lake.replace_stream(of, rows, mine)

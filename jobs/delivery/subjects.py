@@ -1,0 +1,107 @@
+"""What the outbox wants shown of each customer, in the CRM's own canonical texts."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from jobs import lake
+from jobs.crm.adapter import Description, NotCanonical, canonical
+from jobs.delivery.mapping import ConnectionMap
+
+OUTBOX = "scores.crm_outbox"
+
+# rows after which what a field makes of a value is forgotten; most values are few, some are unique
+KNOWN_VALUES = 100_000
+
+Row = Mapping[str, Any]
+
+
+def load(
+    db: duckdb.DuckDBPyConnection,
+    mapping: ConnectionMap,
+    described: Description,
+    version: int,
+    today: dt.date | None,
+) -> None:
+    """Load `subjects`: a row per customer of the outbox, and per one that left it after delivery.
+
+    Args:
+        version: of the outbox.
+        today: business day; values with valid_until before it are no more. Null: none is over.
+    """
+    keys = [f"k{n} varchar" for n in range(len(mapping.match))]
+    texts = [f"v{n} varchar, e{n} varchar" for n in range(len(mapping.fields))]
+    columns = ", ".join(["account_id varchar", "gone varchar", *keys, *texts])
+    db.execute(f"create or replace table subjects ({columns})")
+    schema = pa.schema([(part.split()[0], pa.string()) for part in columns.split(", ")])
+    willing = set(lake.read(OUTBOX, sql="select account_id from t where is_contactable")[0])
+    willing = {each.as_py() for each in willing}
+    makers = [Maker(mapping, described, field) for field in mapping.fields]
+    for rows in outbox(version):
+        made = [_subject(mapping, makers, row, _gone(row, willing, today)) for row in rows]
+        db.register("rows", pa.Table.from_pylist(made, schema))
+        db.execute("insert into subjects select * from rows")
+        db.unregister("rows")
+    db.execute("""
+        insert into subjects (account_id, gone)
+        select distinct account_id, 'vanished' from state
+        where account_id not in (select account_id from subjects)
+    """)
+
+
+def outbox(version: int) -> Iterator[list[dict[str, Any]]]:
+    for batch in lake.stream(OUTBOX, at=version):
+        yield batch.to_pylist()
+
+
+def _gone(row: Row, willing: set[str], today: dt.date | None) -> str | None:
+    """Why a customer's values are not shown; null: they are."""
+    # the newest outbox says who may be addressed, whichever version is delivered
+    if row["account_id"] not in willing:
+        return "objected"
+    return "expired" if today is not None and row["valid_until"] < today else None
+
+
+def _subject(
+    mapping: ConnectionMap, makers: list["Maker"], row: Row, gone: str | None
+) -> dict[str, str | None]:
+    made: dict[str, str | None] = {"account_id": row["account_id"], "gone": gone}
+    for n, rung in enumerate(mapping.match):
+        key = row[rung.column]
+        made[f"k{n}"] = None if key is None else str(key).strip() or None
+    if gone is None:
+        for n, maker in enumerate(makers):
+            made[f"v{n}"], made[f"e{n}"] = maker.made(row)
+    return made
+
+
+class Maker:
+    """Makes one field's canonical text, each different value once."""
+
+    def __init__(self, mapping: ConnectionMap, described: Description, field: str) -> None:
+        self._mapping, self._name = mapping, field
+        self._field = described.fields[field]
+        self._columns = mapping.fields[field].columns
+        self._known: dict[tuple[Any, ...], tuple[str | None, str | None]] = {}
+
+    def made(self, row: Row) -> tuple[str | None, str | None]:
+        """The text, and why there is none."""
+        told = tuple(row[column] for column in self._columns)
+        try:
+            known = self._known.get(told)
+        except TypeError:  # a list has no hash
+            return self._canonical(row)
+        if known is None:
+            if len(self._known) >= KNOWN_VALUES:
+                self._known.clear()
+            known = self._known[told] = self._canonical(row)
+        return known
+
+    def _canonical(self, row: Row) -> tuple[str | None, str | None]:
+        try:
+            return canonical(self._field, self._mapping.value(self._name, row)), None
+        except NotCanonical as error:
+            return None, str(error)

@@ -1,0 +1,173 @@
+"""What a person can say about a connection: revert, pause, release, replay, discard."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from tenacity import wait_none
+
+from jobs.crm.adapter import Change, Result, untold
+from jobs.crm.tryton import Tryton
+from jobs.delivery import sending
+from jobs.delivery.apply import Applied, apply
+from jobs.delivery.controls import Controls, dead_letters
+from jobs.delivery.ledger import DeliveryError, Ledger, Plan
+from jobs.delivery.plan import plan
+from jobs.delivery.revert import revert
+from jobs.delivery.sending import Stopped
+from tests.delivery import outbox
+from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm
+
+pytestmark = pytest.mark.services
+
+MANY = [str(number) for number in range(30001, 30041)]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds follow each other without a pause."""
+    monkeypatch.setattr(sending, "BETWEEN_ROUNDS", wait_none())
+
+
+class Refuses(Tryton):
+    """A CRM that will not take some customers."""
+
+    refused: Sequence[str] = ("102",)
+
+    def write(
+        self, batch: Sequence[Change], started: Callable[[str], None] = untold
+    ) -> list[Result]:
+        wrong = [c for c in batch if c.subject in self.refused]
+        told = [Result(c.subject, "data", "not_accepted: Grade") for c in wrong]
+        return [*super().write([c for c in batch if c not in wrong], started), *told]
+
+
+def refusing(crm: Crm, *accounts: str) -> Refuses:
+    made = Refuses(crm.adapter._session, REQUEST_SECONDS)
+    made.refused = accounts
+    return made
+
+
+def delivered(crm: Crm, adapter: Tryton | None = None, **told: object) -> Applied:
+    outbox.write([outbox.row(account, **told) for account in ACCOUNTS])
+    plan("tryton", crm=adapter or crm.adapter)
+    return apply("tryton", crm=adapter or crm.adapter)
+
+
+def reverted(crm: Crm, what: str | None = None) -> Plan:
+    return revert("tryton", what, crm.adapter)
+
+
+def test_a_revert_puts_old_values_back_where_the_field_is_still_ours(crm: Crm) -> None:
+    delivered(crm, grade="B")
+    second = delivered(crm, grade="C", trend="declining").plan
+    crm.edit("103", score_grade="E")
+    made = reverted(crm)
+    assert (made.kind, made.reverts, made.records) == ("revert", second.plan_id, len(ACCOUNTS))
+    items = {(i.account_id, i.field): i for i in Ledger("tryton").items(made.plan_id)}
+    assert items["103", "score_grade"].reason == "edited_by_a_person"
+    assert set(items) == {(a, f) for a in ACCOUNTS for f in ("score_grade", "score_trend")}
+    apply("tryton", crm=crm.adapter)
+    assert (crm.shows("101", "score_grade"), crm.shows("101", "score_trend")) == ("B", "steady")
+    assert (crm.shows("103", "score_grade"), crm.shows("103", "score_trend")) == ("E", "steady")
+    assert Ledger("tryton").plan(second.plan_id).state == "reverted"
+
+
+def test_a_revert_pauses_the_connection_until_a_person_resumes_it(crm: Crm) -> None:
+    first = delivered(crm).plan
+    reverted(crm, str(first.plan_number))
+    apply("tryton", crm=crm.adapter)
+    assert {crm.shows(account, "score_grade") for account in ACCOUNTS} == {None}
+    with pytest.raises(DeliveryError, match=r"paused .* plan 1 is taken back; .* resume"):
+        plan("tryton", crm=crm.adapter)
+    Controls("tryton").say("resume", "ann")
+    plan("tryton", crm=crm.adapter)
+    assert apply("tryton", crm=crm.adapter).sent == len(ACCOUNTS)
+    assert crm.shows("101", "score_grade") == "B"
+
+
+def test_a_plan_of_which_nothing_was_sent_cannot_be_taken_back(crm: Crm) -> None:
+    outbox.write([outbox.row("101")])
+    plan("tryton", crm=crm.adapter)
+    with pytest.raises(DeliveryError, match="plan 1 is planned: nothing was sent"):
+        reverted(crm)
+    assert Controls("tryton").pause() is None
+
+
+def test_a_pause_stops_a_plan_that_was_already_made(crm: Crm) -> None:
+    outbox.write([outbox.row("101")])
+    plan("tryton", crm=crm.adapter)
+    Controls("tryton").say("pause", "ann", "the CRM is being moved")
+    with pytest.raises(DeliveryError, match=r"paused by ann .*the CRM is being moved"):
+        apply("tryton", crm=crm.adapter)
+    assert crm.shows("101", "score_grade") is None
+
+
+def test_a_released_field_is_written_once_more_and_is_then_a_persons_again(crm: Crm) -> None:
+    delivered(crm)
+    crm.edit("101", score_grade="E")
+    crm.edit("102", score_grade="E")
+    Controls("tryton").say("release", "ann", account_id="101", field="score_grade")
+    delivered(crm, grade="C")
+    assert (crm.shows("101", "score_grade"), crm.shows("102", "score_grade")) == ("C", "E")
+    crm.edit("101", score_grade="D")
+    delivered(crm, grade="A")
+    assert crm.shows("101", "score_grade") == "D"
+
+
+def test_what_the_crm_refused_waits_until_it_changes_or_a_person_says_so(crm: Crm) -> None:
+    done = delivered(crm, refusing(crm, "102"))
+    assert done.outcomes == {"written": len(ACCOUNTS) - 1, "data": 1}
+    assert [(e["account_id"], e["reason"]) for e in dead_letters("tryton")] == [
+        ("102", "not_accepted: Grade")
+    ]
+    again = plan("tryton", crm=crm.adapter)
+    assert (again.records, again.blocked) == (0, 12), "the same values are not sent again"
+    Controls("tryton").say("discard", "ann", account_id="102")
+    assert dead_letters("tryton") == []
+    assert plan("tryton", crm=crm.adapter).records == 0
+    Controls("tryton").say("replay", "ann", account_id="102")
+    assert plan("tryton", crm=crm.adapter).records == 1
+    assert apply("tryton", crm=crm.adapter).sent == 1
+    assert crm.shows("102", "score_grade") == "B"
+
+
+def test_other_values_of_a_dead_letter_are_sent(crm: Crm) -> None:
+    delivered(crm, refusing(crm, "102"))
+    assert delivered(crm, grade="A").outcomes == {"written": len(ACCOUNTS)}
+    assert dead_letters("tryton") == []
+
+
+def test_a_run_of_which_too_much_is_refused_stops_after_its_first_customers(
+    crm: Crm, connections: Path
+) -> None:
+    crm.create(*MANY)
+    outbox.write([outbox.row(account) for account in MANY])
+    of = connections / "tryton.yaml"
+    of.write_text(of.read_text().replace("limits: {", "limits: {canary: 20, "))
+    plan("tryton", crm=crm.adapter)
+    with pytest.raises(Stopped, match="refused 11 of 20 customers, more than 5%"):
+        apply("tryton", crm=refusing(crm, *MANY[:11]))
+    shown = {account for account in MANY if crm.shows(account, "score_grade")}
+    assert shown == set(MANY[11:20])
+    assert Ledger("tryton").plan(None).state == "partly"
+
+
+def test_a_run_stops_where_many_customers_moved_since_the_plan(crm: Crm) -> None:
+    crm.create(*MANY)
+    outbox.write([outbox.row(account) for account in MANY])
+    plan("tryton", crm=crm.adapter)
+    for account in MANY[:11]:
+        crm.edit(account, score_grade="E")
+    with pytest.raises(Stopped, match="11 of 40 customers changed in the CRM since"):
+        apply("tryton", crm=crm.adapter)
+
+
+def test_who_objects_after_the_plan_is_spared_by_the_fresh_read(crm: Crm) -> None:
+    outbox.write([outbox.row("101"), outbox.row("102")])
+    plan("tryton", crm=crm.adapter)
+    crm.edit("101", no_marketing=True)
+    assert apply("tryton", crm=crm.adapter).outcomes == {"written": 1, "conflict": 1}
+    assert crm.shows("101", "score_grade") is None
+    made = plan("tryton", crm=crm.adapter)
+    assert (made.records, made.blocked) == (0, 0), "and the next plan knows"
