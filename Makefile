@@ -97,7 +97,7 @@ delivery: .venv/made-from  ## send the outbox to the CRM: plan, apply, verify
 	@$(RUN) jobs.delivery verify
 
 lock:  ## write requirements.txt anew from requirements.in
-	@uv=$$(command -v uv || echo $(CURDIR)/.venv/bin/uv); for at in . infra/java infra/tryton; do \
+	@uv=$$(command -v uv || echo $(CURDIR)/.venv/bin/uv); for at in . infra/java infra/tryton infra/odoo; do \
 	(cd $$at && $$uv pip compile --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-header --quiet requirements.in -o requirements.txt) || exit 1; done
 

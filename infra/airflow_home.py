@@ -11,10 +11,9 @@ import httpx
 from filelock import FileLock
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from jobs.airflow_api import SECRET, USER, AirflowUnreachable, client
 from jobs.settings import ROOT, Settings
 
-USER = "admin"
-SECRET = "airflow_admin"  # noqa: S105 a name
 POOLS = {"gpu": "one training at a time", "crm_tryton": "one writer to the CRM"}
 
 
@@ -89,7 +88,7 @@ def prepare(settings: Settings) -> None:
 
 # right after its start the API is busy, and its answer may be an error of the database
 @retry(
-    retry=retry_if_exception_type((AirflowFailed, httpx.HTTPError)),
+    retry=retry_if_exception_type((AirflowFailed, AirflowUnreachable, httpx.HTTPError)),
     wait=wait_fixed(2),
     stop=stop_after_delay(90),
     reraise=True,
@@ -106,23 +105,6 @@ def make_pools(settings: Settings) -> None:
             answer = api.post("/pools", json=wanted)
             if answer.status_code not in (201, 409):
                 raise AirflowFailed(f"pool {name}: Airflow answers {answer.text}")
-
-
-def client(settings: Settings) -> httpx.Client:
-    """Airflow's API, logged in.
-
-    Raises:
-        AirflowFailed: the login was refused.
-    """
-    login = {"username": USER, "password": settings.secret(SECRET)}
-    answer = httpx.post(f"{settings.airflow_url}/auth/token", json=login, timeout=60)
-    if answer.status_code != 201:
-        raise AirflowFailed(f"Airflow refuses the login of {USER}: {answer.text}")
-    return httpx.Client(
-        base_url=f"{settings.airflow_url}/api/v2",
-        headers={"Authorization": f"Bearer {answer.json()['access_token']}"},
-        timeout=60,
-    )
 
 
 def _passwords(settings: Settings) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from infra import airflow_home, bi, health, spark
 from infra.tryton import prepare as tryton_prepare
 from infra.tryton import serve as tryton
+from jobs import airflow_api
 from jobs.settings import ROOT, Settings
 
 # The scheduler waits for its tasks; the API and the DAG processor have nothing to lose, and took
@@ -96,7 +97,7 @@ def _airflow(settings: Settings) -> list[Service]:
         fault=lambda: health.page(check),
         folder=airflow_home.home(settings),
         prepare=lambda: airflow_home.prepare(settings),
-        doors=(Door(settings.airflow_url, airflow_home.USER, airflow_home.SECRET),),
+        doors=(Door(settings.airflow_url, airflow_api.USER, airflow_api.SECRET),),
         stop_seconds=AIRFLOW_STOP_SECONDS["api"],
     )
     return [

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from jobs.settings import settings
+from jobs.settings import Settings, settings
 
 USER = "admin"
 SECRET = "airflow_admin"  # noqa: S105 a name
@@ -16,14 +16,20 @@ class AirflowUnreachable(Exception):
     """Airflow does not answer, or refuses our login."""
 
 
-def client(user: str = USER, password: str | None = None) -> httpx.Client:
+def client(
+    here: Settings | None = None, user: str = USER, password: str | None = None
+) -> httpx.Client:
     """The API, logged in as the user of these services, or as another.
+
+    Args:
+        here: null: these settings.
 
     Raises:
         AirflowUnreachable: it does not answer, or the login was refused.
     """
-    url = settings().airflow_url
-    login = {"username": user, "password": password or settings().secret(SECRET)}
+    here = here or settings()
+    url = here.airflow_url
+    login = {"username": user, "password": password or here.secret(SECRET)}
     try:
         answer = httpx.post(f"{url}/auth/token", json=login, timeout=SECONDS)
     except httpx.HTTPError as error:

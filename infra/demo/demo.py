@@ -21,10 +21,13 @@ from rich.console import Console
 from infra import stack, state, supervision
 from infra.demo import report
 from infra.demo.runs import Run, follow, newest, trigger
-from jobs import command
+from jobs import airflow_api, command
+from jobs.delivery import approval, page
+from jobs.delivery.ledger import Ledger
 from jobs.settings import ROOT, settings
 
 FIRST_DAY, HISTORY_END, NEXT_DAY = "2017-01-01", "2017-11-26", "2017-11-27"
+CONNECTION = "tryton"
 ASSET_SECONDS = 30  # the scheduler starts a run on an asset within a second or two
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -54,7 +57,18 @@ def dag(name: str, run_id: str, **params: str | bool | list[str]) -> float:
     """Trigger a DAG, or go on with the run of that name, and follow it; returns its seconds."""
     run = Run(name, run_id)
     trigger(settings(), run, dict(params))
-    return float(follow(settings(), run, console)["duration"])
+    return float(follow(settings(), run, console, approve)["duration"])
+
+
+def approve() -> None:
+    """Say yes to the newest plan, as the person who tries the demo would in Airflow."""
+    plan = Ledger(CONNECTION).plan(None)
+    console.print(f"  plan {plan.plan_number} waits for a person: {plan.needs_person}")
+    console.print(f"  what it would change: {page.path(plan)}")
+    approval.respond(
+        plan, approval.APPROVE, airflow_api.USER, settings().secret(airflow_api.SECRET)
+    )
+    console.print(f"  the demo approves it, as Airflow's user {airflow_api.USER}")
 
 
 def deliver() -> float:
@@ -94,7 +108,7 @@ STEPS = (
         f"one more day, {NEXT_DAY}: land, build, predict, grade",
         lambda: dag("sales_daily", "demo-day", start=NEXT_DAY, end=NEXT_DAY, deliver=True),
     ),
-    Step("delivery", "plan, apply and verify the delivery to the CRM", deliver),
+    Step("delivery", "plan, approve, apply and verify the delivery to the CRM", deliver),
 )
 
 

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from infra import airflow_home
+from jobs import airflow_api
 from jobs.settings import Settings
 
 LOOK_SECONDS = 1.0
@@ -47,7 +48,7 @@ def trigger(settings: Settings, run: Run, params: dict[str, Any]) -> None:
     Raises:
         LookupError: Airflow does not know the DAG.
     """
-    with airflow_home.client(settings) as api:
+    with airflow_api.client(settings) as api:
         found = api.get(run.path)
         if found.status_code == 404:
             told = {"dag_run_id": run.run_id, "logical_date": None, "conf": params}
@@ -63,21 +64,29 @@ def trigger(settings: Settings, run: Run, params: dict[str, Any]) -> None:
 def newest(settings: Settings, dag_id: str, since: str) -> Run | None:
     """The newest run of a DAG that was queued after a moment (ISO 8601)."""
     asked: dict[str, str | int] = {"order_by": "-run_after", "limit": 1, "run_after_gte": since}
-    with airflow_home.client(settings) as api:
+    with airflow_api.client(settings) as api:
         runs = api.get(f"/dags/{dag_id}/dagRuns", params=asked).json()["dag_runs"]
     return Run(dag_id, runs[0]["dag_run_id"]) if runs else None
 
 
-def follow(settings: Settings, run: Run, console: Console) -> dict[str, Any]:
+def follow(
+    settings: Settings,
+    run: Run,
+    console: Console,
+    answer: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Show a run until it ends; returns what Airflow tells about it.
+
+    Args:
+        answer: called once, when a task of the run asks a person.
 
     Raises:
         RunFailed: a task failed.
     """
     columns = (TextColumn("  {task.description}"), BarColumn(20), MofNCompleteColumn())
-    told = time.monotonic()
+    told, is_answered = time.monotonic(), False
     with (
-        airflow_home.client(settings) as api,
+        airflow_api.client(settings) as api,
         Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress,
     ):
         bar = progress.add_task(run.dag_id, total=None)
@@ -87,6 +96,9 @@ def follow(settings: Settings, run: Run, console: Console) -> dict[str, Any]:
             now = [task["task_id"] for task in tasks if task["state"] == "running"]
             more = f" and {len(now) - 2} more" if len(now) > 2 else ""
             what = f"{run.dag_id}: {', '.join(now[:2]) or 'waiting'}{more}"
+            if not is_answered and any(task["state"] == "awaiting_input" for task in tasks):
+                answer()
+                is_answered = True
             progress.update(bar, completed=done, total=len(tasks) or None, description=what)
             if not sys.stdout.isatty() and time.monotonic() - told > TELL_SECONDS:
                 console.print(f"  {what} ({done} of {len(tasks)} tasks done)")

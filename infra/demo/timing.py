@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra import airflow_home
-from jobs import command, lake
+from jobs import airflow_api, command, lake
 from jobs.settings import Settings, settings
 
 
@@ -39,7 +39,7 @@ class NoSuchRun(Exception):
 
 def costs(settings: Settings, dag_id: str, run_id: str) -> list[Cost]:
     """Every task of a run that has ended, in order of start."""
-    with airflow_home.client(settings) as api:
+    with airflow_api.client(settings) as api:
         run = _get(api, f"/dags/{dag_id}/dagRuns/{run_id}")
         listed = _get(api, f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100")
         arrows = _get(api, f"/dags/{dag_id}/tasks?limit=100")["tasks"]

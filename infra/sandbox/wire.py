@@ -8,6 +8,7 @@ import asyncio
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -215,12 +216,14 @@ def main(
         log=log,
         restart=(lambda: subprocess.run(restart, check=True)) if restart else None,
     )
-    over = threading.Event()
+    signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+        signal.signal(number, lambda number, _: signals.append(number))
     with wire:
         print(f"{wire.url} stands before {to} and logs to {log}", flush=True)
-        over.wait()
+        while not signals:
+            # a signal may be given to another thread: it wakes no wait without end
+            time.sleep(0.2)
     print(f"{wire.writes} write requests were handed over")
 
 

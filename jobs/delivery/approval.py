@@ -12,10 +12,14 @@ from typing import Any
 from jobs import airflow_api
 from jobs.delivery.ledger import DeliveryError, Plan
 from jobs.delivery.mapping import ConnectionMap
+from jobs.delivery.waiting import pause_until
 
 DAG_ID, TASK_ID = "crm_delivery", "delivery.approve"
 APPROVE, REFUSE = "Approve", "Refuse"
 LIMIT = 100  # questions with one plan's id
+# Airflow 3.3 fails a task that is answered before its scheduler has seen the worker of the question
+# end: it takes the end for that of the answer.
+SETTLED_SECONDS = 5.0
 
 
 class NotApproved(DeliveryError):
@@ -112,7 +116,7 @@ def respond(plan: Plan, option: str, user: str, password: str) -> str:
         NotApproved: no run of the DAG asks for this plan.
         AirflowUnreachable: Airflow cannot be asked, or refuses the login or the answer.
     """
-    with airflow_api.client(user, password) as api:
+    with airflow_api.client(user=user, password=password) as api:
         asked = {"task_id": TASK_ID, "subject_search": plan.plan_id, "limit": LIMIT}
         found = airflow_api.get(api, f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", asked)
         open_ = [each for each in found["hitl_details"] if not each["response_received"]]
@@ -120,6 +124,8 @@ def respond(plan: Plan, option: str, user: str, password: str) -> str:
             raise NotApproved(
                 f"no run of {DAG_ID} asks for plan {plan.plan_number}: trigger one in Airflow"
             )
+        asked_at = dt.datetime.fromisoformat(open_[-1]["created_at"])
+        pause_until(asked_at + dt.timedelta(seconds=SETTLED_SECONDS))
         ran = open_[-1]["task_instance"]
         place = f"/dags/{DAG_ID}/dagRuns/{ran['dag_run_id']}/taskInstances/{TASK_ID}"
         answer = {"chosen_options": [option]}

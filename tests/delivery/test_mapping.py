@@ -1,5 +1,6 @@
 """A mapping says all its faults at once, and the shipped one fits the outbox and the CRM."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from jobs.delivery import mapping as mappings
 from jobs.delivery.mapping import TRANSFORMS, MappingError, Transform
 from jobs.spark.scores.crm_outbox import SCHEMA
 from jobs.table import columns
+from tests.connections import SHIPPED
 from tests.tryton_server import Crm
 
 CRM = Description(
@@ -32,6 +34,15 @@ PURPOSES = "purposes: {p: {text: to advise, legal_basis: consent}}"
 def parsed(fields: str, key: str = "code", more: str = "") -> mappings.ConnectionMap:
     match = f"match: [{{field: {key}, from: account_id}}]"
     return mappings.parse("x", f"adapter: tryton\n{match}\n{PURPOSES}\n{more}\nfields:\n{fields}")
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_mapping_is_of_the_form_and_asks_for_columns_that_there_are(
+    path: Path,
+) -> None:
+    made = mappings.parse(path.stem, path.read_text())
+    wanted = {column for of in made.fields.values() for column in of.columns}
+    assert wanted <= {column.name for column in columns(SCHEMA)}
 
 
 @pytest.mark.services

@@ -673,13 +673,16 @@ def test_the_command_stands_before_a_server_until_it_is_ended(
             stdout=file,
             stderr=file,
         )
-        wait_for_port(port, process, out)
-        url = f"http://127.0.0.1:{port}/tryton/rpc/"
-        assert httpx.post(url, content=WRITE).status_code == 503
-        with pytest.raises(LOST):
-            httpx.post(url, content=WRITE)
-        process.terminate()
-        assert process.wait(timeout=30) == 0, out.read_text()
+        try:
+            wait_for_port(port, process, out)
+            url = f"http://127.0.0.1:{port}/tryton/rpc/"
+            assert httpx.post(url, content=WRITE).status_code == 503
+            with pytest.raises(LOST):
+                httpx.post(url, content=WRITE)
+            process.terminate()
+            assert process.wait(timeout=30) == 0, out.read_text()
+        finally:
+            process.kill()
     assert mark.exists(), "no shell reads the words of the command"
     assert [json.loads(line)["fault"] for line in log.open()] == ["unavailable", "restart"]
     assert out.read_text().endswith("1 write requests were handed over\n")

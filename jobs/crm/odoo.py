@@ -1,0 +1,150 @@
+"""Odoo 19, and older ones by their JSON-RPC: customers are `res.partner`, known by their `ref`.
+
+Scores lie in a model of their own, a row per partner (`odoo_install`): they change daily and all
+differ, and Odoo writes 20 times as many of them there as into partners. What people filter by,
+bands and the next action, are fields of the partner.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+from jobs.crm.access import Access
+from jobs.crm.adapter import Change, Description, Quota, Record, Result, untold
+from jobs.crm.json2 import REQUEST_SECONDS, Session
+from jobs.crm.odoo_reading import Reader, as_of_sending
+from jobs.crm.odoo_values import MODULE, PARTNER, at_odoo
+from jobs.crm.odoo_writing import Writer, made_before
+from jobs.crm.writing import by_subject, found_out
+
+KEY = "ref"
+# Contacts and addresses of a customer are partners too, and so are those who log in
+CUSTOMERS = (("parent_id", "=", False), ("partner_share", "=", True))
+BATCH_RECORDS = 1000  # 0.5 s of one transaction
+PAGE_RECORDS = 1000
+
+
+class Odoo:
+    """Partners of an Odoo database, each with its score.
+
+    Args:
+        key: field by which a partner is made.
+        customers: domain of the partners that are customers.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        key: str = KEY,
+        customers: Sequence[Any] = CUSTOMERS,
+        request_seconds: float = REQUEST_SECONDS,
+        page_records: int = PAGE_RECORDS,
+    ) -> None:
+        self._session, self._key, self._customers = session, key, customers
+        self._request_seconds, self._page_records = request_seconds, page_records
+        self._reader = Reader(session, page_records)
+
+    def describe(self) -> Description:
+        return Description(
+            system="odoo",
+            version=self._session.version(),
+            instance=self._instance(),
+            fields=self._reader.fields,
+            # the external id that a partner is made by is made of it
+            enforced_keys=(self._key,),
+            can_create=self._may("create", PARTNER) and self._may("read", "ir.model.data"),
+            batch_records=BATCH_RECORDS,
+            page_records=self._page_records,
+            request_seconds=self._request_seconds,
+        )
+
+    def quota(self) -> Quota | None:
+        return None
+
+    def newest_change(self) -> dt.datetime | None:
+        return self._reader.newest(self._all())
+
+    def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
+        """Pages go by id: it does not move, and Odoo tells instants in whole seconds only.
+
+        What is written while we read, behind us perhaps, is read at the end once more.
+        """
+        began = self.newest_change()
+        if began is None:
+            return
+        fresh: dict[str, str] = {}
+        domain = [] if since is None else written_since(since, self._reader.has_scores)
+        for record in self._reader.by_id([*self._all(), *domain], fields):
+            if record.changed_at >= began:
+                fresh[record.id] = record.revision
+            yield record
+        late = [*self._all(), *written_since(began, self._reader.has_scores)]
+        for record in self._reader.by_id(late, fields):
+            if fresh.get(record.id) != record.revision:
+                yield record
+
+    def get(self, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
+        wanted = sorted(int(each) for each in ids)
+        return {r.id: r for r in self._reader.among("id", wanted, [], fields)}
+
+    def find(
+        self, field: str, keys: Collection[str], fields: Collection[str]
+    ) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {key: [] for key in keys}
+        active = [*self._all(), ["active", "=", True]]
+        for record in self._reader.among(field, sorted(found), active, {field, *fields}):
+            found[str(record.values[field])].append(record)
+        return found
+
+    def write(
+        self, batch: Sequence[Change], started: Callable[[str], None] = untold
+    ) -> list[Result]:
+        return Writer(self._session, self._reader.fields).write(batch)
+
+    def poll(
+        self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
+    ) -> list[Result]:
+        return found_out(batch, sent_at, self._request_seconds, self._look)
+
+    def _look(self, batch: Sequence[Change]) -> dict[str, Record]:
+        names = sorted({name for change in batch for name in change.values})
+        there = self.get({c.record_id for c in batch if c.record_id is not None}, names)
+        new = [change for change in batch if change.record_id is None]
+        made = made_before(self._session, new) if new else {}
+        rows = self.get({str(each) for each in made.values()}, names)
+        found = by_subject(batch, there)
+        found |= {subject: rows[str(at)] for subject, at in made.items() if str(at) in rows}
+        changes = {change.subject: change for change in batch}
+        seen = {subject: as_of_sending(r, changes[subject]) for subject, r in found.items()}
+        return {subject: record for subject, record in seen.items() if record is not None}
+
+    def _all(self) -> list[Any]:
+        return [*self._customers, ["id", "not in", self._reader.no_customers]]
+
+    def _may(self, what: str, model: str) -> bool:
+        return bool(self._session.call(model, "has_access", [], operation=what))
+
+    def _instance(self) -> str:
+        """What `install` named this database; without it, when its first company was made."""
+        domain = [["module", "=", MODULE], ["name", "=like", "instance_%"]]
+        if self._may("read", "ir.model.data"):
+            for row in self._reader.search("ir.model.data", domain, ["name"]):
+                return str(row["name"])
+        company = self._reader.search("res.company", [], ["create_date"], order="id", limit=1)
+        return f"{self._session.database} of {company[0]['create_date']}"
+
+
+def connect(access: Access) -> Odoo:
+    """The pipeline's own user. Of `access.options`: database, key, customers (a domain, JSON)."""
+    told = access.options.get("customers")
+    customers = json.loads(told) if told else CUSTOMERS
+    return Odoo(Session(access), access.options.get("key", KEY), customers)
+
+
+def written_since(at: dt.datetime, has_scores: bool) -> list[Any]:
+    """Domain of what was written, or has a score that was, at an instant or later."""
+    of_partner = ["write_date", ">=", at_odoo(at)]
+    if not has_scores:
+        return [of_partner]
+    return ["|", of_partner, ["x_sales_score_ids.write_date", ">=", at_odoo(at)]]

@@ -1,0 +1,67 @@
+"""What is made in Odoo: the fields of a score, those of the partner, the page that shows them, and
+what keeps the delivery's user to them. `odoo_install` makes it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.crm.json2 import NOT_OURS
+from jobs.crm.odoo_values import KNOWN, MODULE, OURS, SCORES
+
+GRADES = ("A", "B", "C", "D", "E")
+TRENDS = ("improving", "steady", "declining", "new")
+RECENCY_BANDS = ("this week", "this month", "this quarter", "longer ago", "never")
+SPEND_BANDS = ("none", "low", "medium", "high", "very high")
+
+Plan = tuple[str, str, str, Mapping[str, Any]]
+
+# Name, label, type and what else; in the order of the page
+ON_SCORE: tuple[Plan, ...] = (
+    ("x_value", "Score", "float", {}),
+    (f"x_value{KNOWN}", "Has a Score", "boolean", {}),
+    ("x_grade", "Grade", "selection", {"options": GRADES}),
+    ("x_trend", "Trend", "selection", {"options": TRENDS}),
+    ("x_reasons", "Reasons", "text", {}),
+    ("x_next_products", "Next Best Products", "text", {}),
+    ("x_last_order_date", "Last Order", "date", {}),
+    ("x_as_of", "As Of", "date", {}),
+    ("x_valid_until", "Valid Until", "date", {}),
+    ("x_score_name", "Kind of Score", "char", {"size": 80}),
+    ("x_model_version", "Made By", "char", {"size": 120}),
+)
+ON_PARTNER: tuple[Plan, ...] = (
+    (f"{OURS}recency_band", "Last Bought", "selection", {"options": RECENCY_BANDS}),
+    (f"{OURS}spend_band", "Spend of 12 Weeks", "selection", {"options": SPEND_BANDS}),
+    (f"{OURS}next_action", "Next Action", "char", {"size": 120}),
+)
+# A card for each score: a merge leaves the loser's beside the survivor's
+PAGE = f"""<data><xpath expr="//notebook" position="inside">
+<page string="Sales Scores" name="sales_scores"><group>
+{"".join(f'<field name="{name}" readonly="1"/>' for name, *_ in ON_PARTNER)}
+</group><field name="{SCORES}" readonly="1" nolabel="1"><kanban create="0" edit="0" delete="0">
+<field name="x_name"/><field name="x_partner_id"/><field name="x_value{KNOWN}"/>
+<templates><t t-name="card" class="w-100">
+<div t-if="record.x_name.raw_value != record.x_partner_id.raw_value" class="text-muted">
+Of a customer who was merged into this one</div>
+<div class="d-flex gap-3 align-items-baseline">
+<strong t-if="record.x_value{KNOWN}.raw_value" class="fs-2"><field name="x_value"/></strong>
+<span class="fs-3 badge text-bg-primary"><field name="x_grade"/></span>
+<span class="fs-4"><field name="x_trend"/></span></div>
+<div class="text-muted mb-2"><field name="x_score_name"/></div>
+<strong>Reasons</strong>
+<div class="mb-2" style="white-space: pre-line"><field name="x_reasons"/></div>
+<strong>Next best products</strong>
+<div class="mb-2" style="white-space: pre-line"><field name="x_next_products"/></div>
+<div>Last order <field name="x_last_order_date"/></div>
+<div>As of <field name="x_as_of"/>, valid until <field name="x_valid_until"/></div>
+<div class="text-muted">Made by <field name="x_model_version"/></div>
+</t></templates></kanban></field></page></xpath></data>"""
+# Computed whenever another field of a partner is written: refuses the delivery's user, if that one
+# is not making the partner just now. Its error reaches the caller inside a ValueError of Odoo's.
+GUARD = f"""
+now = self.env.cr.now()
+if self.env.user.has_group('{MODULE}.delivery') and any(each.create_date != now for each in self):
+    raise Exception('{NOT_OURS}')
+for each in self:
+    each['{OURS}guard'] = False
+"""
