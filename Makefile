@@ -34,6 +34,7 @@ status: .venv/made-from  ## one screen: services, what is late, refused, broken,
 	@$(RUN) infra.stack status $(if $(JSON),--json)
 
 demo: setup  ## a company's year from the till to the CRM; run again, it goes on where it stood
+	@$(RUN) infra.tryton.web --if-possible
 	@$(RUN) infra.demo.demo
 
 test: setup  ## all tests but the long ones of `make prove`; format, lint and types among them

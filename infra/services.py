@@ -146,7 +146,7 @@ def _crm(settings: Settings) -> Service:
         fault=lambda: health.page(f"{settings.crm_url}/"),
         folder=settings.state / "crm",
         prepare=lambda: tryton_prepare.prepare(settings),
-        doors=(Door(settings.crm_url, "admin", "crm_admin"),),
+        doors=(Door(f"{settings.crm_url}/#{tryton.DATABASE}", "admin", "crm_admin"),),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from jobs import due, lake
+from jobs.delivery import health
 from jobs.ops.alerts import TABLE
 from jobs.settings import SettingsError, settings
 
@@ -21,6 +22,7 @@ LATE_TABLES = "late tables"
 MEND = "read the task's log, mend the cause, and clear the task: nothing is done twice"
 CORRECT = "land a corrected batch or change the rule, and clear the task; readers keep what was"
 RUN = "see the last run of sales_daily: start it, or mend what stopped it"
+DELIVER = "see `python -m jobs.delivery status`, and ops.crm_health"
 ASK = "ask the source for its drop; once it is there, run sales_daily"
 
 Sending = Literal["sent", "waiting", "nobody"]
@@ -84,6 +86,10 @@ def watch(at: dt.datetime) -> dict[str, Any]:
     told = [f.unit for f in open_faults().values() if f.kind == "late" and f.unit != LATE_TABLES]
     for unit in dict.fromkeys((*late, *told)):
         _keep(unit, late.get(unit), ASK, at)
+    stuck = health.faults(health.refresh(at), at)
+    told = [unit for unit in open_faults() if unit.startswith("delivery to ")]
+    for unit in dict.fromkeys((*stuck, *told)):
+        _keep(unit, stuck.get(unit), DELIVER, at, "crm_delivery")
     tables = due.late_tables(at)
     some = "; ".join(str(each) for each in tables[:3])
     _keep(LATE_TABLES, f"{len(tables)} tables: {some}" if tables else None, RUN, at)
@@ -96,12 +102,14 @@ def watch(at: dt.datetime) -> dict[str, Any]:
     return {"open": sorted(open_faults())}
 
 
-def _keep(unit: str, what: str | None, cure: str, at: dt.datetime) -> None:
+def _keep(
+    unit: str, what: str | None, cure: str, at: dt.datetime, dag: str = "sales_daily"
+) -> None:
     """A fault that is there is open, one that is not is closed."""
     if what is None:
         well(unit)
     else:
-        report(Fault(unit, "late", what, cure, f"{settings().airflow_url}/dags/sales_daily", at))
+        report(Fault(unit, "late", what, cure, f"{settings().airflow_url}/dags/{dag}", at))
 
 
 def _send_what_waits() -> None:

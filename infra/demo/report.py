@@ -20,7 +20,7 @@ from jobs.pages.html import render
 from jobs.settings import ROOT, Settings
 from jobs.table import names
 
-SAMPLES = (0.0, 0.5, 0.9)  # places in the list of customers by spend, 0 = who spends most
+SAMPLES = ("A", "C", "E")  # grades: the best fifth of the customers, the middle, the last
 PLANS = 5  # the newest
 
 
@@ -100,6 +100,7 @@ def _bench(family: str, gate: Mapping[str, Any], found: Sequence[Mapping[str, An
     rows = [
         [
             row["configuration"] + _role(row),
+            "" if row["on_valid"] is None else f"{row['on_valid']:.4f}",
             f"{row['value']:.4f}",
             f"{row['value_low']:.4f} to {row['value_high']:.4f}",
             f"{row['difference']:+.4f}",
@@ -107,8 +108,18 @@ def _bench(family: str, gate: Mapping[str, Any], found: Sequence[Mapping[str, An
         ]
         for row in found
     ]
-    head = ["configuration", gate["metric"], "95% interval", "against baseline", "seconds"]
-    note = "Judged on weeks that no choice has seen; chosen is what was best on the weeks before."
+    head = [
+        "configuration",
+        "on the weeks before",
+        gate["metric"],
+        "95% interval",
+        "against baseline",
+        "seconds",
+    ]
+    note = (
+        "Judged on weeks that no choice has seen; chosen is what was best on the weeks before, "
+        "and may be passed later: then the choice was bad luck, not changed."
+    )
     if any(row["coverage"] is not None for row in found):
         head.append("inside p10 to p90")
         for shown, row in zip(rows, found, strict=True):
@@ -132,10 +143,16 @@ def _newest_bench(family: str, gate: Mapping[str, Any]) -> str:
                 select bench_run_id from t where family = '{family}'
                 order by judged_at desc limit 1
             )
+        ), chosen_by as (
+            select configuration as of_valid, value as on_valid from t
+            where family = '{family}' and split = 'valid' and task = '{gate["task"]}'
+            and metric = '{gate["metric"]}' and bench_run_id in (select bench_run_id from judged)
         ), covered as (
             select configuration as of, value as coverage from judged where metric = 'coverage'
         )
-        select judged.*, coverage from judged left join covered on configuration = of
+        select judged.*, coverage, on_valid from judged
+        left join covered on configuration = of
+        left join chosen_by on configuration = of_valid
         where metric = '{gate["metric"]}' order by value {best_first}
     """  # noqa: S608 names from our own file
 
@@ -212,13 +229,14 @@ def blocked(settings: Settings) -> Part:
 
 
 def customers(settings: Settings) -> Part:
-    """Three customers as the CRM shows them now: the best, a middle one, one of the least."""
+    """Three customers as the CRM shows them now, of the best grade, the middle and the last."""
     fields = [*mapping.load("tryton").fields]
-    ids = lake.read(
+    found = lake.read(
         "scores.crm_outbox",
-        sql="select account_id from t order by spend_12_weeks_usd desc, account_id",
-    )["account_id"].to_pylist()
-    keys = list(dict.fromkeys(ids[int(len(ids) * share)] for share in SAMPLES if ids))
+        sql="select account_id, grade from t where is_contactable order by score desc, account_id",
+    ).to_pylist()
+    firsts = {row["grade"]: row["account_id"] for row in reversed(found)}
+    keys = [firsts[grade] for grade in SAMPLES if grade in firsts]
     try:
         records = connect(own_crm()).find(KEY, keys, fields)
     except CrmError as error:
@@ -229,7 +247,12 @@ def customers(settings: Settings) -> Part:
         for name in fields
     ]
     head = ("", *(f"household {key}" for key in keys for _ in records.get(key, [])))
-    return Part("Customers as the CRM now shows them", head, rows)
+    note = (
+        "The score is a customer's standing among all: the share of them whose best offers promise "
+        "less. The grade is a fifth of that, A the best; how likely one offer is stands in "
+        "scores.recommendations."
+    )
+    return Part("Customers as the CRM now shows them", head, rows, note)
 
 
 def _text(value: object) -> str:

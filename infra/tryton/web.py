@@ -1,13 +1,15 @@
 """Fetch the CRM's web client, for people who want to look at it; nothing else needs it.
 
-python -m infra.tryton.web      (needs npm; then start the CRM again)
+python -m infra.tryton.web      (needs npm; a CRM that runs must be started again)
 """
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from filelock import FileLock
 
 from infra.tryton import prepare
@@ -47,9 +49,21 @@ def fetch(settings: Settings) -> Path:
     return prepare.web(settings)
 
 
-def main() -> None:
+def main(
+    if_possible: Annotated[
+        bool, typer.Option("--if-possible", help="go on without it where it cannot be had")
+    ] = False,
+) -> None:
     """Fetch the CRM's web client where it is missing."""
-    print(f"the CRM's web client lies in {fetch(settings())}; start the CRM again to see it")
+    try:
+        place = fetch(settings())
+    except prepare.PrepareError as error:
+        if not if_possible:
+            raise
+        print(f"the CRM has no page for people, a browser gets a 405 there: {error}")
+        return
+    if not if_possible:
+        print(f"the CRM's web client lies in {place}; start the CRM again to see it")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from jobs import command
 from jobs.delivery import apply as applying
+from jobs.delivery import install as installing
 from jobs.delivery import mapping as mappings
 from jobs.delivery import page
 from jobs.delivery import plan as planning
@@ -227,6 +228,22 @@ def doctor(connection: Connection = "tryton") -> None:
     typer.echo(f"{connection}: {described.system} {described.version}, reached and logged in")
     mappings.check(mapping, described, planning.outbox_columns())
     typer.echo(f"  {len(mapping.fields)} fields are there and may be written")
+
+
+@app.command()
+def install(
+    connection: Connection = "tryton",
+    user: Annotated[str, typer.Option(help="the administrator's name, where the CRM asks")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="tell, and make nothing")] = False,
+) -> None:
+    """Make the fields, the page and the delivery's user in the CRM, as its administrator."""
+    mapping = mappings.load(connection)
+    secret = typer.prompt("the administrator's key or password (it is not kept)", hide_input=True)
+    for each in installing.install(mapping, user, secret, dry_run):
+        typer.echo(f"  {'would make' if dry_run else 'made'} {each}")
+    typer.echo(
+        f"{connection}: all that the mapping needs is there" if not dry_run else "that is all"
+    )
 
 
 @app.command()

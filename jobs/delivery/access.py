@@ -1,6 +1,7 @@
 """The way to a connection's CRM: its address by the mapping, its secret from where secrets are."""
 
 import sys
+from dataclasses import replace
 
 from jobs.crm import access as ways
 from jobs.crm.access import Access
@@ -23,20 +24,25 @@ def connect(mapping: ConnectionMap) -> Adapter:
 
 def access(mapping: ConnectionMap) -> Access:
     """Where a connection leads to. A secret is resolved here, in the process that uses it."""
-    server = mapping.server
     # without an address it is the CRM of these services
-    url, user, secret = server.get("url", settings().crm_url), server.get("user", ""), None
+    url, user, secret = mapping.server.get("url", ""), mapping.server.get("user", ""), None
     try:
-        secret = settings().secret(server.get("secret", f"crm_{mapping.connection}"))
+        secret = settings().secret(mapping.server.get("secret", f"crm_{mapping.connection}"))
     except SettingsError:
         url, user, secret = _from_airflow(mapping.connection, url, user)
         if secret is None:
             raise
+    return replace(way(mapping), url=url or settings().crm_url, user=user, secret=secret)
+
+
+def way(mapping: ConnectionMap) -> Access:
+    """Where a connection leads to, without its secret."""
+    server = mapping.server
     return Access(
         connection=mapping.connection,
-        url=url,
-        user=user,
-        secret=secret,
+        url=server.get("url", settings().crm_url),
+        user=server.get("user", ""),
+        secret="",
         options={name: value for name, value in server.items() if name not in OPTIONS},
         throttle=Throttle(mapping.rate.requests_a_second, mapping.rate.daily_share),
     )

@@ -76,7 +76,7 @@ def bench(family: FamilyName, given: Mapping[str, Any]) -> None:
             given["out"],
             **{name: given[name] for name in PURCHASES.more if name in given},
         )
-        board.show(files.bench(wanted), "task")
+        board.show(files.bench(wanted), "task", wanted.out, is_higher_better=True)
         return
     from jobs.training.forecasts import files as series_files
 
@@ -88,4 +88,4 @@ def bench(family: FamilyName, given: Mapping[str, Any]) -> None:
         numbers(given["origins"]),
         given["out"],
     )
-    board.show(found, "origin")
+    board.show(found, "origin", given["out"], is_higher_better=False)

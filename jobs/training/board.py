@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from jobs.settings import settings
 from jobs.training import metrics, tracking
 from jobs.training.family import Split
 from jobs.training.written import whole
@@ -152,17 +153,16 @@ def write(found: pa.Table, out: Path, name: str = FILE) -> Path:
     return out / name
 
 
-def show(found: pa.Table, place: str) -> None:
-    """Print a leaderboard's deciding metric, both windows side by side."""
+def show(found: pa.Table, place: str, out: Path, is_higher_better: bool) -> None:
+    """Print a leaderboard's deciding metric, the window of the choice first, the best first."""
     from rich.console import Console
     from rich.table import Table
 
     rows = found.to_pandas()
     rows = rows[rows["metric"] == rows["metric"].iloc[0]] if len(rows) else rows
     page = Table("model", place, "window", "metric", "value", "95%", "to baseline", "s", "MiB")
-    for r in rows.sort_values([place, "window", "value"], ascending=[True, True, False]).to_dict(
-        "records"
-    ):
+    order = [True, False, not is_higher_better]
+    for r in rows.sort_values([place, "window", "value"], ascending=order).to_dict("records"):
         page.add_row(
             r["model"] + (" *" if r["champion"] else ""),
             str(r[place]),
@@ -174,4 +174,8 @@ def show(found: pa.Table, place: str) -> None:
             f"{r['seconds']:.1f}",
             f"{r['peak_mb']:.0f}",
         )
+    page.caption = (
+        "* champion, chosen on the window valid; s: to fit and to answer; MiB: peak memory\n"
+        f"all metrics and answers: {out}; runs: MLflow at {settings().mlflow_url}"
+    )
     Console(width=130).print(page)

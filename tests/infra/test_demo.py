@@ -97,12 +97,15 @@ def test_models_stand_best_first_with_their_baseline_and_only_of_the_newest_benc
         judged("naive", "coverage", 0.94),
         judged("arima", "mase", 0.8, is_chosen=True),
         judged("older", "mase", 0.1, bench_run_id="old", judged_at=NOON - dt.timedelta(days=7)),
-        judged("valid", "mase", 0.1, split="valid"),
+        judged("arima", "mase", 0.7, split="valid"),
     ]
     lake.append(LEADERBOARD, rows)
     [part] = models(settings())
-    shown = [(row[0], row[1], row[-1]) for row in part.rows]
-    assert shown == [("arima (chosen)", "0.8000", ""), ("naive (baseline)", "0.9000", "94%")]
+    shown = [(*row[:3], row[-1]) for row in part.rows]
+    assert shown == [
+        ("arima (chosen)", "0.7000", "0.8000", ""),
+        ("naive (baseline)", "", "0.9000", "94%"),
+    ]
     assert "forecasts, lower is better" in part.title
 
 

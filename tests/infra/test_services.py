@@ -61,7 +61,7 @@ def test_endpoints_tell_where_a_password_lies_and_not_what_it_is(
     assert not [path for path in (state / "secrets").iterdir() if path.read_text() in text]
     login = {each["address"]: (each["user"], each["password_file"]) for each in told}
     here = settings()
-    assert login[here.crm_url] == ("admin", str(state / "secrets/crm_admin"))
+    assert login[f"{here.crm_url}/#tryton"] == ("admin", str(state / "secrets/crm_admin"))
     assert login[f"hive://127.0.0.1:{here.thrift_port}"] == ("bi", str(state / "secrets/thrift_bi"))
     assert login[f"sc://localhost:{here.spark_port}"] == ("", str(state / "secrets/spark_token"))
 

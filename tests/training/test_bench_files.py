@@ -43,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setattr(purchase_files, "bench", lambda wanted: found.append(wanted))
     monkeypatch.setattr(series_files, "bench", lambda *wanted: found.append(wanted))
     monkeypatch.setattr(bench, "bench", lambda *wanted: found.append(wanted))
-    monkeypatch.setattr(board, "show", lambda table, place: None)
+    monkeypatch.setattr(board, "show", lambda *_, is_higher_better: None)
     monkeypatch.setattr(bench, "show", lambda run_id: None)
     return found
 

@@ -65,7 +65,7 @@ def answers(configuration: Configuration, history: pd.DataFrame, future: pd.Data
     horizon = int(future.groupby("series_id").size().max())
     rows = model.answers(horizon, future)
     reasons = {(model.name, s, why.partition(":")[0]) for s, why in model.fallbacks.items()}
-    tell_fallbacks(model, rows, _level(reasons))
+    tell_fallbacks(model, rows, _level(reasons), history["ds"].max())
     rows["step"] = rows.groupby("series_id").cumcount() + 1
     season = configuration.params.season
     for name, power in (("scale", 1), ("rms_scale", 2)):

@@ -258,15 +258,24 @@ class SeriesForecaster(ABC):
 
 
 def tell_fallbacks(
-    model: SeriesForecaster, answer: pd.DataFrame, level: int = logging.WARNING
+    model: SeriesForecaster,
+    answer: pd.DataFrame,
+    level: int = logging.WARNING,
+    until: pd.Timestamp | None = None,
 ) -> None:
-    """One line that names series of the answer that are not the model's; none where all are."""
+    """One line that names series of the answer that are not the model's; none where all are.
+
+    Args:
+        until: last day of the history, where it is not the whole one: what is short there may be
+            long enough now.
+    """
     ids = [s for s in dict.fromkeys(answer["series_id"]) if s in model.fallbacks]
     if ids:
         logger.log(
             level,
-            "%s: %d series answered by plain quantiles of recent steps: %s%s",
+            "%s%s: %d series answered by plain quantiles of recent steps: %s%s",
             model.name,
+            "" if until is None else f", history up to {until:%Y-%m-%d}",
             len(ids),
             "; ".join(f"{s} ({model.fallbacks[s]})" for s in ids[:TOLD]),
             "; …" if len(ids) > TOLD else "",

@@ -138,6 +138,13 @@ def read(asked: Asked) -> Data:
             f"{asked.interactions} has no purchase up to {asked.train_until}:"
             " take a later --train-until"
         )
+    newest = bought["business_date"].max().date()
+    if newest <= asked.train_until - dt.timedelta(days=asked.horizon_days):
+        raise BadFile(
+            f"the newest purchase of {asked.interactions} is of {newest}, so nothing can be judged"
+            f" in the {asked.horizon_days} days up to --train-until {asked.train_until}: take"
+            f" --train-until {newest}"
+        )
     products = pd.DataFrame({"product_id": pd.Series(dtype=str)})
     if asked.products:
         products = rows(asked.products, {"product_id": "varchar"}).df()

@@ -199,6 +199,10 @@ def test_a_file_that_cannot_be_used_says_what_is_wrong(tmp_path):
     path.write_text("account_id,product_id,bought_at\na,b,2018-06-01\n")
     with pytest.raises(BadFile, match="no purchase up to 2017-06-25: take a later --train-until"):
         read(Asked(path, UNTIL, tmp_path))
+    path.write_text("account_id,product_id,bought_at\na,b,2017-03-01\n")
+    with pytest.raises(BadFile, match=r"newest purchase .* is of 2017-03-01.*--train-until 2017-0"):
+        read(Asked(path, UNTIL, tmp_path))
+    path.write_text("account_id,product_id,bought_at\na,b,2018-06-01\n")
     far = {"train_until": dt.date(9999, 12, 1)}, {"horizon_days": 10**7}
     for more in far:
         with pytest.raises(BadFile, match="end beyond the year 9999: take fewer"):
