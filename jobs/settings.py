@@ -47,6 +47,7 @@ IN_FILE = (
     "SALES_DEVICE",
     "WEBSHOP_URL",
     "CRM_CONNECTIONS",
+    "CRM_EXPERIMENTS",
     "JAVA_HOME",
 )
 
@@ -77,6 +78,7 @@ class Settings:
     device: str  # SALES_DEVICE: auto, cpu or cuda
     webshop_url: str  # WEBSHOP_URL: address of the web shop's API; empty: there is none
     connections: Path  # CRM_CONNECTIONS: folder of the CRM connections, <name>.yaml each
+    experiments: Path  # CRM_EXPERIMENTS: file of the experiments whose customers are held out
     java_home: str  # JAVA_HOME: Java 17 or newer; empty: `java` on the path, else a fetched one
 
     @property
@@ -172,6 +174,7 @@ class Settings:
             "SALES_DEVICE": self.device,
             "WEBSHOP_URL": self.webshop_url,
             "CRM_CONNECTIONS": str(self.connections),
+            "CRM_EXPERIMENTS": str(self.experiments),
             "JAVA_HOME": self.java_home,
         }
 
@@ -372,6 +375,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
         webshop_url=told.address("WEBSHOP_URL", path=r"(/[^\s@?#]*)?"),
         connections=told.folder("CRM_CONNECTIONS", ROOT / "jobs/delivery/connections"),
+        experiments=Path(
+            told.text("CRM_EXPERIMENTS", str(ROOT / "jobs/delivery/experiments.yaml"))
+        ).resolve(),
         java_home=told.text("JAVA_HOME", ""),
     )
     if faults:

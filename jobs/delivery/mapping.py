@@ -228,12 +228,14 @@ def parse(connection: str, text: str) -> ConnectionMap:
     try:
         return ConnectionMap.model_validate(told | {"connection": connection, "sha256": digest})
     except ValidationError as error:
-        faults = [_fault(each["loc"], each["msg"], each["input"]) for each in error.errors()]
+        faults = [fault_of(each) for each in error.errors()]
         raise MappingError(f"{connection}.yaml: {'; '.join(faults)}") from None
 
 
-def _fault(place: tuple[int | str, ...], said: str, given: Any) -> str:
-    where = ".".join(str(part) for part in place)
+def fault_of(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in our words: the place, the value, what is wrong with it."""
+    said, given = error["msg"], error["input"]
+    where = ".".join(str(part) for part in error["loc"])
     said = said.removeprefix("Value error, ").replace("Input should be", "must be")
     said = said.replace("a valid tuple", "a list").replace(
         "a valid dictionary", "name: value lines"

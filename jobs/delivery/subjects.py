@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from jobs import lake
 from jobs.crm.adapter import Description, NotCanonical, canonical
+from jobs.delivery import holdout
 from jobs.delivery.mapping import ConnectionMap
 
 OUTBOX = "scores.crm_outbox"
@@ -37,11 +38,13 @@ def load(
     columns = ", ".join(["account_id varchar", "gone varchar", *keys, *texts])
     db.execute(f"create or replace table subjects ({columns})")
     schema = pa.schema([(part.split()[0], pa.string()) for part in columns.split(", ")])
-    willing = set(lake.read(OUTBOX, sql="select account_id from t where is_contactable")[0])
-    willing = {each.as_py() for each in willing}
+    # the newest outbox says who may be addressed, whichever version is delivered
+    asked = "select account_id from t where is_contactable"
+    willing = set(lake.read(OUTBOX, sql=asked)["account_id"].to_pylist())
+    held = holdout.held(willing, today)
     makers = [Maker(mapping, described, field) for field in mapping.fields]
     for rows in outbox(version):
-        made = [_subject(mapping, makers, row, _gone(row, willing, today)) for row in rows]
+        made = [_subject(mapping, makers, row, _gone(row, willing, held, today)) for row in rows]
         db.register("rows", pa.Table.from_pylist(made, schema))
         db.execute("insert into subjects select * from rows")
         db.unregister("rows")
@@ -57,11 +60,12 @@ def outbox(version: int) -> Iterator[list[dict[str, Any]]]:
         yield batch.to_pylist()
 
 
-def _gone(row: Row, willing: set[str], today: dt.date | None) -> str | None:
+def _gone(row: Row, willing: set[str], held: set[str], today: dt.date | None) -> str | None:
     """Why a customer's values are not shown; null: they are."""
-    # the newest outbox says who may be addressed, whichever version is delivered
     if row["account_id"] not in willing:
         return "objected"
+    if row["account_id"] in held:
+        return "held_out"
     return "expired" if today is not None and row["valid_until"] < today else None
 
 
