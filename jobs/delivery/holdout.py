@@ -104,7 +104,7 @@ def contaminate(experiment: str, arms: Mapping[str, str]) -> None:
     """Mark accounts of both arms that turned out to be one customer."""
     if not lake.exists(IDENTITIES):
         return
-    joined = defaultdict(set)
+    joined: dict[str, set[str]] = defaultdict(set)
     asked = "select account_id, customer_id from t where accounts > 1"
     for row in lake.read(IDENTITIES, sql=asked).to_pylist():
         joined[row["customer_id"]] |= {row["account_id"], row["customer_id"]} & arms.keys()

@@ -40,7 +40,7 @@ def load(
     schema = pa.schema([(part.split()[0], pa.string()) for part in columns.split(", ")])
     # the newest outbox says who may be addressed, whichever version is delivered
     asked = "select account_id from t where is_contactable"
-    willing = set(lake.read(OUTBOX, sql=asked)["account_id"].to_pylist())
+    willing = {str(each) for each in lake.read(OUTBOX, sql=asked)["account_id"].to_pylist()}
     held = holdout.held(willing, today)
     makers = [Maker(mapping, described, field) for field in mapping.fields]
     for rows in outbox(version):
