@@ -1,12 +1,14 @@
 """What recommenders take where there are many accounts and products: seconds, and peak memory.
 
 python -m infra.bench.scale [--accounts 100000] [--products 50000] [--model ease] [--minutes 10]
+python -m infra.bench.scale --model ranker --minutes 300 --keep DIR
 python -m infra.bench.scale --real
 
 Synthetic, made on the fly from a seed: products are bought as often as Zipf's law says (the n-th
 1/n times as often as the first), some thirty by each account, over a year. It says what a model
 costs, nothing of how good it is. Every account is asked for its twenty best of all products. Each
-model runs in a process of its own, whose highest resident memory the system tells.
+model runs in a process of its own, whose highest resident memory the system tells. A ranker takes
+hours there: with `--keep` the past days that are done stay, and a run that was stopped goes on.
 
 With `--real` the panel's accounts are asked, by the ladder and within the rules of offers, as
 `predict` does: fitted on weeks 1 to 44, with the catalogue of 20 buyers.
@@ -90,14 +92,17 @@ def listed(products: int) -> pd.DataFrame:
     return dated(pd.DataFrame(found), ALWAYS)
 
 
-def synthetic(name: str, accounts: int, products: int) -> dict[str, float]:
+def synthetic(name: str, accounts: int, products: int, keep: Path | None) -> dict[str, float]:
     """Fit, and ask for all; in this process."""
     rows, about = bought(accounts, products), listed(products)
     ids = rows["account_id"].cat.categories.to_numpy(str)
     kind = protocol.FAMILY.model(name)
     started = time.perf_counter()
     everyone = pd.DataFrame({"account_id": ids})
-    model: Any = kind(kind.Params()).fit(rows, everyone, about, None, AS_OF)
+    model: Any = kind(kind.Params())
+    if name in SECOND_STAGE:
+        model.store = keep
+    model.fit(rows, everyone, about, None, AS_OF)
     fitted = time.perf_counter()
     found = model.recommend(ids, PLACES, about["product_id"].to_numpy(str), False, AS_OF)
     ended = time.perf_counter()
@@ -147,14 +152,18 @@ def main(
     products: Annotated[int, typer.Option(min=PLACES)] = 50_000,
     minutes: Annotated[float, typer.Option(min=0.1, help="a model gets no more")] = 10,
     is_real: Annotated[bool, typer.Option("--real", help="the panel's accounts")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="folder for a ranker's past days that are done")
+    ] = None,
     one: Annotated[str | None, typer.Option(hidden=True)] = None,
     to: figures.To = None,
 ) -> None:
     command.tell_facts()
     if one:
-        print(json.dumps(real(one) if is_real else synthetic(one, accounts, products)))
+        print(json.dumps(real(one) if is_real else synthetic(one, accounts, products, keep)))
         return
     asked = ["--accounts", str(accounts), "--products", str(products)]
+    asked += ["--keep", str(keep)] if keep else []
     title = f"{accounts:,} synthetic accounts, {products:,} products"
     if is_real:
         asked, title = ["--real"], "the panel's accounts, 8,924 products, ladder and rules too"

@@ -148,7 +148,8 @@ class Adapter(Protocol):
         """Write a batch; one result per change, in any order.
 
         Args:
-            started: told the id of a bulk job before the CRM may begin with it.
+            started: told, before the CRM may begin with it, the id by which `poll` finds the batch
+                again: of a bulk job, of a mark in its database.
         """
         ...
 

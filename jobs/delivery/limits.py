@@ -42,11 +42,12 @@ def judged(plan: Plan, totals: Totals, mapping: ConnectionMap, allow_mass_clear:
             "again with --allow-mass-clear"
         )
         return replace(plan, state="refused", needs_person=note, note=note)
+    known = totals.customers
     beyond = [
         f"{words}: {part:,} of {whole:,} ({share(part, whole):.1%}), up to {limit:.1%} go by "
         "themselves"
         for words, part, whole, limit in (
-            ("customers changed", totals.records, totals.customers, limits.changed_share),
+            ("customers changed", totals.records, known + totals.creates, limits.changed_share),
             ("grades changed", totals.flips, totals.graded, limits.flip_share),
             ("customers cleared", totals.cleared, totals.ours, limits.clear_share),
         )
