@@ -5,14 +5,11 @@ import datetime as dt
 import os
 import sqlite3
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from infra.tryton import prepare, serve
@@ -167,50 +164,3 @@ def crm(tryton_server: Settings, state: Path, monkeypatch: pytest.MonkeyPatch) -
     made = Crm(settings(), salesperson, Tryton(pipeline, REQUEST_SECONDS), database)
     undo(made)
     return made
-
-
-class Proxy:
-    """Stands between the pipeline and the CRM, counts writes, and can lose an answer.
-
-    `on_write(n)` is called when the n-th write request has been handed to the CRM; if it returns
-    true the answer is lost.
-    """
-
-    def __init__(self, url: str, on_write: Callable[[int], bool] = lambda n: False) -> None:
-        self.writes = 0
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                kept = ("Authorization", "Content-Type")
-                headers = {h: self.headers[h] for h in kept if h in self.headers}
-                is_write = b"party.party.write" in body
-                answer = httpx.post(url + self.path, content=body, headers=headers, timeout=60)
-                if is_write:
-                    proxy.writes += 1
-                    if on_write(proxy.writes):
-                        self.close_connection = True
-                        return
-                with contextlib.suppress(BrokenPipeError):
-                    self.send_response(answer.status_code)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(answer.content)))
-                    self.end_headers()
-                    self.wfile.write(answer.content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> "Proxy":
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()

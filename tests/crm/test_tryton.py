@@ -1,7 +1,6 @@
 """The adapter against a real Tryton."""
 
 import datetime as dt
-from dataclasses import replace
 
 import httpx
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from jobs.crm.adapter import Change, CrmError
 from jobs.crm.jsonrpc import NoAnswer, Refused, Session, classified
 from jobs.crm.tryton import Tryton
-from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
+from tests.tryton_server import ACCOUNTS, Crm
 
 pytestmark = pytest.mark.services
 
@@ -74,15 +73,6 @@ def test_only_what_changed_since_is_read_new_customers_and_new_addresses_among_i
     assert read["106"].values["email"] == "moved@example.com"
     assert crm.adapter.newest_change() == max(r.changed_at for r in read.values())
     assert list(crm.adapter.read(["code"], since=dt.datetime.now(dt.UTC))) == []
-
-
-def test_customers_written_at_one_instant_are_read_once_each_over_all_pages(crm: Crm) -> None:
-    instant = crm.as_of_one_instant(*ACCOUNTS[:8])
-    small_pages = Tryton(crm.adapter._session, page_records=3)
-    assert [r.values["code"] for r in small_pages.read(["code"], since=instant)] == ACCOUNTS[:8]
-    assert {r.changed_at for r in small_pages.read(["code"], since=instant)} == {instant}
-    after = instant + dt.timedelta(microseconds=1)
-    assert list(small_pages.read(["code"], since=after)) == []
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
@@ -156,38 +146,6 @@ def test_an_unknown_key_matches_nothing_and_an_inactive_customer_neither(crm: Cr
     assert crm.adapter.find("code", [], []) == {}
 
 
-def test_values_come_back_as_they_were_written(crm: Crm) -> None:
-    values = {
-        "score_value": "0.1250",
-        "score_as_of": "2017-11-26",
-        "score_reasons": "one\ntwo",
-        "score_grade": None,
-    }
-    results = crm.adapter.write(updates(crm, **values))
-    assert {r.outcome for r in results} == {"written"}
-    assert {r.subject for r in results} == set(ACCOUNTS)
-    found = crm.adapter.find("code", ["101"], list(values))["101"][0]
-    assert found.values == values | {"code": "101", "score_value": "0.125"}
-
-
-def test_an_edit_between_read_and_write_is_not_lost(crm: Crm) -> None:
-    ready = updates(crm, score_grade="B")
-    crm.edit("103", score_grade="A")
-    results = {r.subject: r for r in crm.adapter.write(ready)}
-    assert results.pop("103").outcome == "conflict"
-    assert {r.outcome for r in results.values()} == {"written"}
-    assert crm.shows("103", "score_grade") == "A"
-
-
-def test_one_bad_record_spoils_only_itself_and_names_nobody(crm: Crm) -> None:
-    ready = [replace(u, values={"score_spend_band": "low"}) for u in updates(crm)]
-    ready[7] = replace(ready[7], values={"score_spend_band": "x" * 41})
-    results = {r.subject: r for r in crm.adapter.write(ready)}
-    bad = results.pop(ready[7].subject)
-    assert (bad.outcome, bad.reason) == ("data", "not_accepted: Spend")
-    assert {r.outcome for r in results.values()} == {"written"}
-
-
 def test_the_pipelines_user_may_write_scores_only(crm: Crm) -> None:
     results = crm.adapter.write(updates(crm, name="Taken over")[:1])
     assert [(r.outcome, r.reason) for r in results] == [("permission", "not_allowed")]
@@ -206,23 +164,6 @@ def test_an_answer_that_is_no_json_is_no_answer() -> None:
     session._http = httpx.Client(transport=httpx.MockTransport(lambda request: page))
     with pytest.raises(NoAnswer, match="answered something else than JSON"):
         session.version()
-
-
-def test_a_lost_answer_is_unknown_until_a_read_decides(crm: Crm) -> None:
-    with Proxy(crm.settings.crm_url, on_write=lambda n: True) as proxy:
-        secret = crm.settings.secret("crm_pipeline")
-        behind = Tryton(Session(proxy.url, "pipeline", secret), REQUEST_SECONDS)
-        ready, sent_at = updates(crm, score_grade="C"), dt.datetime.now(dt.UTC)
-        assert {r.outcome for r in behind.write(ready)} == {"unknown"}
-        assert proxy.writes == 1, "a write without an answer is never sent again by itself"
-        assert {r.outcome for r in behind.poll(ready, sent_at)} == {"written"}
-
-
-def test_what_was_never_sent_is_known_after_the_longest_request(crm: Crm) -> None:
-    ready, sent_at = updates(crm, score_grade="D"), dt.datetime.now(dt.UTC)
-    results = crm.adapter.poll(ready, sent_at)
-    assert {(r.outcome, r.reason) for r in results} == {("transient", "not_written")}
-    assert (dt.datetime.now(dt.UTC) - sent_at).total_seconds() >= REQUEST_SECONDS
 
 
 @pytest.mark.parametrize(

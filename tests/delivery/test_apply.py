@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 from tenacity import wait_none
 
+from infra.sandbox.wire import Wire
 from jobs import lake
 from jobs.crm.adapter import Change, CrmError, Result, untold
 from jobs.crm.jsonrpc import Session
@@ -24,7 +25,7 @@ from jobs.settings import ROOT
 from jobs.table import Log, table
 from tests.delivery import outbox
 from tests.delivery.aging import made_days_ago
-from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm, Proxy
+from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm
 
 pytestmark = pytest.mark.services
 
@@ -66,7 +67,7 @@ def events(name: str) -> list[tuple[str, str]]:
     return [(row["account_id"], row["event"]) for row in rows if row["event"] == name]
 
 
-def killed_apply(crm: Crm, kill_at_write: int) -> Proxy:
+def killed_apply(crm: Crm, kill_at_write: int) -> Wire:
     """Run apply in a process of its own; kill -9 when its n-th write has reached the CRM."""
     process: list[subprocess.Popen[bytes]] = []
 
@@ -75,7 +76,7 @@ def killed_apply(crm: Crm, kill_at_write: int) -> Proxy:
             process[0].kill()
         return n == kill_at_write
 
-    with Proxy(crm.settings.crm_url, on_write) as proxy:
+    with Wire(crm.settings.crm_url, dialect="tryton", on_write=on_write) as proxy:
         environment = {**os.environ, "SALES_PORT_BASE": str(proxy.port - 2)}
         process.append(
             subprocess.Popen([sys.executable, "-c", SMALL_BATCHES], env=environment, cwd=ROOT)
@@ -165,7 +166,7 @@ def test_a_record_that_moved_since_the_plan_is_left_alone(crm: Crm, waiting: led
 def test_a_lost_answer_is_settled_by_a_read_and_nothing_is_sent_twice(
     crm: Crm, waiting: ledgers.Plan
 ) -> None:
-    with Proxy(crm.settings.crm_url, on_write=lambda n: n == 1) as proxy:
+    with Wire(crm.settings.crm_url, dialect="tryton", on_write=lambda n: n == 1) as proxy:
         secret = crm.settings.secret("crm_pipeline")
         behind = Tryton(Session(proxy.url, "pipeline", secret), REQUEST_SECONDS)
         done = apply("tryton", crm=behind)
