@@ -27,6 +27,7 @@ dead = typer.Typer(no_args_is_help=True, help="What the CRM refused: list, repla
 app.add_typer(dead, name="dead")
 
 SHOWN = 10  # lines at most: fields that differ, plans
+CLOCK_SLACK = dt.timedelta(minutes=5)
 
 Connection = Annotated[str, typer.Option(help="a file in jobs/delivery/connections")]
 PlanId = Annotated[
@@ -224,10 +225,22 @@ def dead_discard(
 def doctor(connection: Connection = "tryton") -> None:
     """Whether the CRM can be reached, lets us in, and has what the mapping names."""
     mapping = mappings.load(connection)
-    described = connect(mapping).describe()
+    crm = connect(mapping)
+    described = crm.describe()
     typer.echo(f"{connection}: {described.system} {described.version}, reached and logged in")
     mappings.check(mapping, described, planning.outbox_columns())
     typer.echo(f"  {len(mapping.fields)} fields are there and may be written")
+    creates = "are created" if mapping.mode == "create" else "are reported, not created"
+    typer.echo(f"  customers that it lacks {creates}; it finds ours by {mapping.match[0].field}")
+    if quota := crm.quota():
+        share = f"{mapping.rate.daily_share:.0%}"
+        typer.echo(f"  {quota.used:,} of {quota.limit:,} requests used today, we stop at {share}")
+    newest = crm.newest_change() if described.can_list else None
+    if newest:
+        typer.echo(f"  last written to at {newest:%Y-%m-%d %H:%M:%S} UTC by its own clock")
+    if newest and newest > dt.datetime.now(dt.UTC) + CLOCK_SLACK:
+        typer.echo("  that lies ahead of this machine's clock: set one of them right")
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -252,10 +252,12 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
 def test_the_commands_tell_what_they_did(crm: Crm) -> None:
     outbox.write([outbox.row("101"), outbox.row("no such")])
     told = ""
-    for word in ("plan", "apply", "apply", "verify", "status"):
+    for word in ("doctor", "plan", "apply", "apply", "verify", "status"):
         ran = command(word)
         assert (ran.returncode, ran.stderr) == (0, "")
         told += ran.stdout
+    assert "12 fields are there and may be written" in told
+    assert "customers that it lacks are reported, not created; it finds ours by code" in told
     assert "1 not_in_crm" in told
     assert "applied: 1 customers written now" in told
     assert "applied: 0 customers written now" in told
