@@ -1,6 +1,7 @@
 """What was planned, meant and done, in ops.crm_plans, crm_plan_items and crm_deliveries.
 
-One writer per connection: `writer` holds a lock of the operating system, which kill -9 frees.
+One writer per connection: `writer` holds a lock of the operating system, which kill -9 frees, and
+a lease in the lake, for writers on other machines.
 """
 
 import datetime as dt
@@ -17,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from jobs import lake
 from jobs.crm.adapter import Adapter, Change, Result
+from jobs.delivery.lease import Lease, LeaseLost
 from jobs.settings import settings
 from jobs.table import Log, table
 
@@ -107,7 +109,14 @@ def writer(connection: str) -> Iterator["Ledger"]:
     path = settings().locks / f"crm-{connection}.lock"
     try:
         with FileLock(path, timeout=LOCK_SECONDS):
-            yield Ledger(connection)
+            lease = Lease(connection)
+            lease.take()
+            try:
+                yield Ledger(connection, lease)
+            finally:
+                lease.give_back()
+    except LeaseLost as error:
+        raise Busy(str(error)) from error
     except Timeout:
         raise Busy(
             f"another delivery to {connection} is at work ({path} is locked): wait for its end"
@@ -121,8 +130,8 @@ def log_of(name: str) -> Log:
 class Ledger:
     """The logs of one connection."""
 
-    def __init__(self, connection: str) -> None:
-        self.connection = connection
+    def __init__(self, connection: str, lease: Lease | None = None) -> None:
+        self.connection, self.lease = connection, lease
         told = self.rows("ops.crm_deliveries", columns="max(sequence) as last")
         self._sequence = (told[0]["last"] or 0) if told else 0
 
@@ -209,6 +218,11 @@ class Ledger:
         now = in_state(plan, plan.state)
         lake.append(log_of("ops.crm_plans"), [asdict(state) for state in (*closed, now)])
         return now
+
+    def refuse_other_writer(self) -> None:
+        """Before every batch: raise LeaseLost where another installation delivers now."""
+        if self.lease:
+            self.lease.keep()
 
     def intend(self, plan: Plan, changes: Sequence[Change], attempt: int) -> None:
         """Write down what is about to be sent."""

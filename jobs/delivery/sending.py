@@ -175,6 +175,7 @@ class Sending:
 
     def answered(self, batch: Sequence[Change]) -> list[Result]:
         """Write a batch; where the answer is lost, find out before anything else is sent."""
+        self.ledger.refuse_other_writer()
         sent_at, jobs = dt.datetime.now(dt.UTC), list[str]()
 
         def started(job: str) -> None:
