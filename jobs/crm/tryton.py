@@ -68,9 +68,8 @@ class Tryton:
         self._fields: dict[str, Field] = {}
 
     def describe(self) -> Description:
-        told = self._session.call(
-            "model.sales_scores.instance.read", [1], ["token", "may_create"]
-        )[0]
+        asked = ("token", "may_create")
+        [told] = self._session.call("model.sales_scores.instance.read", [1], asked)
         return Description(
             system="tryton",
             version=self._session.version(),
