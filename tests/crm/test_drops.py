@@ -14,6 +14,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -721,10 +722,15 @@ def test_a_writer_of_files_that_is_killed_leaves_whole_files(folder: FileDropRig
         Folder(folder.url).content(file)
 
 
-def test_a_folder_on_an_object_store_is_one_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = {"SALES_STATE": str(tmp_path), "SALES_PORT_BASE": str(free_ports(30))}
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path: its supervisor listens on a socket in it."""
+    with tempfile.TemporaryDirectory(prefix="s3-") as folder:
+        yield Path(folder)
+
+
+def test_a_folder_on_an_object_store_is_one_too(short: Path) -> None:
+    told = {"SALES_STATE": str(short), "SALES_PORT_BASE": str(free_ports(30))}
     here = from_environment({**os.environ, **told})
     place = {
         "S3_ENDPOINT": object_store.endpoint(here),
