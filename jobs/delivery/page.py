@@ -13,7 +13,7 @@ from jobs.delivery.scratch import load, scratch
 from jobs.pages.html import render
 from jobs.settings import settings
 
-SAMPLES = 5  # customers
+SAMPLES = 3  # customers
 NAME_CHARACTERS = 8  # of the name that a customer has on the page
 
 
@@ -73,7 +73,7 @@ def _fields(db: duckdb.DuckDBPyConnection, mapping: mappings.ConnectionMap) -> l
             "name": name,
             "ownership": of.ownership.replace("_", " "),
             "purpose": of.purpose,
-            **{action: counts.get((name, action), 0) for action in actions},
+            "counts": [counts.get((name, action), 0) for action in actions],
         }
         for name, of in mapping.fields.items()
     ]

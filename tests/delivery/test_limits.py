@@ -1,5 +1,6 @@
 """When a person must look at a plan, and what they see."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,9 @@ def test_the_page_shows_what_changes_escaped_and_names_nobody(crm: Crm) -> None:
         made.plan_id,
     ):
         assert part in text
+    row = text.partition("<code>score_grade</code></td>")[2].partition("</tr>")[0]
+    counts = re.findall(r'<td class="n">(\d+)</td>', row)
+    assert counts == ["0", "11", "0", "1"], "create, update, clear, blocked"
     assert "<script" not in text
     assert "Household" not in text
     assert not any(f">{account}<" in text for account in ACCOUNTS)
