@@ -92,7 +92,9 @@ def listed(products: int) -> pd.DataFrame:
     return dated(pd.DataFrame(found), ALWAYS)
 
 
-def synthetic(name: str, accounts: int, products: int, keep: Path | None) -> dict[str, float]:
+def synthetic(
+    name: str, accounts: int, products: int, keep: Path | None = None
+) -> dict[str, float]:
     """Fit, and ask for all; in this process."""
     rows, about = bought(accounts, products), listed(products)
     ids = rows["account_id"].cat.categories.to_numpy(str)
