@@ -210,7 +210,7 @@ def _kept(of: FieldMap) -> str:
     return """
         case when is_released or coalesce(is_ours, false) then null
              when not is_known then case when old is not null then 'filled_by_a_person' end
-             when old is null then 'cleared_by_a_person'
+             when old is null then case when is_written then 'cleared_by_a_person' end
              else 'edited_by_a_person' end
     """
 

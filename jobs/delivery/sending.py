@@ -138,13 +138,17 @@ class Sending:
         wanted, values = self.wanted[account], found.values
         if all(values[field] == value for field, value in wanted.items()):
             return Result(account, "written", "was_there", found.id if is_new else None)
+        # what shows the plan's value already may be half of a write that was cut short
         if is_new:
+            is_half = any(value is not None and values[f] == value for f, value in wanted.items())
+            if is_half and all(values[f] in (None, value) for f, value in wanted.items()):
+                return None
             return Result(account, "conflict", "created_meanwhile")
         objection = self.mapping.objection
         is_telling = any(value is not None for value in wanted.values())
         if objection and is_telling and values[objection.field] == objection.value:
             return Result(account, "conflict", "objected")
-        if any(values[field] != self.planned[account, field] for field in wanted):
+        if any(values[f] not in (self.planned[account, f], value) for f, value in wanted.items()):
             return Result(account, "conflict", MOVED)
         return None
 

@@ -11,6 +11,8 @@ from jobs.delivery.ledger import log_of, quoted
 from jobs.delivery.scratch import load, stream
 
 NAME = "ops.crm_state"
+# after these the CRM may show what was sent: a record that it refuses may be written in part
+REACHED = ("written", "unknown", "data", "permission", "transient")
 COLUMNS = (
     "account_id varchar, field varchar, record_id varchar, is_written boolean, value varchar, "
     "maybe varchar[], echo varchar, has_echo boolean, plan_id varchar, sequence bigint, "
@@ -29,7 +31,8 @@ with events as (
            plan_id, sequence, "at"
     from old
     union all
-    select e.account_id, i.field, e.record_id, i.new_value, e.event, 2 * e.sequence,
+    select e.account_id, i.field, e.record_id, i.new_value,
+           case when e.event = 'written' then e.event else 'unknown' end, 2 * e.sequence,
            e.plan_id, e.sequence, e."at"
     from reached e join sent i on i.plan_id = e.plan_id and i.account_id = e.account_id
 ),
@@ -75,7 +78,7 @@ def refreshed(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> 
     here = f"{mine} and crm_instance = {quoted(instance)}"
     load(db, "old", NAME, COLUMNS, here)
     (seen,) = db.sql("select coalesce(max(sequence), 0) from old").fetchall()[0]
-    reached = f"{here} and event in ('written', 'unknown') and sequence > {seen}"
+    reached = f"{here} and {lake.one_of('event', REACHED)} and sequence > {seen}"
     events = "plan_id varchar, account_id varchar, record_id varchar, event varchar"
     load(
         db, "reached", "ops.crm_deliveries", f'{events}, sequence bigint, "at" timestamptz', reached

@@ -108,6 +108,8 @@ def expected(
         return (action, None) if old is None else ("blocked", "filled_by_a_person")
     if old in ours_now:
         return action, None
+    if old is None and not ours.is_written:
+        return action, None
     return "blocked", "cleared_by_a_person" if old is None else "edited_by_a_person"
 
 

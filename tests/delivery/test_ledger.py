@@ -82,10 +82,12 @@ def test_the_last_value_written_is_ours_and_any_after_it_that_may_have_been() ->
     assert ours() == set()
     happened(planned(1, "A"), "written")
     assert ours() == {"A"}
-    happened(planned(2, "B"), "transient", "conflict", "data")
+    happened(planned(2, "B"), "conflict")
     assert ours() == {"A"}
     happened(planned(3, "C"), "unknown")
     assert ours() == {"A", "C"}
+    happened(planned(5, "E"), "data")
+    assert ours() == {"A", "C", "E"}, "what is refused may be written in part"
     happened(planned(4, "D"), "unknown", "written")
     assert ours() == {"D"}
 
