@@ -19,7 +19,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-WINDOW_BATCHES = 4  # write requests between two commits to the ledger
+# Between two commits to the ledger, in whole write requests: what is read again lies so long before
+# the last of them, and where the CRM takes no condition an edit in between is written over.
+WINDOW_RECORDS = 1_000
 ROUNDS = 3  # how often a record is tried whose write was refused for a passing reason
 BETWEEN_ROUNDS: wait_base = wait_random_exponential(0.5, max=20)  # seconds
 SMALLEST_BATCH = 10
@@ -84,7 +86,7 @@ class Sending:
             at = self.mapping.limits.canary
             yield todo[:at]
         while at < len(todo):
-            window = todo[at : at + self.size * WINDOW_BATCHES]
+            window = todo[at : at + self.size * max(1, WINDOW_RECORDS // self.size)]
             at += len(window)
             yield window
 

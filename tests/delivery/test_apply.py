@@ -33,7 +33,7 @@ SMALL_BATCHES = """
 import jobs.crm.tryton as tryton
 from jobs.delivery import apply, sending
 tryton.BATCH_RECORDS = 3
-sending.WINDOW_BATCHES = 2
+sending.WINDOW_RECORDS = 6
 apply.apply("tryton")
 """
 
