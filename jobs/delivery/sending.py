@@ -4,7 +4,6 @@ import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
 
 from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
@@ -14,8 +13,6 @@ from jobs.delivery.echo import is_same
 from jobs.delivery.ledger import DeliveryError, Ledger, Plan, new_record, wanted_values
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.waiting import pause_until, seconds_before
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +44,7 @@ class Sending:
         plan: Plan,
         mapping: ConnectionMap,
     ) -> None:
-        self.ledger, self.crm, self.described = ledger, crm, described
+        self.ledger, self.crm = ledger, crm
         self.plan, self.mapping = plan, mapping
         self.size = self.largest = described.batch_size(plan.records)
         self.counts: Counter[str] = Counter()
@@ -75,7 +72,9 @@ class Sending:
                 if attempt == 1 and len(window) < len(todo) and window[0] == todo[0]:
                     self.stop_if_not_shown(results)
             todo = again
-            if any(r for r in todo):
+            if not todo:
+                break
+            if attempt < ROUNDS:
                 pause_until(next_try_at)
         return sent
 
@@ -206,8 +205,11 @@ class Sending:
 
     def stop_if_not_shown(self, results: Sequence[Result]) -> None:
         """Raise Stopped where the canary was written and the CRM shows something else."""
-        ids = {r.record_id or self.record_ids[r.subject]: r.subject for r in results}
-        written = {str(id_): a for id_, a in ids.items() if id_ and self.is_written(a, results)}
+        written = {
+            str(r.record_id or self.record_ids[r.subject]): r.subject
+            for r in results
+            if r.outcome == "written"
+        }
         fields = {field for account in written.values() for field in self.wanted[account]}
         shown = self.crm.get(written, fields)
         wrong = [
@@ -222,10 +224,6 @@ class Sending:
                 f"{', '.join(sorted(set(wrong)))}: the rest was not sent; see what changes these "
                 "fields there"
             )
-
-    @staticmethod
-    def is_written(account: str, results: Sequence[Result]) -> bool:
-        return any(r.subject == account and r.outcome == "written" for r in results)
 
     def stop_if_out_of_limits(self) -> None:
         """Raise Stopped where so much was refused or had moved that something is wrong."""
