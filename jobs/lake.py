@@ -13,6 +13,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from jobs.settings import settings
+from jobs.sql import literal
 from jobs.table import Log, columns
 
 _ARROW: dict[str, pa.DataType] = {
@@ -135,7 +136,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 def one_of(column: str, values: Iterable[str]) -> str:
     """SQL (DataFusion's, for `read` and `replace`) that is true where a text is one of `values`."""
-    quoted = ["'" + value.replace("'", "''") + "'" for value in sorted(values)]
+    quoted = [literal(value) for value in sorted(values)]
     return f"{column} in ({', '.join(quoted)})" if quoted else "false"
 
 

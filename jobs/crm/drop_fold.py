@@ -9,6 +9,7 @@ import duckdb
 from jobs.crm import drop_cells
 from jobs.crm.adapter import CrmError, Field, Record, Values
 from jobs.crm.drop_folder import Dropped, Folder, Manifest
+from jobs.sql import identifier
 
 PAGE_RECORDS = 10_000
 AMONG = "in (select unnest(from_json($1::json, '[\"varchar\"]')))"
@@ -77,11 +78,11 @@ class Fold:
             yield record
 
     def _begin(self) -> None:
-        names = ", ".join(f"{quoted(name)} varchar" for name in self._fields)
+        names = ", ".join(f"{identifier(name)} varchar" for name in self._fields)
         self._db.execute(f"create or replace table state (sequence bigint, {names})")
 
     def _take(self, file: Dropped, content: bytes) -> None:
-        key, rows = quoted(self._key), drop_cells.read(content, file.columns, self._fields)
+        key, rows = identifier(self._key), drop_cells.read(content, file.columns, self._fields)
         self._db.register("arrived", rows)
         self._db.execute("begin")
         self._db.execute(f"delete from state where {key} in (select {key} from arrived)")  # noqa: S608 quoted
@@ -92,7 +93,7 @@ class Fold:
     def _found(
         self, where: str, told: str, asked: str, fields: Collection[str]
     ) -> Iterator[tuple[str, Record]]:
-        shown = ", ".join([quoted(self._key), "sequence", asked, *map(self._column, fields)])
+        shown = ", ".join([identifier(self._key), "sequence", asked, *map(self._column, fields)])
         files = self._taken.files
         # of its own: rows are still fetched while more are taken in
         with self._db.cursor() as cursor:
@@ -105,9 +106,4 @@ class Fold:
 
     def _column(self, name: str) -> str:
         """SQL: a field; one that the folder does not have is empty."""
-        return quoted(name) if name in self._fields else "null"
-
-
-def quoted(name: str) -> str:
-    """A name of SQL."""
-    return '"' + name.replace('"', '""') + '"'
+        return identifier(name) if name in self._fields else "null"

@@ -11,7 +11,8 @@ from jobs.crm.access import Access
 from jobs.crm.adapter import CrmError, Field
 from jobs.crm.fields import told_fields
 from jobs.crm.sql_session import Session
-from jobs.crm.sql_table import CHANGED_AT, REVISION, TRIGGER, Named, literal, quoted
+from jobs.crm.sql_table import CHANGED_AT, REVISION, TRIGGER, Named
+from jobs.sql import identifier, literal
 
 TYPES = {
     "text": "text",
@@ -55,8 +56,8 @@ def install(access: Access, user: str = "", dry_run: bool = False) -> list[str]:
 
 
 def _table(table: Named, key: str, fields: Sequence[Field]) -> list[str]:
-    made = [f"create table if not exists {table.sql} ({quoted(key)} text primary key)"]
-    columns = [f"{quoted(field.name)} {_type(field)}" for field in fields if field.name != key]
+    made = [f"create table if not exists {table.sql} ({identifier(key)} text primary key)"]
+    columns = [f"{identifier(field.name)} {_type(field)}" for field in fields if field.name != key]
     columns += [
         f"{REVISION} uuid not null default gen_random_uuid()",
         f"{CHANGED_AT} timestamptz not null default clock_timestamp()",
@@ -71,14 +72,14 @@ def _type(field: Field) -> str:
         return f"numeric({DIGITS}, {field.scale})"
     if field.choices:
         among = ", ".join(map(literal, field.choices))
-        return f"text check ({quoted(field.name)} in ({among}))"
+        return f"text check ({identifier(field.name)} in ({among}))"
     return TYPES[field.kind]
 
 
 def _touched(table: Named, key: str) -> list[str]:
     """Every write moves the revision to one that never was, also that of a row made anew."""
     function = Named(table.schema, f"{table.name}_{TRIGGER}").sql
-    index = quoted(f"{table.name}_{CHANGED_AT}")
+    index = identifier(f"{table.name}_{CHANGED_AT}")
     return [
         f"""create or replace function {function}() returns trigger language plpgsql as $$
             begin
@@ -89,7 +90,7 @@ def _touched(table: Named, key: str) -> list[str]:
         $$""",
         f"create or replace trigger {TRIGGER} before insert or update on {table.sql} "
         f"for each row execute function {function}()",
-        f"create index if not exists {index} on {table.sql} ({CHANGED_AT}, {quoted(key)})",
+        f"create index if not exists {index} on {table.sql} ({CHANGED_AT}, {identifier(key)})",
     ]
 
 
@@ -110,10 +111,10 @@ def _marks(table: Named) -> list[str]:
 
 def _rights(table: Named, columns: Sequence[str], user: str) -> list[str]:
     """To read all, to write what is delivered, and nothing else."""
-    names, to = ", ".join(map(quoted, columns)), quoted(user)
-    delivered = ", ".join(map(quoted, columns[1:]))
+    names, to = ", ".join(map(identifier, columns)), identifier(user)
+    delivered = ", ".join(map(identifier, columns[1:]))
     return [
-        f"grant usage on schema {quoted(table.schema)} to {to}",
+        f"grant usage on schema {identifier(table.schema)} to {to}",
         f"grant select, insert ({names}) on {table.sql} to {to}",
         *([f"grant update ({delivered}) on {table.sql} to {to}"] if delivered else []),
         f"grant select, insert on {table.marks.sql} to {to}",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from jobs.crm.adapter import Field, NotCanonical, Record, canonical
 from jobs.crm.sql_session import Session, Work
-from jobs.crm.sql_table import CHANGED_AT, REVISION, Named, Table, described, quoted
+from jobs.crm.sql_table import CHANGED_AT, REVISION, Named, Table, described
+from jobs.sql import identifier
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Rows:
     @property
     def id(self) -> str:
         """SQL: the key's column."""
-        return f"t.{quoted(self.key)}"
+        return f"t.{identifier(self.key)}"
 
     def key_of(self, sql: str) -> str:
         """SQL: a text as a value of the key's column."""
@@ -36,10 +37,10 @@ class Rows:
             rest: SQL from `where` on.
         """
         names = list(fields)
-        shown = [f"t.{quoted(name)}::text as f{n}" for n, name in enumerate(names)]
+        shown = [f"t.{identifier(name)}::text as f{n}" for n, name in enumerate(names)]
         rows = work.run(
             f"select {self.id}::text as id, t.{REVISION}::text as revision, "  # noqa: S608 quoted
-            f"t.{CHANGED_AT} as changed_at, t.{quoted(asked)}::text as asked"
+            f"t.{CHANGED_AT} as changed_at, t.{identifier(asked)}::text as asked"
             f"{''.join(f', {each}' for each in shown)} from {self.named.sql} t {rest}",
             *told,
         )

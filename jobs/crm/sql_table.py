@@ -8,6 +8,7 @@ from functools import cached_property
 
 from jobs.crm.adapter import CrmError, Field, Kind
 from jobs.crm.sql_session import Work
+from jobs.sql import identifier
 
 REVISION, CHANGED_AT = "sales_revision", "sales_changed_at"  # kept by the trigger, see sql_install
 TRIGGER = "sales_touch"
@@ -62,16 +63,6 @@ READY = """
 """
 
 
-def quoted(name: str) -> str:
-    """A name of SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text of SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 @dataclass(frozen=True)
 class Named:
     """A table by its schema and name."""
@@ -87,7 +78,7 @@ class Named:
 
     @cached_property
     def sql(self) -> str:
-        return f"{quoted(self.schema)}.{quoted(self.name)}"
+        return f"{identifier(self.schema)}.{identifier(self.name)}"
 
     @property
     def marks(self) -> "Named":
@@ -121,7 +112,7 @@ class Table:
 
     def among(self, name: str) -> str:
         """SQL: whether a column has one of the values of a JSON array in $1."""
-        kind, column = self.field(name).kind, f"t.{quoted(name)}"
+        kind, column = self.field(name).kind, f"t.{identifier(name)}"
         told = "select x{} from jsonb_array_elements_text($1::jsonb) x"
         if kind == "integer":
             return f"{column} = any({told.format('::bigint')})"
@@ -157,7 +148,7 @@ def described(work: Work, of: Named, key: str) -> Table:
     if fields[key].kind not in ("text", "integer"):
         raise CrmError("data", f"{of.sql}: key {key} must be a text or an integer")
     casts = {
-        name: f"{quoted(row['udt_schema'])}.{quoted(row['udt_name'])}"
+        name: f"{identifier(row['udt_schema'])}.{identifier(row['udt_name'])}"
         for name, row in found.items()
     }
     return Table(fields, casts, keys)

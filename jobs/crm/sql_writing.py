@@ -8,8 +8,9 @@ from functools import partial
 from jobs.crm.adapter import Change, CrmError, Record, Result
 from jobs.crm.sql_reading import Rows
 from jobs.crm.sql_session import Work
-from jobs.crm.sql_table import REVISION, Named, literal, quoted
+from jobs.crm.sql_table import REVISION, Named
 from jobs.crm.writing import as_one
+from jobs.sql import identifier, literal
 
 # a row per change, with the values that it has
 BROUGHT = """
@@ -81,8 +82,8 @@ class Writing:
     def _update(self, batch: Sequence[Change]) -> None:
         rows, fields = self._rows, sorted({name for change in batch for name in change.values})
         sets = ", ".join(
-            f"{quoted(name)} = case when r.v ? {literal(name)} then {self._value(name)} "
-            f"else t.{quoted(name)} end"
+            f"{identifier(name)} = case when r.v ? {literal(name)} then {self._value(name)} "
+            f"else t.{identifier(name)} end"
             for name in fields
         )
         update = (
@@ -100,12 +101,12 @@ class Writing:
 
     def _insert(self, key: str, fields: Sequence[str], batch: Sequence[Change]) -> list[str | None]:
         """Make records; one that is there by now is another's, and not touched."""
-        rows, names = self._rows, ", ".join(map(quoted, [key, *fields]))
+        rows, names = self._rows, ", ".join(map(identifier, [key, *fields]))
         values = ", ".join([f"r.id::{rows.table.cast(key)}", *map(self._value, fields)])
         insert = (
             f"{BROUGHT} insert into {rows.named.sql} as t ({names}) "  # noqa: S608 quoted
-            f"select {values} from r on conflict ({quoted(key)}) do nothing "
-            f"returning t.{quoted(key)}::text as asked, {rows.id}::text as id"
+            f"select {values} from r on conflict ({identifier(key)}) do nothing "
+            f"returning t.{identifier(key)}::text as asked, {rows.id}::text as id"
         )
         with self._work.savepoint():
             made = {row["asked"]: row["id"] for row in self._work.run(insert, _brought(batch))}

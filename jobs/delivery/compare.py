@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from jobs.delivery.ledger import Item, quoted
+from jobs.delivery.ledger import Item
 from jobs.delivery.mapping import ID, ConnectionMap, FieldMap, Rung
 from jobs.delivery.scratch import stream
+from jobs.sql import literal
 
 MERGES = 8  # of one record into the next, followed at most
 NULL, FIELD_END, ROW_END = "\x00", "\x1f", "\x1e"  # no text of a CRM has them
@@ -95,7 +96,7 @@ def match(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
 
 def _shown(rung: Rung) -> str:
     """SQL: what a record shows where the rung looks."""
-    return "record_id" if rung.field == ID else f"fields[{quoted(rung.field)}]"
+    return "record_id" if rung.field == ID else f"fields[{literal(rung.field)}]"
 
 
 def _follow_merges(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
@@ -135,7 +136,7 @@ def compare(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
         if is_creating:
             db.execute(f"insert into items {_created(n, field)}")
     if is_creating:
-        key = quoted(mapping.create_by.field)
+        key = literal(mapping.create_by.field)
         db.execute(f"""
             insert into items
             select account_id, null, {key}, 'create', null, k0, null
@@ -153,10 +154,10 @@ def compare(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
 
 def _decided(mapping: ConnectionMap, n: int, field: str, of: FieldMap) -> str:
     """The items of one field of the records that are there."""
-    name = quoted(field)
+    name = literal(field)
     objects = "null"
     if mapping.objection:
-        says = f"r.fields[{quoted(mapping.objection.field)}] = {quoted(mapping.objection.value)}"
+        says = f"r.fields[{literal(mapping.objection.field)}] = {literal(mapping.objection.value)}"
         objects = f"case when {says} then 'objected' end"
     return f"""
         with shown as (
@@ -218,7 +219,7 @@ def _kept(of: FieldMap) -> str:
 def _created(n: int, field: str) -> str:
     """The items of one field of the records that are to be created."""
     return f"""
-        select account_id, null, {quoted(field)},
+        select account_id, null, {literal(field)},
                case when s.e{n} is null then 'create' else 'blocked' end, null, s.v{n}, s.e{n}
         from matched join subjects s using (account_id)
         where why = 'not_in_crm' and s.gone is null and (s.v{n} is not null or s.e{n} is not null)
@@ -243,7 +244,7 @@ def _leave_dead(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def totals(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> Totals:
-    grade = quoted(mapping.grade_field or "")
+    grade = literal(mapping.grade_field or "")
     told = db.sql(f"""
         with fields as (
             select count(*) filter (action = 'update') as updates,

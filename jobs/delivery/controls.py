@@ -8,8 +8,9 @@ import duckdb
 import pyarrow as pa
 
 from jobs import lake
-from jobs.delivery.ledger import DeliveryError, Ledger, log_of, quoted
+from jobs.delivery.ledger import DeliveryError, Ledger, log_of
 from jobs.delivery.scratch import load
+from jobs.sql import literal
 
 NAME = "ops.crm_controls"
 REFUSED = ("data", "permission")  # what the CRM will not take as long as it is the same
@@ -64,7 +65,7 @@ class Controls:
 
     def load(self, db: duckdb.DuckDBPyConnection) -> None:
         """Load `released`, and `dead`: the values of customers that the CRM refused."""
-        mine = f"connection = {quoted(self.connection)}"
+        mine = f"connection = {literal(self.connection)}"
         of = 'account_id varchar, field varchar, "at" timestamptz'
         load(db, "released", NAME, of, f"{mine} and verb = 'release'")
         dead = dead_letters(self.connection, with_discarded=True)
@@ -92,7 +93,7 @@ def dead_letters(connection: str, with_discarded: bool = False) -> list[dict[str
     They are sent again when the values change or a person says `replay`.
     """
     ledger, controls = Ledger(connection), Controls(connection)
-    ended = f"connection = {quoted(connection)} and event not in ('intent', 'sent')"
+    ended = f"connection = {literal(connection)} and event not in ('intent', 'sent')"
     newest = f"select max(sequence) from t where {ended} group by account_id"  # noqa: S608 quoted
     events = ledger.events(f"{lake.one_of('event', REFUSED)} and sequence in ({newest})")
     over = controls.said("replay") if with_discarded else controls.said("replay", "discard")

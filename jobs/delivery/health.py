@@ -9,8 +9,9 @@ from typing import Any
 from jobs import lake
 from jobs.delivery import mapping as mappings
 from jobs.delivery.controls import Controls, dead_letters
-from jobs.delivery.ledger import FINAL, OPEN_STATES, UNRESOLVED, Ledger, Plan, quoted
+from jobs.delivery.ledger import FINAL, OPEN_STATES, UNRESOLVED, Ledger, Plan
 from jobs.ops.crm_health import TABLE
+from jobs.sql import literal
 
 WAITING_HOURS = 24.0  # of a plan for a person
 UNKNOWN_HOURS = 1.0  # of an answer that did not come
@@ -22,7 +23,7 @@ def refresh(at: dt.datetime) -> dict[str, dict[str, Any]]:
     for connection in mappings.names():
         if Ledger(connection).plans():
             found[connection] = looked_at(connection, at)
-            lake.replace(TABLE, [found[connection]], f"connection = {quoted(connection)}")
+            lake.replace(TABLE, [found[connection]], f"connection = {literal(connection)}")
     return found
 
 
@@ -61,14 +62,14 @@ def backlog(ledger: Ledger, plan: Plan) -> int:
 
 def blocked(ledger: Ledger, plan: Plan) -> dict[str, int]:
     """Fields of a plan that were left alone, by reason."""
-    where = f"plan_id = {quoted(plan.plan_id)} and action = 'blocked' group by reason"
+    where = f"plan_id = {literal(plan.plan_id)} and action = 'blocked' group by reason"
     rows = ledger.rows("ops.crm_plan_items", where, "reason, count(*) as n")
     return {str(row["reason"]): row["n"] for row in rows}
 
 
 def unresolved(ledger: Ledger) -> list[dict[str, Any]]:
     """What was sent and of which nothing is known yet: a run that was killed left it."""
-    of = f"connection = {quoted(ledger.connection)}"
+    of = f"connection = {literal(ledger.connection)}"
     last = f"select max(sequence) from t where {of} group by plan_id, account_id"  # noqa: S608
     return ledger.events(f"{lake.one_of('event', UNRESOLVED)} and sequence in ({last})")
 

@@ -15,9 +15,10 @@ from filelock import FileLock
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from jobs import lake
-from jobs.delivery.ledger import log_of, quoted
+from jobs.delivery.ledger import log_of
 from jobs.delivery.mapping import MappingError, Part, fault_of
 from jobs.settings import settings
+from jobs.sql import literal
 
 NAME = "ops.crm_holdout"
 IDENTITIES = "silver.account_identities"
@@ -119,11 +120,11 @@ def contaminate(experiment: str, arms: Mapping[str, str]) -> None:
         now = dt.datetime.now(dt.UTC)
         of = lake.one_of("account_id", {row["account_id"] for row in fresh})
         marked = [row | {"contaminated_at": now} for row in fresh]
-        lake.replace(log_of(NAME), marked, f"experiment = {quoted(experiment)} and {of}")
+        lake.replace(log_of(NAME), marked, f"experiment = {literal(experiment)} and {of}")
 
 
 def _rows(experiment: str, columns: str = "*") -> list[dict[str, Any]]:
     if not lake.exists(NAME):
         return []
-    of = f"select {columns} from t where experiment = {quoted(experiment)}"  # noqa: S608 quoted
+    of = f"select {columns} from t where experiment = {literal(experiment)}"  # noqa: S608 quoted
     return lake.read(NAME, sql=of).to_pylist()

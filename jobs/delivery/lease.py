@@ -16,6 +16,7 @@ from deltalake.exceptions import CommitFailedError
 from jobs import lake
 from jobs.ops.crm_leases import TABLE
 from jobs.settings import settings
+from jobs.sql import literal
 
 LEASE_SECONDS = 180.0
 
@@ -29,6 +30,7 @@ class Lease:
 
     def __init__(self, connection: str) -> None:
         self.connection, self.holder = connection, holder()
+        self._mine = f"connection = {literal(connection)}"
         self._until = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def take(self) -> None:
@@ -68,8 +70,7 @@ class Lease:
             self._write(lake.opened(TABLE.name), now, now)
 
     def _read(self, version: int | None) -> dict[str, Any] | None:
-        name = self.connection.replace("'", "''")
-        asked = f"select * from t where connection = '{name}'"  # noqa: S608 quoted
+        asked = f"select * from t where {self._mine}"  # noqa: S608 quoted
         rows = lake.read(TABLE.name, at=version, sql=asked).to_pylist()
         return rows[0] if rows else None
 
@@ -81,13 +82,12 @@ class Lease:
             "until_at": until,
             "taken_at": now,
         }
-        name = self.connection.replace("'", "''")
         try:
             write_deltalake(
                 table,
                 pa.Table.from_pylist([row], lake.plain_schema(TABLE)),
                 mode="overwrite",
-                predicate=f"connection = '{name}'",
+                predicate=self._mine,
             )
         except CommitFailedError:
             raise LeaseLost(

@@ -20,6 +20,7 @@ from jobs import lake
 from jobs.crm.adapter import Adapter, Change, Result
 from jobs.delivery.lease import Lease, LeaseLost
 from jobs.settings import settings
+from jobs.sql import literal
 from jobs.table import Log, table
 
 LOCK_SECONDS = 10.0  # how long a second delivery waits for the first
@@ -173,7 +174,7 @@ class Ledger:
         among = "true"
         if accounts is not None:
             # a plan's items lie in order: a range finds them without a look at the others
-            ends = quoted(min(accounts, default="")), quoted(max(accounts, default=""))
+            ends = literal(min(accounts, default="")), literal(max(accounts, default=""))
             among = f"account_id between {ends[0]} and {ends[1]}"
         rows = self.rows("ops.crm_plan_items", f"{_of(plan_id)} and {among}")
         items = [Item(**{k: row[k] for k in Item.__dataclass_fields__}) for row in rows]
@@ -268,7 +269,7 @@ class Ledger:
         last = f"select max(sequence) from t where {self._mine()} group by plan_id, account_id"  # noqa: S608
         is_open = f"{lake.one_of('event', UNRESOLVED)} and sequence in ({last})"
         by_job = defaultdict(list)
-        for event in self.events(f"crm_instance = {quoted(crm_instance)} and {is_open}"):
+        for event in self.events(f"crm_instance = {literal(crm_instance)} and {is_open}"):
             by_job[event["plan_id"], event["job"]].append(event)
         for (plan_id, job), events in by_job.items():
             wanted = wanted_values(self.items(plan_id, [e["account_id"] for e in events]))
@@ -285,7 +286,7 @@ class Ledger:
         return lake.read(name, sql=sql).to_pylist()
 
     def _mine(self, where: str = "true") -> str:
-        return f"connection = {quoted(self.connection)} and {where}"
+        return f"connection = {literal(self.connection)} and {where}"
 
     def _log(self, plan: Plan, events: Sequence[tuple[Change, Mapping[str, Any]]]) -> None:
         now = dt.datetime.now(dt.UTC)
@@ -337,13 +338,8 @@ def wanted_values(items: Iterable[Item]) -> dict[str, dict[str, str | None]]:
     return dict(wanted)
 
 
-def quoted(text: str) -> str:
-    """A text of SQL; a CRM's token is whatever the CRM says."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _of(plan_id: str) -> str:
-    return f"plan_id = {quoted(plan_id)}"
+    return f"plan_id = {literal(plan_id)}"
 
 
 def _with(batch: pa.RecordBatch, told: Mapping[str, str], schema: pa.Schema) -> pa.RecordBatch:

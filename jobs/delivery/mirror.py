@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from jobs import lake
 from jobs.crm.adapter import Adapter, Description, Record
-from jobs.delivery.ledger import log_of, quoted
+from jobs.delivery.ledger import log_of
 from jobs.delivery.mapping import ID, ConnectionMap
 from jobs.delivery.scratch import ROWS, load, stream
+from jobs.sql import literal
 from jobs.table import Log
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,9 @@ def refreshed(
     Args:
         keys: customers to ask for, where the CRM does not list its records.
     """
-    mine = f"connection = {quoted(mapping.connection)}"
+    mine = f"connection = {literal(mapping.connection)}"
     instance = described.instance
-    load(db, "mirror", NAME, COLUMNS, f"{mine} and crm_instance = {quoted(instance)}")
+    load(db, "mirror", NAME, COLUMNS, f"{mine} and crm_instance = {literal(instance)}")
     now = dt.datetime.now(dt.UTC)
     since = read_from(db, mapping, crm, now) if described.can_list else None
     if not described.can_list:
@@ -123,7 +124,7 @@ def merge(db: duckdb.DuckDBPyConnection) -> None:
 def kept(db: duckdb.DuckDBPyConnection, connection: str, instance: str, mine: str) -> None:
     """Write the mirror down, in one commit."""
     of: Log = log_of(NAME)
-    told = f"{quoted(connection)} as connection, {quoted(instance)} as crm_instance"
+    told = f"{literal(connection)} as connection, {literal(instance)} as crm_instance"
     rows = stream(db, f"select {told}, * from mirror", lake.plain_schema(of))  # noqa: S608 quoted
     lake.replace_stream(of, rows, mine)
 

@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 
 from jobs.delivery import mapping as mappings
-from jobs.delivery.ledger import Ledger, Plan, quoted
+from jobs.delivery.ledger import Ledger, Plan
 from jobs.delivery.scratch import load, scratch
 from jobs.pages.html import render
 from jobs.settings import settings
+from jobs.sql import literal
 
 SAMPLES = 3  # customers
 NAME_CHARACTERS = 8  # of the name that a customer has on the page
@@ -36,7 +37,7 @@ def write(plan: Plan) -> Path:
 def made(db: duckdb.DuckDBPyConnection, plan: Plan) -> str:
     mapping = mappings.load(plan.connection)
     columns = "account_id varchar, field varchar, action varchar, old_value varchar"
-    mine = f"connection = {quoted(plan.connection)} and plan_id = {quoted(plan.plan_id)}"
+    mine = f"connection = {literal(plan.connection)} and plan_id = {literal(plan.plan_id)}"
     every = f"{columns}, new_value varchar, reason varchar"
     load(db, "items", "ops.crm_plan_items", every, mine)
     return render(
@@ -55,7 +56,7 @@ def made(db: duckdb.DuckDBPyConnection, plan: Plan) -> str:
         flips=_rows(
             db,
             "select old_value as old, new_value as new, count(*) as customers from items "  # noqa: S608
-            f"where field = {quoted(mapping.grade_field or '')} and action <> 'blocked' "
+            f"where field = {literal(mapping.grade_field or '')} and action <> 'blocked' "
             "group by all order by 1 nulls first, 2 nulls first",
         ),
         samples=_samples(db, plan),
@@ -84,7 +85,7 @@ def _samples(db: duckdb.DuckDBPyConnection, plan: Plan) -> list[dict[str, Any]]:
     few = f"""
         with few as (
             select account_id from items where action <> 'blocked' group by account_id
-            order by md5(account_id || {quoted(plan.plan_id)}) limit {SAMPLES}
+            order by md5(account_id || {literal(plan.plan_id)}) limit {SAMPLES}
         )
         select account_id, field, action, old_value as old, new_value as new, reason
         from items where account_id in (from few) order by account_id, field

@@ -15,10 +15,11 @@ from jobs.delivery import compare, limits, mirror, state
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
 from jobs.delivery.controls import Controls
-from jobs.delivery.ledger import DeliveryError, Plan, quoted, writer
+from jobs.delivery.ledger import DeliveryError, Plan, writer
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.plan import drafted, written_down
 from jobs.delivery.scratch import load, scratch
+from jobs.sql import literal
 
 REVERTIBLE = ("applying", "partly", "applied")
 
@@ -65,7 +66,7 @@ def revert(
 
 def gather(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Adapter, plan: Plan) -> None:
     """Load what the plan sent, and the CRM as it is now."""
-    mine = f"connection = {quoted(mapping.connection)} and plan_id = {quoted(plan.plan_id)}"
+    mine = f"connection = {literal(mapping.connection)} and plan_id = {literal(plan.plan_id)}"
     state.refreshed(db, mapping.connection, plan.crm_instance)
     columns = "account_id varchar, field varchar, action varchar, old_value varchar"
     load(db, "sent_items", "ops.crm_plan_items", columns, f"{mine} and action <> 'blocked'")
@@ -83,7 +84,7 @@ def gather(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Adapter, 
 
 def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
     """The old values, where the field still shows what this plan wrote."""
-    key = quoted(mapping.create_by.field)
+    key = literal(mapping.create_by.field)
     db.execute(f"""
         create or replace table items as
         with shown as (

@@ -7,8 +7,9 @@ one that was sent later and of which no answer came.
 import duckdb
 
 from jobs import lake
-from jobs.delivery.ledger import log_of, quoted
+from jobs.delivery.ledger import log_of
 from jobs.delivery.scratch import load, stream
+from jobs.sql import literal
 
 NAME = "ops.crm_state"
 # after these the CRM may show what was sent: a record that it refuses may be written in part
@@ -74,8 +75,8 @@ where shown.account_id = state.account_id and shown.field = state.field
 
 def refreshed(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> None:
     """Fold in what was delivered since, write it down, and load it as `state`."""
-    mine = f"connection = {quoted(connection)}"
-    here = f"{mine} and crm_instance = {quoted(instance)}"
+    mine = f"connection = {literal(connection)}"
+    here = f"{mine} and crm_instance = {literal(instance)}"
     load(db, "old", NAME, COLUMNS, here)
     (seen,) = db.sql("select coalesce(max(sequence), 0) from old").fetchall()[0]
     reached = f"{here} and {lake.one_of('event', REACHED)} and sequence > {seen}"
@@ -97,6 +98,6 @@ def refreshed(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> 
 
 def kept(db: duckdb.DuckDBPyConnection, connection: str, instance: str, mine: str) -> None:
     of = log_of(NAME)
-    told = f"{quoted(connection)} as connection, {quoted(instance)} as crm_instance"
+    told = f"{literal(connection)} as connection, {literal(instance)} as crm_instance"
     rows = stream(db, f"select {told}, * from state", lake.plain_schema(of))  # noqa: S608 quoted
     lake.replace_stream(of, rows, mine)

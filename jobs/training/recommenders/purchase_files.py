@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from jobs.sql import identifier
 from jobs.table import FOREVER
 from jobs.training.family import Data
 from jobs.training.recommenders.plans import numbers
@@ -78,7 +79,7 @@ def opened(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
 
 def quoted(name: str) -> duckdb.Expression:
     """A column by its name, whatever is in it: as it is, a dot would part table and column."""
-    return duckdb.SQLExpression('"{}"'.format(name.replace('"', '""'))).alias(name)
+    return duckdb.SQLExpression(identifier(name)).alias(name)
 
 
 def _cast(name: str, kind: str) -> str:
