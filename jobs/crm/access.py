@@ -3,11 +3,15 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import cast
+from urllib.parse import urlsplit
 
-from jobs.crm.adapter import Adapter
+from jobs.crm.adapter import Adapter, CrmError
 from jobs.crm.throttle import Throttle
 from jobs.settings import settings
+
+ON_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,20 @@ class Access:
     secret: str = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict)  # of the adapter, such as its object
     throttle: Throttle = field(default_factory=Throttle)
+
+    def need(self, *names: str) -> None:
+        """Raise CrmError where the connection lacks options that the adapter cannot do without."""
+        if missing := sorted(name for name in names if not self.options.get(name)):
+            raise CrmError(
+                "data", f"{self.connection}: server.{', server.'.join(missing)} is missing"
+            )
+
+
+def refuse_plain(url: str) -> None:
+    """Raise CrmError where a secret or what is personal would go over a network unencrypted."""
+    to = urlsplit(url)
+    if to.scheme != "https" and to.hostname not in ON_THIS_MACHINE:
+        raise CrmError("permission", f"{url}: secrets and what is personal go over https only")
 
 
 def own_crm() -> Access:
@@ -34,10 +52,17 @@ def connect(adapter: str, access: Access) -> Adapter:
     Raises:
         ValueError: there is no such adapter.
     """
+    found = module(adapter)
+    if found is None:
+        raise ValueError(f"no CRM adapter {adapter!r}: jobs/crm/{adapter}.py is missing")
+    return cast(Adapter, found.connect(access))
+
+
+def module(name: str) -> ModuleType | None:
+    """A file of this folder; null: it is not there."""
     try:
-        module = importlib.import_module(f"jobs.crm.{adapter}")
+        return importlib.import_module(f"jobs.crm.{name}")
     except ModuleNotFoundError as error:
-        if error.name != f"jobs.crm.{adapter}":
+        if error.name != f"jobs.crm.{name}":
             raise
-        raise ValueError(f"no CRM adapter {adapter!r}: jobs/crm/{adapter}.py is missing") from None
-    return cast(Adapter, module.connect(access))
+        return None

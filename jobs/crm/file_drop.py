@@ -189,10 +189,7 @@ class FileDrop:
 
 def connect(access: Access) -> FileDrop:
     """The folder of an access; `folder`, `key` and `fields` of its options say what it is."""
-    if missing := sorted({"folder", "key", "fields"} - set(access.options)):
-        raise CrmError(
-            "data", f"{access.connection}: server.{', server.'.join(missing)} is missing"
-        )
+    access.need("folder", "key", "fields")
     told = access.options
     return FileDrop(Folder(told["folder"]), told_fields(told["fields"]), told["key"])
 

@@ -15,10 +15,7 @@ def install(access: Access, dry_run: bool = False) -> list[str]:
     Raises:
         CrmError: we may not write there, or it is in use for another key.
     """
-    if missing := sorted({"folder", "key"} - set(access.options)):
-        raise CrmError(
-            "data", f"{access.connection}: server.{', server.'.join(missing)} is missing"
-        )
+    access.need("folder", "key")
     folder, key = Folder(access.options["folder"]), access.options["key"]
     found = folder.manifest()
     if found is not None and found.key != key:

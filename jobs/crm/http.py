@@ -14,7 +14,6 @@ record where there is none, once. docs/http.md.
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import get_args
 
 from jobs.crm.access import Access
 from jobs.crm.adapter import (
@@ -23,15 +22,15 @@ from jobs.crm.adapter import (
     Description,
     ErrorClass,
     Field,
-    Kind,
     Quota,
     Record,
     Result,
     canonical,
     untold,
 )
+from jobs.crm.fields import told_fields
 from jobs.crm.signed import REQUEST_SECONDS, Session
-from jobs.crm.writing import NoAnswer, as_one, by_subject, found_out
+from jobs.crm.writing import NoAnswer, as_one, found_out, records_of
 
 PAGE_RECORDS = 100
 CODES: Mapping[str, tuple[ErrorClass, str]] = {
@@ -56,7 +55,7 @@ class Http:
         self._session, self._options = session, options
         self._request_seconds, self._page_records = request_seconds, page_records
         self._key = options["key"]
-        self._fields = {f.name: f for f in map(_field, options["fields"].split())}
+        self._fields = told_fields(options["fields"])
 
     def describe(self) -> Description:
         # the CRM does not tell of itself: an empty question shows whether it answers
@@ -104,14 +103,7 @@ class Http:
     def poll(
         self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
     ) -> list[Result]:
-        return found_out(batch, sent_at, self._request_seconds, self._look)
-
-    def _look(self, batch: Sequence[Change]) -> dict[str, Record]:
-        fields = sorted({name for change in batch for name in change.values})
-        there = self.get({c.record_id for c in batch if c.record_id is not None}, fields)
-        keys = {change.key[1]: change.subject for change in batch if change.key}
-        made = self.find(self._key, keys, fields)
-        return by_subject(batch, there) | {keys[k]: found[0] for k, found in made.items() if found}
+        return found_out(batch, sent_at, self._request_seconds, partial(records_of, self))
 
     def _send(self, told: dict[str, Result], batch: Sequence[Change]) -> list[str | None]:
         """Write what the CRM takes; `told` takes up what became of the others."""
@@ -150,25 +142,5 @@ class Http:
 
 def connect(access: Access) -> Http:
     """The CRM of an access; `options` are hosts, read, write, key and fields, and may be others."""
-    needed = {"hosts", "read", "write", "key", "fields"}
-    if missing := sorted(needed - set(access.options)):
-        raise CrmError(
-            "data", f"{access.connection}: server.{', server.'.join(missing)} is missing"
-        )
+    access.need("hosts", "read", "write", "key", "fields")
     return Http(Session(access), access.options)
-
-
-def _field(told: str) -> Field:
-    """`name:kind`, and after it a length, a scale or choices with | between."""
-    name, kind, more, *_ = [*told.split(":"), "", ""]
-    kinds: tuple[Kind, ...] = get_args(Kind)
-    if kind not in kinds:
-        raise CrmError("data", f"{told}: a kind is one of {', '.join(kinds)}")
-    size = int(more) if more and kind in {"text", "number"} else None
-    return Field(
-        name=name,
-        kind=kind,
-        length=size if kind == "text" else None,
-        scale=size if kind == "number" else None,
-        choices=tuple(more.split("|")) if more and kind == "choice" else (),
-    )

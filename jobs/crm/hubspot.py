@@ -25,7 +25,7 @@ from jobs.crm.adapter import (
 from jobs.crm.hubspot_calls import REQUEST_SECONDS, Session, classified
 from jobs.crm.hubspot_pages import BATCH_RECORDS, Pages, Row, instant_of
 from jobs.crm.hubspot_values import described, from_wire, to_wire
-from jobs.crm.writing import as_one, became, by_subject, found_out
+from jobs.crm.writing import as_one, became, found_out, records_of
 
 MERGED = "hs_merged_object_ids"
 TRACE = "objectWriteTraceId"  # ours, given back with a result or an error
@@ -119,15 +119,7 @@ class HubSpot:
     def poll(
         self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
     ) -> list[Result]:
-        return found_out(batch, sent_at, self._request_seconds, self._look)
-
-    def _look(self, batch: Sequence[Change]) -> dict[str, Record]:
-        """By id and by key, never by a search: that does not see what was just written."""
-        fields = sorted({name for change in batch for name in change.values})
-        there = self.get({c.record_id for c in batch if c.record_id is not None}, fields)
-        keys = {change.key[1]: change.subject for change in batch if change.key}
-        made = self.find(self._key, keys, fields) if keys else {}
-        return by_subject(batch, there) | {keys[k]: found[0] for k, found in made.items() if found}
+        return found_out(batch, sent_at, self._request_seconds, partial(records_of, self))
 
     def _send(
         self, verb: Literal["update", "upsert"], told: dict[str, Result], batch: Sequence[Change]
@@ -174,7 +166,7 @@ class HubSpot:
         if not silent:
             return []
         try:
-            found = self._look(silent)
+            found = records_of(self, silent)
         except CrmError:
             # the others of the batch are written: this is no failure of it
             return [Result(change.subject, "unknown", "not_told") for change in silent]

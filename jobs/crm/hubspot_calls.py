@@ -9,15 +9,16 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from hubspot import Client
 from hubspot.crm import objects, properties
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from jobs import retry_after
+from jobs.crm.access import refuse_plain
 from jobs.crm.adapter import CrmError, ErrorClass, Quota
-from jobs.crm.throttle import Throttle
+from jobs.crm.patience import patient
+from jobs.crm.throttle import Later, Throttle
 from jobs.crm.writing import NoAnswer, Refused
 
 REQUEST_SECONDS = 60.0  # the vendor names no longest time [assumed]
@@ -32,7 +33,6 @@ BUSY = {423, 429, 477}  # and 503 where it says when to come again; of another n
 
 NOT_SENT = (NewConnectionError, ConnectTimeoutError)
 REFUSALS = (objects.ApiException, properties.ApiException)  # each part of the client has its own
-ON_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 CLASSES: Mapping[str, tuple[ErrorClass, str]] = {
     "OBJECT_NOT_FOUND": ("conflict", "record_is_gone"),
@@ -40,10 +40,6 @@ CLASSES: Mapping[str, tuple[ErrorClass, str]] = {
     "MISSING_SCOPES": ("permission", "not_allowed"),
     "RATE_LIMITS": ("transient", "busy"),
 }
-
-
-class Later(CrmError):
-    """Not now, and not within the time that we would wait."""
 
 
 def classified(error: Mapping[str, Any]) -> tuple[ErrorClass, str]:
@@ -71,9 +67,7 @@ class Session:
         seconds: float = REQUEST_SECONDS,
         searches_a_second: float = SEARCHES_A_SECOND,
     ) -> None:
-        to = urlsplit(url)
-        if to.scheme != "https" and to.hostname not in ON_THIS_MACHINE:
-            raise CrmError("permission", f"{url}: a token is sent over https only")
+        refuse_plain(url)
         if not re.fullmatch(r"[!-~]+", token := token.strip()):
             # the HTTP library's own error would quote it
             raise CrmError("permission", f"{url}: the token is empty, or has blanks in it")
@@ -126,14 +120,7 @@ class Session:
         )
         return str(told["portalId"])
 
-    @retry(
-        retry=retry_if_exception(
-            lambda e: isinstance(e, CrmError) and e.kind == "transient" and not isinstance(e, Later)
-        ),
-        wait=wait_random_exponential(0.2, max=5),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        reraise=True,
-    )
+    @patient(PATIENCE_SECONDS)
     def _asked(self, send: Callable[..., Any], is_write: bool = False) -> Any:
         """The answer's JSON; sent again only while it is certain that nothing was written.
 
@@ -150,10 +137,7 @@ class Session:
             raise CrmError("transient", str(lost)) from lost
 
     def _once(self, send: Callable[..., Any]) -> Any:
-        try:
-            self._throttle.wait()
-        except CrmError as error:
-            raise Later(error.kind, str(error)) from None
+        self._throttle.wait()
         try:
             answer = send(_preload_content=False, _request_timeout=self._timeout)
             status, headers, body = answer.status, answer.headers, answer.data
@@ -195,12 +179,8 @@ class Session:
 
     def _busy(self, where: str, headers: Mapping[str, str], told: Mapping[str, Any]) -> CrmError:
         policy = str(told.get("policyName", ""))
-        named = headers.get("Retry-After", "")
-        seconds = (
-            float(named)
-            if re.fullmatch(r"\d+(\.\d+)?", named)
-            else WINDOWS.get(policy, LOCKED_SECONDS)
-        )
+        said = retry_after.seconds(headers.get("Retry-After"))
+        seconds = WINDOWS.get(policy, LOCKED_SECONDS) if said is None else said
         if policy == "DAILY":
             return Later("transient", f"{where}: the account's requests of today are used up")
         if seconds > PATIENCE_SECONDS:

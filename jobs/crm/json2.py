@@ -9,22 +9,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import httpx
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from jobs.crm.access import Access
 from jobs.crm.adapter import CrmError, ErrorClass
+from jobs.crm.patience import NOT_SENT, patient
 from jobs.crm.writing import NoAnswer, Refused
 
 # Odoo ends a request of its own after `limit_time_real`, by default:
 # https://www.odoo.com/documentation/19.0/developer/reference/cli.html
 REQUEST_SECONDS = 120.0
-PATIENCE_SECONDS = 30.0  # how long a request that was not taken is sent again
 FIRST_JSON2 = 19
 
 Protocol = Literal["json2", "jsonrpc"]
 
-# Failures that come before anything was sent
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # Of every call: no message at each customer for each score, instants in UTC, errors in English
 CONTEXT = {"tracking_disable": True, "active_test": False, "tz": "UTC", "lang": "en_US"}
 LOCKED = re.compile(r"could not serialize access|deadlock detected|could not obtain lock")
@@ -132,12 +129,7 @@ class Session:
             raise CrmError("permission", f"{self.url}: wrong key for {self._access.user!r}")
         return int(found)
 
-    @retry(
-        retry=retry_if_exception(lambda e: isinstance(e, CrmError) and e.kind == "transient"),
-        wait=wait_random_exponential(0.2, max=5),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        reraise=True,
-    )
+    @patient()
     def _asked(self, path: str, body: Mapping[str, Any] | None) -> Any:
         self._access.throttle.wait()
         is_json2 = path.startswith("/json/2/")
@@ -166,8 +158,7 @@ class Session:
     def _heed(self, answer: httpx.Response) -> None:
         """Answers of what stands before Odoo: a proxy, a limit, a key that is no key."""
         if answer.status_code in {429, 503}:
-            wait = answer.headers.get("Retry-After", "")
-            self._access.throttle.hold(float(wait) if wait.isdigit() else 0.0)
+            self._access.throttle.heed(answer.headers.get("Retry-After"))
             raise CrmError("transient", f"{self.url} is busy: {answer.status_code}")
         if answer.status_code == 401:
             raise CrmError("permission", f"{self.url}: wrong key for {self._access.user!r}")

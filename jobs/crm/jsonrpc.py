@@ -11,19 +11,15 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from jobs.crm.adapter import CrmError, ErrorClass, Kind
+from jobs.crm.patience import NOT_SENT, patient
 from jobs.crm.throttle import Throttle
 from jobs.crm.writing import NoAnswer, Refused
 
 DATABASE = "tryton"
 # Tryton on SQLite has no limit of its own: five tries of five seconds for the lock, and the work
 REQUEST_SECONDS = 60.0
-PATIENCE_SECONDS = 30.0  # how long a request that was not taken is sent again
-
-# Failures that come before anything was sent
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def classified(name: str, told: str) -> tuple[ErrorClass, str]:
@@ -78,12 +74,7 @@ class Session:
         body = {"id": 0, "method": "common.server.version", "params": []}
         return str(self._result(self._post(self._server, body)))
 
-    @retry(
-        retry=retry_if_exception(lambda e: isinstance(e, CrmError) and e.kind == "transient"),
-        wait=wait_random_exponential(0.2, max=5),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        reraise=True,
-    )
+    @patient()
     def _sent(self, body: Mapping[str, Any]) -> Any:
         if self._token is None:
             self._token = self._login()
@@ -117,7 +108,7 @@ class Session:
 
     def _result(self, answer: httpx.Response) -> Any:
         if answer.status_code in {429, 503}:
-            self._throttle.hold(float(answer.headers.get("Retry-After", 0)))
+            self._throttle.heed(answer.headers.get("Retry-After"))
             raise CrmError("transient", f"{self.url} is busy: {answer.status_code}")
         if answer.status_code in {400, 403, 404}:
             raise Refused("permission", f"{self.url} answered {answer.status_code}")

@@ -7,6 +7,7 @@ are upserted by the external id, so that none is made twice.
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from jobs.crm.access import Access
@@ -25,7 +26,7 @@ from jobs.crm.salesforce_files import files
 from jobs.crm.salesforce_reading import Reading
 from jobs.crm.salesforce_session import Connection
 from jobs.crm.salesforce_values import NULL, to_json
-from jobs.crm.writing import NoAnswer, Refused, by_subject, found_out
+from jobs.crm.writing import NoAnswer, Refused, found_out, records_of
 
 BATCH_RECORDS = 200  # of one Collections request
 BULK_FROM = 2000  # Salesforce's own advice
@@ -126,14 +127,7 @@ class Salesforce:
         results, rest = self._jobs.told(job, batch) if job else ([], list(batch))
         if not rest:
             return results
-        return results + found_out(rest, sent_at, self._request_seconds, self._look)
-
-    def _look(self, batch: Sequence[Change]) -> dict[str, Record]:
-        fields = sorted({name for change in batch for name in change.values})
-        there = self.get({c.record_id for c in batch if c.record_id is not None}, fields)
-        keys = {c.key[1]: c.subject for c in batch if c.key and c.record_id is None}
-        made = self.find(self._key, keys, fields)
-        return by_subject(batch, there) | {keys[k]: found[0] for k, found in made.items() if found}
+        return results + found_out(rest, sent_at, self._request_seconds, partial(records_of, self))
 
     def _collected(self, batch: Sequence[Change]) -> list[Result]:
         """Write by sObject Collections, updates and creates in requests of their own."""

@@ -76,8 +76,7 @@ class _Paced(requests.Session):
         answer = super().send(request, **options)
         if used := USED.search(answer.headers.get("Sforce-Limit-Info", "")):
             self._throttle.heard(int(used[1]), int(used[2]))
-        if (seconds := answer.headers.get("Retry-After", "")).isdigit():
-            self._throttle.hold(float(seconds))
+        self._throttle.heed(answer.headers.get("Retry-After"))
         return answer
 
     def ended(self) -> bool:

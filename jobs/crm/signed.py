@@ -10,17 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from jobs.crm.access import Access
+from jobs.crm.access import Access, refuse_plain
 from jobs.crm.adapter import CrmError
+from jobs.crm.patience import NOT_SENT, patient
 from jobs.crm.writing import NoAnswer, Refused
 
 REQUEST_SECONDS = 60.0
-PATIENCE_SECONDS = 30.0  # how long a request that was not taken is sent again
-ON_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 BUSY_SECONDS = 1.0  # where a busy server names no time
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Session:
@@ -31,19 +28,13 @@ class Session:
         allowed = access.options["hosts"].split()
         if to.hostname not in allowed:
             raise CrmError("permission", f"{to.hostname} is none of the hosts {allowed}")
-        if to.scheme != "https" and to.hostname not in ON_THIS_MACHINE:
-            raise CrmError("permission", f"{access.url}: what is personal is sent over https only")
+        refuse_plain(access.url)
         # no redirects, no proxy of the environment: it talks to that host or to none
         self._http = httpx.Client(
             base_url=access.url, timeout=httpx.Timeout(seconds, connect=5), trust_env=False
         )
 
-    @retry(
-        retry=retry_if_exception(lambda e: isinstance(e, CrmError) and e.kind == "transient"),
-        wait=wait_random_exponential(0.2, max=5),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        reraise=True,
-    )
+    @patient()
     def ask(self, path: str, told: Mapping[str, Any], is_write: bool = False) -> Any:
         """The answer; sent again only while it is certain that nothing was written."""
         body = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
@@ -74,8 +65,7 @@ class Session:
     def _understood(self, answer: httpx.Response) -> Any:
         status, where = answer.status_code, f"{self._access.url} answered {answer.status_code}"
         if status == 429 or (status == 503 and "Retry-After" in answer.headers):
-            named = answer.headers.get("Retry-After", "")
-            self._access.throttle.hold(float(named) if named.isdigit() else BUSY_SECONDS)
+            self._access.throttle.heed(answer.headers.get("Retry-After"), BUSY_SECONDS)
             raise CrmError("transient", f"{where}: busy")
         if status in {401, 403}:
             raise Refused("permission", f"{where}: key or signature are not accepted")

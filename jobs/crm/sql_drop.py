@@ -8,6 +8,7 @@ trigger moves: an edit between our read and our write refuses it. docs/drops.md.
 import datetime as dt
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 from jobs.crm import sql_writing
 from jobs.crm.access import Access
@@ -15,7 +16,7 @@ from jobs.crm.adapter import Change, CrmError, Description, Quota, Record, Resul
 from jobs.crm.sql_reading import Reading
 from jobs.crm.sql_session import REQUEST_SECONDS, Session
 from jobs.crm.sql_table import Named
-from jobs.crm.writing import NoAnswer, by_subject, found_out
+from jobs.crm.writing import NoAnswer, found_out, records_of
 
 BATCH_RECORDS = 2000
 PAGE_RECORDS = 5000
@@ -101,26 +102,12 @@ class SqlDrop:
         self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
     ) -> list[Result]:
         if job is None:
-            return found_out(batch, sent_at, self._request_seconds, self._look)
+            return found_out(batch, sent_at, self._request_seconds, partial(records_of, self))
         with self._session.transaction() as work:
             return sql_writing.became(work, self._named, job, batch)
-
-    def _look(self, batch: Sequence[Change]) -> dict[str, Record]:
-        fields = sorted({name for change in batch for name in change.values})
-        there = self.get({c.record_id for c in batch if c.record_id is not None}, fields)
-        found = by_subject(batch, there)
-        # a record may be found by any key that the table keeps; a batch creates by one
-        for field in {change.key[0] for change in batch if change.key}:
-            keys = {c.key[1]: c.subject for c in batch if c.key and c.key[0] == field}
-            made = self.find(field, keys, fields)
-            found |= {keys[key]: records[0] for key, records in made.items() if records}
-        return found
 
 
 def connect(access: Access) -> SqlDrop:
     """The table of an access: `table` and `key` of its options name it, and its customers' key."""
-    if missing := sorted({"table", "key"} - set(access.options)):
-        raise CrmError(
-            "data", f"{access.connection}: server.{', server.'.join(missing)} is missing"
-        )
+    access.need("table", "key")
     return SqlDrop(Session(access), access.options["table"], access.options["key"])

@@ -7,14 +7,13 @@ from urllib.parse import quote, urlsplit
 
 import adbc_driver_postgresql.dbapi as postgres
 import pyarrow as pa
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from jobs.crm.access import Access
 from jobs.crm.adapter import CrmError, ErrorClass
+from jobs.crm.patience import patient
 from jobs.crm.writing import NoAnswer, Refused
 
 REQUEST_SECONDS = 60.0
-PATIENCE_SECONDS = 30.0  # how long a server that is starting, or full, is asked again
 CONNECT_SECONDS = 10
 
 # In each transaction, not in each session: between the two there may be a pooler.
@@ -116,12 +115,7 @@ class Session:
                 self._connection.close()
         self._connection = None
 
-    @retry(
-        retry=retry_if_exception(lambda e: isinstance(e, CrmError) and e.kind == "transient"),
-        wait=wait_random_exponential(0.2, max=5),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        reraise=True,
-    )
+    @patient()
     def _begun(self) -> Work:
         """A transaction on a connection that is alive: one that was idle may have been cut."""
         try:

@@ -4,10 +4,15 @@ import time
 
 from pyrate_limiter import Duration, Limiter, Rate
 
+from jobs import retry_after
 from jobs.crm.adapter import CrmError, Quota
 
 REQUESTS_A_SECOND = 20.0
 DAILY_SHARE = 0.8  # the rest is the organisation's other programs'
+
+
+class Later(CrmError):
+    """Not now, and not within the time that a request waits for."""
 
 
 class Throttle:
@@ -34,10 +39,10 @@ class Throttle:
         """Return when the next request may be sent.
 
         Raises:
-            CrmError: our share of the day's requests is used up.
+            Later: our share of the day's requests is used up.
         """
         if self.quota and self.quota.used >= self.quota.limit * self._daily_share:
-            raise CrmError(
+            raise Later(
                 "transient",
                 f"{self.quota.used:,} of the organisation's {self.quota.limit:,} requests a day "
                 f"are used, of which we leave {1 - self._daily_share:.0%} to others: go on "
@@ -51,6 +56,11 @@ class Throttle:
     def hold(self, seconds: float) -> None:
         """The CRM asks for a pause (Retry-After): nothing is sent before its end."""
         self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+    def heed(self, told: str | None, otherwise: float = 0.0) -> None:
+        """Hold for what Retry-After says, or else for so many seconds."""
+        said = retry_after.seconds(told)
+        self.hold(otherwise if said is None else said)
 
     def heard(self, used: int, limit: int) -> None:
         """What an answer told of the day's requests."""

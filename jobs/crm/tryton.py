@@ -7,6 +7,7 @@ write refuses it, so none is lost.
 import datetime as dt
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from jobs.crm.access import Access
@@ -23,7 +24,7 @@ from jobs.crm.adapter import (
     untold,
 )
 from jobs.crm.jsonrpc import REQUEST_SECONDS, Session, from_wire, to_wire
-from jobs.crm.writing import as_one, by_subject, found_out
+from jobs.crm.writing import as_one, found_out, records_of
 
 MODEL = "party.party"
 KEY = "code"
@@ -123,14 +124,7 @@ class Tryton:
     def poll(
         self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None
     ) -> list[Result]:
-        return found_out(batch, sent_at, self._request_seconds, self._look)
-
-    def _look(self, batch: Sequence[Change]) -> dict[str, Record]:
-        fields = sorted({name for change in batch for name in change.values})
-        there = self.get({c.record_id for c in batch if c.record_id is not None}, fields)
-        keys = {change.key[1]: change.subject for change in batch if change.key}
-        made = self.find(KEY, keys, fields)
-        return by_subject(batch, there) | {keys[k]: found[0] for k, found in made.items() if found}
+        return found_out(batch, sent_at, self._request_seconds, partial(records_of, self))
 
     def _write(self, batch: Sequence[Change]) -> None:
         pairs = [part for change in batch for part in ([_id(change)], self._to_wire(change.values))]

@@ -8,7 +8,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from jobs.crm.adapter import Change, CrmError, Outcome, Record, Result
+from jobs.crm.adapter import Adapter, Change, CrmError, Outcome, Record, Result
 
 FIRST_WAITS = (0.5, 0.5, 1.0)  # seconds between looks for what was written
 LATER_WAIT = 2.0
@@ -90,6 +90,19 @@ def _became(change: Change, found: Record | None) -> tuple[Outcome, str]:
         return "transient", "not_written"
     # ours may have come before the other's: it counts as ours, and is not sent again
     return "unknown", "changed_after_lost_answer"
+
+
+def records_of(crm: Adapter, batch: Sequence[Change]) -> dict[str, Record]:
+    """The records of changes as they are now, by subject: by id, and those to be created by key."""
+    fields = sorted({name for change in batch for name in change.values})
+    there = crm.get({c.record_id for c in batch if c.record_id is not None}, fields)
+    found = by_subject(batch, there)
+    new = [(change.key, change.subject) for change in batch if change.key and not change.record_id]
+    for field in {key[0] for key, _ in new}:
+        keys = {key[1]: subject for key, subject in new if key[0] == field}
+        made = crm.find(field, keys, fields)
+        found |= {keys[key]: records[0] for key, records in made.items() if records}
+    return found
 
 
 def by_subject(batch: Sequence[Change], found: Mapping[str, Record]) -> dict[str, Record]:

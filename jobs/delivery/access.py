@@ -24,17 +24,15 @@ def connect(mapping: ConnectionMap) -> Adapter:
 
 def access(mapping: ConnectionMap) -> Access:
     """Where a connection leads to. A secret is resolved here, in the process that uses it."""
-    # without an address it is the CRM of these services
-    url, user, secret = mapping.server.get("url", ""), mapping.server.get("user", ""), None
-    if mapping.server.get("secret") == "":  # a folder asks for none
+    name = mapping.server.get("secret", f"crm_{mapping.connection}")
+    if name == "":  # a folder asks for none
         return way(mapping)
     try:
-        secret = settings().secret(mapping.server.get("secret", f"crm_{mapping.connection}"))
+        return replace(way(mapping), secret=settings().secret(name))
     except SettingsError:
-        url, user, secret = _from_airflow(mapping.connection, url, user)
-        if secret is None:
-            raise
-    return replace(way(mapping), url=url or settings().crm_url, user=user, secret=secret)
+        if found := _from_airflow(mapping):
+            return found
+        raise
 
 
 def way(mapping: ConnectionMap) -> Access:
@@ -42,7 +40,8 @@ def way(mapping: ConnectionMap) -> Access:
     server = mapping.server
     return Access(
         connection=mapping.connection,
-        url=server.get("url", settings().crm_url),
+        # without an address it is the CRM of these services
+        url=server.get("url") or settings().crm_url,
         user=server.get("user", ""),
         secret="",
         options={name: value for name, value in server.items() if name not in OPTIONS},
@@ -50,18 +49,25 @@ def way(mapping: ConnectionMap) -> Access:
     )
 
 
-def _from_airflow(connection: str, url: str, user: str) -> tuple[str, str, str | None]:
-    """Airflow's connection crm_<connection>, within a task of Airflow; no secret elsewhere."""
+def _from_airflow(mapping: ConnectionMap) -> Access | None:
+    """By Airflow's connection crm_<connection>, within a task of Airflow; null elsewhere."""
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     if not hasattr(runner, "SUPERVISOR_COMMS"):
-        return url, user, None
+        return None
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        found = Connection.get(f"crm_{connection}")
+        found = Connection.get(f"crm_{mapping.connection}")
     except AirflowNotFoundException:
-        return url, user, None
-    scheme = "https" if found.schema in (None, "", "https") else found.schema
+        return None
+    if found.password is None:
+        return None
+    scheme = found.schema or "https"
     port = f":{found.port}" if found.port else ""
-    return url or f"{scheme}://{found.host}{port}", user or found.login or "", found.password
+    return replace(
+        way(mapping),
+        url=mapping.server.get("url") or f"{scheme}://{found.host}{port}",
+        user=mapping.server.get("user") or found.login or "",
+        secret=found.password,
+    )

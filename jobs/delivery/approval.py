@@ -9,6 +9,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from jobs import airflow_api
 from jobs.delivery.ledger import DeliveryError, Plan
 from jobs.delivery.mapping import ConnectionMap
@@ -48,15 +50,16 @@ def answer(plan: Plan) -> Answer | None:
         AirflowUnreachable: Airflow cannot be asked.
     """
     with airflow_api.client() as api:
-        asked = {
-            "task_id": TASK_ID,
-            "subject_search": plan.plan_id,
-            "response_received": True,
-            "limit": LIMIT,
-        }
-        found = airflow_api.get(api, f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", asked)
-    told = [_answer(each) for each in found["hitl_details"] if _is_of(each, plan)]
+        told = [_answer(each) for each in _questions(api, plan, True) if _is_of(each, plan)]
     return max(told, key=lambda each: each.at, default=None)
+
+
+def _questions(api: httpx.Client, plan: Plan, is_answered: bool) -> list[dict[str, Any]]:
+    asked = {"task_id": TASK_ID, "subject_search": plan.plan_id, "limit": LIMIT}
+    asked |= {"response_received": is_answered}
+    told = airflow_api.get(api, f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", asked)
+    found: list[dict[str, Any]] = told["hitl_details"]
+    return found
 
 
 def _is_of(detail: dict[str, Any], plan: Plan) -> bool:
@@ -117,9 +120,7 @@ def respond(plan: Plan, option: str, user: str, password: str) -> str:
         AirflowUnreachable: Airflow cannot be asked, or refuses the login or the answer.
     """
     with airflow_api.client(user=user, password=password) as api:
-        asked = {"task_id": TASK_ID, "subject_search": plan.plan_id, "limit": LIMIT}
-        found = airflow_api.get(api, f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", asked)
-        open_ = [each for each in found["hitl_details"] if not each["response_received"]]
+        open_ = _questions(api, plan, False)
         if not open_:
             raise NotApproved(
                 f"no run of {DAG_ID} asks for plan {plan.plan_number}: trigger one in Airflow"

@@ -179,12 +179,7 @@ def _decided(mapping: ConnectionMap, n: int, field: str, of: FieldMap) -> str:
         meant as (
             select *, case when gone is null then given end as new,
                    case when gone is null then fault end as unfit,
-                   coalesce(is_written and old is not distinct from value, false)
-                   or coalesce(has_echo and old is not distinct from echo, false)
-                   or list_contains(
-                          list_transform(maybe, lambda x: coalesce(x, chr(0))),
-                          coalesce(old, chr(0))
-                      ) as is_ours
+                   {is_ours("old")} as is_ours
             from shown
         ),
         judged as (
@@ -202,6 +197,17 @@ def _decided(mapping: ConnectionMap, n: int, field: str, of: FieldMap) -> str:
     """  # noqa: S608 quoted
 
 
+def is_ours(shown: str) -> str:
+    """SQL over columns of `state`: whether a column shows what we wrote, or may have written."""
+    return f"""(
+        coalesce(is_written and {shown} is not distinct from value, false)
+        or coalesce(has_echo and {shown} is not distinct from echo, false)
+        or coalesce(list_contains(
+            list_transform(maybe, lambda x: coalesce(x, chr(0))), coalesce({shown}, chr(0))
+        ), false)
+    )"""
+
+
 def _kept(of: FieldMap) -> str:
     """SQL: why a field is left to the salesperson; null: it is ours to write."""
     if of.ownership == "always":
@@ -209,7 +215,7 @@ def _kept(of: FieldMap) -> str:
     if of.ownership == "if_empty":
         return "case when old is null or is_released then null else 'not_empty' end"
     return """
-        case when is_released or coalesce(is_ours, false) then null
+        case when is_released or is_ours then null
              when not is_known then case when old is not null then 'filled_by_a_person' end
              when old is null then case when is_written then 'cleared_by_a_person' end
              else 'edited_by_a_person' end

@@ -8,12 +8,11 @@ import duckdb
 import pyarrow as pa
 
 from jobs import lake
-from jobs.delivery.ledger import DeliveryError, Ledger, log_of
+from jobs.delivery.ledger import REFUSED, DeliveryError, Ledger, log_of
 from jobs.delivery.scratch import load
 from jobs.sql import literal
 
 NAME = "ops.crm_controls"
-REFUSED = ("data", "permission")  # what the CRM will not take as long as it is the same
 
 
 class Controls:

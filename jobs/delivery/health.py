@@ -9,7 +9,7 @@ from typing import Any
 from jobs import lake
 from jobs.delivery import mapping as mappings
 from jobs.delivery.controls import Controls, dead_letters
-from jobs.delivery.ledger import FINAL, OPEN_STATES, UNRESOLVED, Ledger, Plan
+from jobs.delivery.ledger import FINAL, OPEN_STATES, Ledger, Plan
 from jobs.ops.crm_health import TABLE
 from jobs.sql import literal
 
@@ -33,7 +33,7 @@ def looked_at(connection: str, at: dt.datetime) -> dict[str, Any]:
     plans = ledger.plans()
     newest = plans[-1]
     letters = dead_letters(connection)
-    open_ = unresolved(ledger)
+    open_ = ledger.unresolved()
     applied = [plan.at for plan in plans if plan.state == "applied"]
     pause = Controls(connection).pause()
     return {
@@ -65,13 +65,6 @@ def blocked(ledger: Ledger, plan: Plan) -> dict[str, int]:
     where = f"plan_id = {literal(plan.plan_id)} and action = 'blocked' group by reason"
     rows = ledger.rows("ops.crm_plan_items", where, "reason, count(*) as n")
     return {str(row["reason"]): row["n"] for row in rows}
-
-
-def unresolved(ledger: Ledger) -> list[dict[str, Any]]:
-    """What was sent and of which nothing is known yet: a run that was killed left it."""
-    of = f"connection = {literal(ledger.connection)}"
-    last = f"select max(sequence) from t where {of} group by plan_id, account_id"  # noqa: S608
-    return ledger.events(f"{lake.one_of('event', UNRESOLVED)} and sequence in ({last})")
 
 
 def faults(rows: Mapping[str, Mapping[str, Any]], at: dt.datetime) -> dict[str, str]:

@@ -1,10 +1,9 @@
 """Prepare a CRM for a connection: what its adapter makes there, as an administrator."""
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jobs.crm.access import Access
+from jobs.crm.access import module
 from jobs.delivery.access import way
 from jobs.delivery.ledger import DeliveryError
 from jobs.delivery.mapping import ConnectionMap
@@ -21,16 +20,12 @@ def install(mapping: ConnectionMap, user: str, secret: str, dry_run: bool) -> Se
         DeliveryError: this CRM is prepared by hand.
         CrmError: the CRM does not let us, or cannot be reached.
     """
-    name = f"jobs.crm.{mapping.adapter}_install"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
+    found = module(f"{mapping.adapter}_install")
+    if found is None:
         raise DeliveryError(
             f"{mapping.adapter} is prepared by hand: docs/delivery.md names its page"
-        ) from None
+        )
     own = way(mapping)
-    admin: Access = replace(own, user=user or own.user, secret=secret)
-    made: Sequence[str] = module.install(admin, dry_run=dry_run)
+    admin = replace(own, user=user or own.user, secret=secret)
+    made: Sequence[str] = found.install(admin, dry_run=dry_run)
     return made

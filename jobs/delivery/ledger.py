@@ -30,6 +30,7 @@ SENT_STATES = ("applying", "partly", "applied", "reverted")
 
 # an event that `apply` has nothing to add to; `transient`, `intent`, `sent` are still to be sent
 FINAL = ("written", "data", "permission", "conflict", "unknown")
+REFUSED = ("data", "permission")  # what the CRM will not take as long as it is the same
 UNRESOLVED = ("intent", "sent")  # it may or may not have reached the CRM
 
 
@@ -266,17 +267,21 @@ class Ledger:
         Args:
             create_by: the field that records which were to be created are found by.
         """
-        last = f"select max(sequence) from t where {self._mine()} group by plan_id, account_id"  # noqa: S608
-        is_open = f"{lake.one_of('event', UNRESOLVED)} and sequence in ({last})"
         by_job = defaultdict(list)
-        for event in self.events(f"crm_instance = {literal(crm_instance)} and {is_open}"):
-            by_job[event["plan_id"], event["job"]].append(event)
+        for event in self.unresolved():
+            if event["crm_instance"] == crm_instance:
+                by_job[event["plan_id"], event["job"]].append(event)
         for (plan_id, job), events in by_job.items():
             wanted = wanted_values(self.items(plan_id, [e["account_id"] for e in events]))
             changes = [meant(e, wanted[e["account_id"]], create_by) for e in events]
             results = crm.poll(changes, max(e["at"] for e in events), job)
             self.resolve(self.plan(plan_id), changes, results)
         return sum(len(events) for events in by_job.values())
+
+    def unresolved(self) -> list[dict[str, Any]]:
+        """What was sent and of which nothing is known yet: a run that was killed left it."""
+        last = f"select max(sequence) from t where {self._mine()} group by plan_id, account_id"  # noqa: S608
+        return self.events(f"{lake.one_of('event', UNRESOLVED)} and sequence in ({last})")
 
     def rows(self, name: str, where: str = "true", columns: str = "*") -> list[dict[str, Any]]:
         """Rows of this connection in one of the logs."""

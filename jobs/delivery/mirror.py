@@ -15,9 +15,8 @@ from jobs import lake
 from jobs.crm.adapter import Adapter, Description, Record
 from jobs.delivery.ledger import log_of
 from jobs.delivery.mapping import ID, ConnectionMap
-from jobs.delivery.scratch import ROWS, load, stream
+from jobs.delivery.scratch import ROWS, keep, load
 from jobs.sql import literal
-from jobs.table import Log
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def refreshed(
         return count
     else:
         merge(db)
-    kept(db, mapping.connection, instance, mine)
+    keep(db, "mirror", NAME, mapping.connection, instance)
     log.info("%s: %d records of the CRM read since %s", mapping.connection, count, since or "ever")
     return count
 
@@ -121,16 +120,9 @@ def merge(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("insert into mirror select * from news")
 
 
-def kept(db: duckdb.DuckDBPyConnection, connection: str, instance: str, mine: str) -> None:
-    """Write the mirror down, in one commit."""
-    of: Log = log_of(NAME)
-    told = f"{literal(connection)} as connection, {literal(instance)} as crm_instance"
-    rows = stream(db, f"select {told}, * from mirror", lake.plain_schema(of))  # noqa: S608 quoted
-    lake.replace_stream(of, rows, mine)
-
-
 def _schema() -> pa.Schema:
-    of_record = [f for f in lake.plain_schema(log_of(NAME)) if f.name in COLUMNS]
+    of_us = {"connection", "crm_instance"}
+    of_record = [field for field in lake.plain_schema(log_of(NAME)) if field.name not in of_us]
     return pa.schema([*of_record, pa.field("n", pa.int64())])
 
 

@@ -36,10 +36,9 @@ def write(plan: Plan) -> Path:
 
 def made(db: duckdb.DuckDBPyConnection, plan: Plan) -> str:
     mapping = mappings.load(plan.connection)
-    columns = "account_id varchar, field varchar, action varchar, old_value varchar"
+    columns = ("account_id", "field", "action", "old_value", "new_value", "reason")
     mine = f"connection = {literal(plan.connection)} and plan_id = {literal(plan.plan_id)}"
-    every = f"{columns}, new_value varchar, reason varchar"
-    load(db, "items", "ops.crm_plan_items", every, mine)
+    load(db, "items", "ops.crm_plan_items", ", ".join(f"{c} varchar" for c in columns), mine)
     return render(
         "plan.html",
         plan=plan,

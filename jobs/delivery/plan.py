@@ -62,12 +62,9 @@ def plan(
         gather(db, mapping, crm, described, at, today)
         compare.match(db, mapping)
         compare.compare(db, mapping)
-        totals = compare.totals(db, mapping)
-        draft = drafted(ledger, mapping, described, at, today)
-        draft = limits.measured(draft, totals, described, crm.quota(), mapping)
-        draft = limits.judged(draft, totals, mapping, allow_mass_clear)
+        draft = numbered(ledger, mapping, described, at, today)
         draft = replace(draft, requester=requester or getpass.getuser())
-        return written_down(ledger, draft, db, mapping)
+        return written_down(ledger, draft, db, mapping, crm, described, allow_mass_clear)
 
 
 def gather(
@@ -121,15 +118,14 @@ def business_day(version: int) -> dt.date | None:
     return day
 
 
-def drafted(
+def numbered(
     ledger: Ledger,
     mapping: ConnectionMap,
     described: Description,
     version: int,
     today: dt.date | None,
-    kind: str = "deliver",
 ) -> Plan:
-    """The plan, still without counts and id."""
+    """The next plan, which says nothing yet."""
     plans = ledger.plans()
     return Plan(
         connection=mapping.connection,
@@ -141,7 +137,6 @@ def drafted(
         mapping_sha256=mapping.sha256,
         outbox_version=version,
         as_of_date=today,
-        kind=kind,
         records=0,
         updates=0,
         clears=0,
@@ -152,9 +147,19 @@ def drafted(
 
 
 def written_down(
-    ledger: Ledger, draft: Plan, db: duckdb.DuckDBPyConnection, mapping: ConnectionMap
+    ledger: Ledger,
+    draft: Plan,
+    db: duckdb.DuckDBPyConnection,
+    mapping: ConnectionMap,
+    crm: Adapter,
+    described: Description,
+    allow_mass_clear: bool,
 ) -> Plan:
-    """Write a plan down, unless the newest one is not begun yet and says the same."""
+    """Count and judge what was compared, and write it down as a plan, unless the newest one is not
+    begun yet and says the same."""
+    totals = compare.totals(db, mapping)
+    draft = limits.measured(draft, totals, described, crm.quota(), mapping)
+    draft = limits.judged(draft, totals, mapping, allow_mass_clear)
     draft = replace(draft, items_sha256=compare.digest(compare.batches(db)))
     plans = ledger.plans()
     newest = plans[-1] if plans else None

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import duckdb
 
-from jobs.crm.adapter import Adapter
-from jobs.delivery import compare, limits, mirror, state
+from jobs.crm.adapter import Adapter, Description
+from jobs.delivery import compare, mirror, state
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
 from jobs.delivery.controls import Controls
 from jobs.delivery.ledger import DeliveryError, Plan, writer
 from jobs.delivery.mapping import ConnectionMap
-from jobs.delivery.plan import drafted, written_down
+from jobs.delivery.plan import numbered, written_down
 from jobs.delivery.scratch import load, scratch
 from jobs.sql import literal
 
@@ -52,26 +52,32 @@ def revert(
             raise DeliveryError(f"plan {chosen.plan_number} is {chosen.state}: nothing was sent")
         Controls(connection).say("pause", person, f"plan {chosen.plan_number} is taken back")
         ledger.settle(crm, described.instance, mapping.create_by.field)
-        gather(db, mapping, crm, chosen)
+        gather(db, mapping, crm, described, chosen)
         compare_back(db, mapping)
-        totals = compare.totals(db, mapping)
-        draft = drafted(
-            ledger, mapping, described, chosen.outbox_version, chosen.as_of_date, "revert"
+        draft = replace(
+            numbered(ledger, mapping, described, chosen.outbox_version, chosen.as_of_date),
+            kind="revert",
+            reverts=chosen.plan_id,
+            requester=person,
         )
-        draft = limits.measured(draft, totals, described, crm.quota(), mapping)
-        draft = limits.judged(draft, totals, mapping, allow_mass_clear=True)
-        draft = replace(draft, requester=person, reverts=chosen.plan_id)
-        return written_down(ledger, draft, db, mapping)
+        # that many lose their values is what was asked for
+        return written_down(ledger, draft, db, mapping, crm, described, allow_mass_clear=True)
 
 
-def gather(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Adapter, plan: Plan) -> None:
+def gather(
+    db: duckdb.DuckDBPyConnection,
+    mapping: ConnectionMap,
+    crm: Adapter,
+    described: Description,
+    plan: Plan,
+) -> None:
     """Load what the plan sent, and the CRM as it is now."""
     mine = f"connection = {literal(mapping.connection)} and plan_id = {literal(plan.plan_id)}"
     state.refreshed(db, mapping.connection, plan.crm_instance)
     columns = "account_id varchar, field varchar, action varchar, old_value varchar"
     load(db, "sent_items", "ops.crm_plan_items", columns, f"{mine} and action <> 'blocked'")
     keys = [r[0] for r in db.sql("select distinct account_id from sent_items").fetchall()]
-    mirror.refreshed(db, mapping, crm, crm.describe(), keys)
+    mirror.refreshed(db, mapping, crm, described, keys)
     db.execute("""
         create or replace table matched as
         select account_id, any_value(s.record_id) as record_id,
@@ -89,8 +95,7 @@ def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
         create or replace table items as
         with shown as (
             select i.account_id, t.record_id, i.field, i.action, r.fields[i.field] as now,
-                   i.old_value as back, t.value, t.echo, t.has_echo, t.maybe, t.is_written,
-                   t.plan_id
+                   i.old_value as back, t.value, t.echo, t.has_echo, t.maybe, t.is_written
             from sent_items i
             join state t on t.account_id = i.account_id and t.field = i.field
             join matched m on m.account_id = i.account_id and m.why is null
@@ -99,12 +104,7 @@ def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
         ),
         judged as (
             select *,
-                   case when (is_written and now is not distinct from value)
-                          or (has_echo and now is not distinct from echo)
-                          or list_contains(
-                                 list_transform(maybe, lambda x: coalesce(x, chr(0))),
-                                 coalesce(now, chr(0)))
-                        then null
+                   case when {compare.is_ours("now")} then null
                         when now is null then 'cleared_by_a_person'
                         else 'edited_by_a_person' end as why
             from shown

@@ -9,7 +9,9 @@ import duckdb
 import pyarrow as pa
 
 from jobs import lake
+from jobs.delivery.ledger import log_of
 from jobs.settings import settings
+from jobs.sql import literal
 
 MEMORY = "700MB"  # of DuckDB's own; the rest of two gigabytes is Arrow's and Python's
 ROWS = 50_000  # of a batch that is handed on
@@ -45,6 +47,16 @@ def load(db: duckdb.DuckDBPyConnection, name: str, table: str, columns: str, whe
     db.register("rows", rows)
     db.execute(f"insert into {name} select * from rows")  # noqa: S608
     db.unregister("rows")
+
+
+def keep(
+    db: duckdb.DuckDBPyConnection, name: str, table: str, connection: str, instance: str
+) -> None:
+    """Write `name` down as all that a table of the lake holds of a connection, in one commit."""
+    log = log_of(table)
+    told = f"{literal(connection)} as connection, {literal(instance)} as crm_instance"
+    rows = stream(db, f"select {told}, * from {name}", lake.plain_schema(log))  # noqa: S608 quoted
+    lake.replace_stream(log, rows, f"connection = {literal(connection)}")
 
 
 def stream(

@@ -10,9 +10,16 @@ from tenacity.wait import wait_base
 
 from jobs.crm.adapter import Adapter, Change, CrmError, Description, Record, Result
 from jobs.delivery.echo import is_same
-from jobs.delivery.ledger import DeliveryError, Ledger, Plan, new_record, wanted_values
+from jobs.delivery.ledger import (
+    REFUSED,
+    DeliveryError,
+    Ledger,
+    Plan,
+    new_record,
+    wanted_values,
+)
 from jobs.delivery.mapping import ConnectionMap
-from jobs.delivery.waiting import pause_until, seconds_before
+from jobs.delivery.waiting import next_attempt, pause_until
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +32,6 @@ SMALLEST_BATCH = 10
 TOO_FEW = 10  # records: fewer refused or moved ones say nothing of the whole
 
 AGAIN = ("transient", "conflict")
-REFUSED = ("data", "permission")
 MOVED = "moved_since_the_plan"
 
 
@@ -62,7 +68,7 @@ class Sending:
         todo, sent = accounts, 0
         for attempt in range(1, ROUNDS + 1):
             again: list[str] = []
-            next_try_at = seconds_before(BETWEEN_ROUNDS, attempt)
+            next_try_at = next_attempt(BETWEEN_ROUNDS, attempt)
             for window in self.windows(todo, is_first=attempt == 1):
                 results = self.window(window, attempt, next_try_at)
                 sent += sum(r.outcome == "written" for r in results)

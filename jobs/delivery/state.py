@@ -7,8 +7,7 @@ one that was sent later and of which no answer came.
 import duckdb
 
 from jobs import lake
-from jobs.delivery.ledger import log_of
-from jobs.delivery.scratch import load, stream
+from jobs.delivery.scratch import keep, load
 from jobs.sql import literal
 
 NAME = "ops.crm_state"
@@ -93,11 +92,4 @@ def refreshed(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> 
     db.execute(FOLD)
     db.execute(ECHO)
     if db.sql("select * from state except select * from old limit 1").fetchall():
-        kept(db, connection, instance, mine)
-
-
-def kept(db: duckdb.DuckDBPyConnection, connection: str, instance: str, mine: str) -> None:
-    of = log_of(NAME)
-    told = f"{literal(connection)} as connection, {literal(instance)} as crm_instance"
-    rows = stream(db, f"select {told}, * from state", lake.plain_schema(of))  # noqa: S608 quoted
-    lake.replace_stream(of, rows, mine)
+        keep(db, "state", NAME, connection, instance)

@@ -7,7 +7,7 @@ from tenacity import RetryCallState, Retrying
 from tenacity.wait import wait_base
 
 
-def seconds_before(wait: wait_base, attempt: int) -> dt.datetime:
+def next_attempt(wait: wait_base, attempt: int) -> dt.datetime:
     """The instant of the next attempt after the n-th (from 1)."""
     state = RetryCallState(Retrying(), None, (), {})
     state.attempt_number = attempt

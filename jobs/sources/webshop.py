@@ -12,7 +12,6 @@ order of which it cannot be told what, or when, is left out and named, and the o
 """
 
 import datetime as dt
-import email.utils
 import json
 import logging
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ import pyarrow as pa
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
+from jobs import retry_after
 from jobs.increment import Increment, NotConnected, at_shop, midnight
 from jobs.landing import Manifest
 from jobs.settings import settings
@@ -214,10 +214,7 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     told = None
     if isinstance(error, httpx.HTTPStatusError):
-        told = error.response.headers.get("Retry-After")
+        told = retry_after.seconds(error.response.headers.get("Retry-After"))
     if told is None:
         return wait_exponential_jitter(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS)(state)
-    if told.isdigit():
-        return min(float(told), LONGEST_WAIT_SECONDS)
-    until = email.utils.parsedate_to_datetime(told) - dt.datetime.now(dt.UTC)
-    return min(max(until.total_seconds(), 0.0), LONGEST_WAIT_SECONDS)
+    return min(told, LONGEST_WAIT_SECONDS)

@@ -47,7 +47,7 @@ def test_a_changed_body_is_refused(rig: HttpRig) -> None:
 
 @pytest.mark.parametrize(
     ("url", "why"),
-    [("http://127.0.0.2:1", "none of the hosts"), ("http://crm.example.com", "over https only")],
+    [("http://127.0.0.2:1", "none of the hosts"), ("http://crm.example.com", "go over https only")],
 )
 def test_only_a_host_that_is_allowed_is_asked(rig: HttpRig, url: str, why: str) -> None:
     options = OPTIONS | {"hosts": "127.0.0.1 crm.example.com"}

@@ -254,7 +254,7 @@ def test_a_token_that_ends_is_a_matter_of_permission(rig: HubSpotRig) -> None:
 @pytest.mark.parametrize(
     ("url", "token", "why"),
     [
-        ("http://api.hubapi.com", "pat", "over https only"),
+        ("http://api.hubapi.com", "pat", "go over https only"),
         ("https://api.hubapi.com", "pat with blanks", "has blanks"),
         ("https://api.hubapi.com", "", "is empty"),
     ],

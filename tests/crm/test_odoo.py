@@ -314,8 +314,7 @@ def test_a_machine_that_cannot_have_odoo_says_why(
     assert not (tmp_path / "crm").exists()
 
 
-def test_a_server_that_is_not_there_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.crm.json2.PATIENCE_SECONDS", 0.0)
+def test_a_server_that_is_not_there_is_transient() -> None:
     asked = Session._asked.retry_with(stop=lambda _: True)  # type: ignore[attr-defined]
     session = Session(Access("odoo", "http://127.0.0.1:9", "x", "y", throttle=Throttle(1000)))
     with pytest.raises(CrmError, match="cannot be reached") as refused:

@@ -1,0 +1,29 @@
+"""A request that was not taken is sent again, as long as nothing can have been done by it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from jobs.crm.adapter import CrmError
+from jobs.crm.throttle import Later
+
+PATIENCE_SECONDS = 30.0
+# failures of httpx that come before anything was sent
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+def patient(seconds: float = PATIENCE_SECONDS) -> Callable[[Any], Any]:
+    """Decorates a request: a `transient` CrmError is tried again at growing intervals."""
+    return retry(
+        retry=retry_if_exception(_may_pass),
+        wait=wait_random_exponential(0.2, max=5),
+        stop=stop_after_delay(seconds),
+        reraise=True,
+    )
+
+
+def _may_pass(error: BaseException) -> bool:
+    is_passing = isinstance(error, CrmError) and error.kind == "transient"
+    return is_passing and not isinstance(error, Later)
