@@ -11,7 +11,6 @@ import datetime as dt
 import json
 import os
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from infra import health
 from infra.bench import figures
 from infra.bench.figures import Figure
 from infra.sandbox.salesforce.org import CLIENT_ID
@@ -106,7 +106,8 @@ def double(home: Path, port: int, records: int) -> Iterator[None]:
 def listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     if process.poll() is not None:
         raise RuntimeError(f"the double ended: {log.read_text()[-500:]}")
-    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    if fault := health.port(port):
+        raise OSError(fault)
 
 
 def connected(folder: Path, port: int) -> None:

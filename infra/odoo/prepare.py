@@ -12,8 +12,6 @@ import os
 import secrets
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from typing import Annotated
 import typer
 from filelock import FileLock
 
-from infra import state
+from infra import environments, state
 from infra.odoo import archive, postgres
 from jobs import command
 from jobs.settings import Settings, settings
@@ -39,10 +37,6 @@ Port = Annotated[int, typer.Option(help="of loopback, that Odoo listens on")]
 DatabasePort = Annotated[int, typer.Option(help="of loopback, that its PostgreSQL listens on")]
 
 log = logging.getLogger(__name__)
-
-
-class PrepareError(Exception):
-    """Odoo cannot be made ready; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -116,28 +110,11 @@ def _tree(settings: Settings) -> Path:
     return settings.cache / "odoo"
 
 
-def _environment(settings: Settings) -> None:
-    """Odoo's virtual environment from the hashed lock."""
-    home, wanted = settings.cache / "odoo-venv", hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    mark = home / "made-from"
-    if mark.exists() and mark.read_text() == wanted:
-        return
-    started = time.monotonic()
-    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
-    if uv is None:
-        raise PrepareError("uv is not on PATH: run `make setup`, or `pip install uv`")
-    shutil.rmtree(home, ignore_errors=True)
-    _run([uv, "venv", "-q", "--python", sys.executable, home])
-    install = [uv, "pip", "install", "-q", "--python", home / "bin" / "python"]
-    _run([*install, "--compile-bytecode", "--require-hashes", "-r", LOCK])
-    mark.write_text(wanted)
-    log.info("Odoo's environment %s made in %.0f s", home, time.monotonic() - started)
-
-
 def _template(settings: Settings) -> Path:
     """An initialised database without data, one folder per version of everything in it."""
     of = version(settings)
-    _environment(settings)
+    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    environments.make(settings.cache / "odoo-venv", LOCK, wanted)
     said = (of, *MODULES, LOCK.read_text(), postgres.version())
     template = settings.cache / f"odoo-{hashlib.sha256('|'.join(said).encode()).hexdigest()[:16]}"
     if template.exists():
@@ -170,7 +147,7 @@ def _initialise(settings: Settings, place: Place) -> None:
     _configure(place, password)
     options = ("--skip-auto-install", "-i", ",".join(MODULES), "--stop-after-init", "--no-http")
     with postgres.running(place.postgres, place.database_port):
-        _run(argv(settings, place, *options), environment(settings))
+        environments.run(argv(settings, place, *options), environment(settings))
 
 
 def _configure(place: Place, password: str) -> None:
@@ -232,18 +209,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _run(command: list[str | Path] | list[str], config: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, **(config or {})},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        told = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
-        raise PrepareError(f"{Path(str(command[0])).name} failed ({done.returncode}): {told}")
 
 
 def main(port: Port, database_port: DatabasePort) -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 import httpx
 
 from infra import state
+from infra.environments import PrepareError
 from infra.odoo import postgres, prepare
-from infra.odoo.prepare import DatabasePort, Place, Port, PrepareError
+from infra.odoo.prepare import DatabasePort, Place, Port
 from jobs import command
 from jobs.settings import Settings, settings
 

@@ -9,8 +9,6 @@ import logging
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -18,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from infra import state
+from infra import environments, state
 from jobs import command
 from jobs.settings import Settings, settings
 
@@ -28,10 +26,6 @@ MODULE = HERE / "trytond_sales_scores"
 DATABASE = "tryton"
 
 log = logging.getLogger(__name__)
-
-
-class PrepareError(Exception):
-    """The CRM cannot be made ready; the message says what to do."""
 
 
 def program(settings: Settings, name: str) -> Path:
@@ -62,7 +56,7 @@ def prepare(settings: Settings) -> None:
     """
     settings.cache.mkdir(parents=True, exist_ok=True)
     with FileLock(settings.cache / "tryton.lock"):
-        _environment(settings)
+        environments.make(settings.cache / "tryton-venv", LOCK, _fingerprint(), [MODULE])
         template = _template(settings)
         passwords = {user: settings.make_secret(f"crm_{user}") for user in ("admin", "pipeline")}
         database(settings, template, settings.state / "crm", passwords)
@@ -79,14 +73,14 @@ def database(
     if home.exists():
         if not made_from.exists() or made_from.read_text() != template.stem:
             admin = program(settings, "trytond-admin")
-            _run([admin, "-d", DATABASE, "-u", "sales_scores"], environment(folder))
+            environments.run([admin, "-d", DATABASE, "-u", "sales_scores"], environment(folder))
             made_from.write_text(template.stem)
             log.info("CRM database %s brought up to date", home)
         return
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
         shutil.copyfile(template, Path(new) / home.name)
-        _run(
+        environments.run(
             [program(settings, "python"), "-m", "trytond_sales_scores.first_start", DATABASE],
             environment(Path(new)),
             json.dumps(dict(passwords)),
@@ -95,28 +89,6 @@ def database(
         made_from.write_text(template.stem)
         os.replace(Path(new) / home.name, home)
     log.info("CRM database %s created", home)
-
-
-def _environment(settings: Settings) -> None:
-    """Tryton's virtual environment from the hashed lock, and our module in it."""
-    home, wanted = settings.cache / "tryton-venv", _fingerprint()
-    mark = home / "made-from"
-    if mark.exists() and mark.read_text() == wanted:
-        return
-    started = time.monotonic()
-    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
-    if uv is None:
-        raise PrepareError("uv is not on PATH: run `make setup`, or `pip install uv`")
-    shutil.rmtree(home, ignore_errors=True)
-    python = str(home / "bin" / "python")
-    _run([uv, "venv", "-q", "--python", sys.executable, home])
-    install = [uv, "pip", "install", "-q", "--python", python, "--compile-bytecode"]
-    _run([*install, "--require-hashes", "-r", LOCK])
-    with tempfile.TemporaryDirectory() as work:
-        source = shutil.copytree(MODULE, Path(work) / MODULE.name)
-        _run([*install, "--no-deps", "--no-build-isolation", source])
-    mark.write_text(wanted)
-    log.info("Tryton's environment %s made in %.0f s", home, time.monotonic() - started)
 
 
 def _template(settings: Settings) -> Path:
@@ -132,8 +104,8 @@ def _template(settings: Settings) -> Path:
         config = environment(Path(work)) | {"TRYTONPASSFILE": str(Path(work) / "password")}
         # replaced when a database is made from the template
         (Path(work) / "password").write_text(os.urandom(32).hex())
-        _run([*admin, "--all", "--email", "admin@example.com", "-l", "en"], config)
-        _run([*admin, "-u", "sales_scores", "--activate-dependencies"], config)
+        environments.run([*admin, "--all", "--email", "admin@example.com", "-l", "en"], config)
+        environments.run([*admin, "-u", "sales_scores", "--activate-dependencies"], config)
         _close(made)
         os.replace(made, template)
     log.info("Tryton's database template made in %.0f s", time.monotonic() - started)
@@ -153,21 +125,6 @@ def _close(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("pragma journal_mode = delete")
     connection.close()
-
-
-def _run(
-    command: list[str | Path], config: Mapping[str, str] | None = None, feed: str | None = None
-) -> None:
-    done = subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, **(config or {})},
-        input=feed,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        told = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
-        raise PrepareError(f"{Path(str(command[0])).name} failed ({done.returncode}): {told}")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from filelock import FileLock
 
+from infra.environments import PrepareError
 from infra.tryton import prepare
 from jobs import command
 from jobs.settings import Settings, settings
@@ -33,7 +34,7 @@ def fetch(settings: Settings) -> Path:
             return prepare.web(settings)
         npm = shutil.which("npm")
         if npm is None:
-            raise prepare.PrepareError(
+            raise PrepareError(
                 "npm is not on PATH: install Node.js 18 or newer, or do without; only a person "
                 "who wants to log into the CRM needs its web client"
             )
@@ -42,7 +43,7 @@ def fetch(settings: Settings) -> Path:
         command = [npm, "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
         done = subprocess.run(command, cwd=home, capture_output=True, text=True)
         if done.returncode:
-            raise prepare.PrepareError(f"npm failed: {done.stderr.strip()[-500:]}")
+            raise PrepareError(f"npm failed: {done.stderr.strip()[-500:]}")
         # its page looks for what it needs below itself
         os.symlink(home / "node_modules", prepare.web(settings) / "node_modules")
         made_from.write_bytes(lock)
@@ -57,7 +58,7 @@ def main(
     """Fetch the CRM's web client where it is missing."""
     try:
         place = fetch(settings())
-    except prepare.PrepareError as error:
+    except PrepareError as error:
         if not if_possible:
             raise
         print(f"the CRM has no page for people, a browser gets a 405 there: {error}")

@@ -45,6 +45,7 @@ def test_a_killed_delivery_keeps_its_own_installation_from_nothing(
     again = installation("first")
     again.take()
     again.keep()
+    assert lake.read(TABLE.name)["holder"].to_pylist() == ["first"]
 
 
 def test_after_its_end_another_may_take_it(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import environments
 from infra.tryton import prepare, serve
 from jobs.settings import from_environment
 
@@ -56,5 +57,5 @@ def test_it_listens_on_loopback_and_no_password_is_on_its_command_line(tmp_path:
 
 
 def test_a_failing_step_names_the_program_and_what_it_said(tmp_path: Path) -> None:
-    with pytest.raises(prepare.PrepareError, match=r"sh failed \(3\): the disk is full"):
-        prepare._run(["sh", "-c", "echo the disk is full >&2; exit 3"])
+    with pytest.raises(environments.PrepareError, match=r"sh failed \(3\): the disk is full"):
+        environments.run(["sh", "-c", "echo the disk is full >&2; exit 3"])

@@ -185,6 +185,7 @@ def test_a_connection_of_the_client_is_kept_over_many_requests(server: Server) -
             told = b""
             while not told.endswith(b"\r\n\r\nhi"):
                 told += client.recv(4096)
+            assert told.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_client_that_asks_before_it_sends_a_body_is_told_to_go_on(server: Server) -> None:

@@ -9,7 +9,7 @@ from infra.sandbox.hubspot.account import Account
 from infra.sandbox.hubspot.api import Sandbox, app
 from infra.sandbox.hubspot.limits import Limits
 from infra.sandbox.hubspot.properties import KEY
-from infra.sandbox.hubspot.serving import LOOPBACK
+from infra.sandbox.listening import LOOPBACK
 from jobs import command
 from jobs.settings import settings
 

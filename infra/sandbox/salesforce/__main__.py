@@ -3,11 +3,13 @@
 from typing import Annotated
 
 import typer
+import uvicorn
 
+from infra.sandbox.listening import LOOPBACK
 from infra.sandbox.salesforce import certificate, org, person
 from infra.sandbox.salesforce.limits import DAILY_REQUESTS
 from infra.sandbox.salesforce.schema import CONTACT
-from infra.sandbox.salesforce.serving import LOOPBACK, server
+from infra.sandbox.salesforce.serving import config
 from jobs import command
 from jobs.settings import settings
 
@@ -40,7 +42,7 @@ def main(
         f"  token of the person:       {here.secrets / PERSON}, for POST /sandbox/...\n"
         f"  contacts have their number in {person.KEY}; docs/salesforce.md says what it can do"
     )
-    server(made, pair, port).run()
+    uvicorn.Server(config(made, pair, port)).run()
 
 
 if __name__ == "__main__":

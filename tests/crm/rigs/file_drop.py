@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from jobs.crm.access import Access
-from jobs.crm.adapter import Change, Kind
+from jobs.crm.adapter import Change
 from jobs.crm.drop_folder import Folder
 from jobs.crm.fields import told_fields
 from jobs.crm.file_drop import FileDrop
 from jobs.crm.file_drop_install import install
+from tests.crm.rigs import _drops
+from tests.crm.rigs._drops import KEY, PROBES, TOO_MUCH
 
-KEY = "code"
-FIELDS = (
-    "age_band:text reasons:text value:number:4 places:integer as_of:date scored_at:timestamp "
-    "is_new:boolean band:text:20"
-)
+FIELDS = f"age_band:text {_drops.FIELDS}"
 NO_SERVER = "there is no server: test_drops.py kills the process instead, at any instant"
 NOT_TAKEN_AWAY = "what was dropped is not taken away again: there is no delete"
 
@@ -37,15 +35,8 @@ class FileDropRig:
     key = KEY
     age = "age_band"
     ages = ("45-54", "65+")
-    probes: Mapping[Kind, str] = {
-        "text": "reasons",
-        "number": "value",
-        "integer": "places",
-        "date": "as_of",
-        "timestamp": "scored_at",
-        "boolean": "is_new",
-    }
-    too_much = ("band", "no such band, and too long")
+    probes = PROBES
+    too_much = TOO_MUCH
 
     def __init__(self, home: Path) -> None:
         self._home, self._count = home, 0

@@ -11,19 +11,15 @@ from urllib.parse import urlsplit
 import adbc_driver_postgresql.dbapi as postgres
 
 from jobs.crm.access import Access
-from jobs.crm.adapter import Kind
 from jobs.crm.sql_drop import SqlDrop
 from jobs.crm.sql_drop_install import install
 from jobs.crm.sql_session import Session
 from jobs.crm.throttle import Throttle
+from tests.crm.rigs._drops import FIELDS, KEY, PROBES, TOO_MUCH
 from tests.sources.postgres import server
 
-USER, TABLE, KEY = "delivery", "crm.customers", "code"
+USER, TABLE = "delivery", "crm.customers"
 REQUEST_SECONDS = 3.0
-FIELDS = (
-    "reasons:text value:number:4 places:integer as_of:date scored_at:timestamp is_new:boolean "
-    "band:text:20"
-)
 NO_HTTP = "it speaks PostgreSQL's protocol, not HTTP: test_drops.py has the same by its own means"
 
 
@@ -40,15 +36,8 @@ class SqlDropRig:
     key = KEY
     age = "age_band"
     ages = ("45-54", "65+")
-    probes: Mapping[Kind, str] = {
-        "text": "reasons",
-        "number": "value",
-        "integer": "places",
-        "date": "as_of",
-        "timestamp": "scored_at",
-        "boolean": "is_new",
-    }
-    too_much = ("band", "no such band, and too long")
+    probes = PROBES
+    too_much = TOO_MUCH
 
     def __init__(self, address: str) -> None:
         to = urlsplit(address)
