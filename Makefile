@@ -11,7 +11,7 @@ TESTERS ?= $(shell awk '/MemAvailable/ {print ($$2 > 12000000) ? 2 : 1}' /proc/m
 TEST := $(RUN) pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup up down status demo test prove check format table plan land bench train promote \
-	predict trace tune delivery crm chaos quarantine review pages lock clean clean-all
+	predict trace tune delivery crm sandbox chaos quarantine review pages lock clean clean-all
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,10 @@ delivery: .venv/made-from  ## send the outbox to the CRM: plan, apply, verify
 
 crm: .venv/made-from  ## one word to a CRM: make crm C="doctor --connection odoo"; without C all the words
 	@$(RUN) jobs.delivery $(or $(C),--help)
+
+sandbox: .venv/made-from  ## a CRM to try a mapping on, until Ctrl-C: make sandbox CRM=salesforce|hubspot|odoo|tryton
+	@test -n "$(CRM)" || { echo "which CRM? make sandbox CRM=salesforce|hubspot|odoo|tryton"; exit 1; }
+	@$(RUN) infra.sandbox $(CRM) $(if $(PORT),--port $(PORT))
 
 chaos: setup  ## deliveries with a random fault each, judged by what the CRMs show: make chaos N=300 SEED=1
 	@$(RUN) infra.chaos --runs $(or $(N),8) --seed $(or $(SEED),1)

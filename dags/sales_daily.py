@@ -52,6 +52,8 @@ with DAG(
             "bronze.campaign_accounts",
             "bronze.coupons",
             "bronze.accounts",
+            "bronze.opportunities",
+            "bronze.activities",
             "bronze.stock_levels",
             # what people decided: landed by `python -m jobs.identity decide`, not by a source
             "bronze.identity_decisions",
@@ -72,6 +74,8 @@ with DAG(
             "silver.account_matches",
             "silver.account_identities",
             "silver.former_accounts",
+            "silver.opportunities",
+            "silver.activities",
             "silver.promotions",
             "silver.promotions_superseded",
             "silver.campaigns",
@@ -115,7 +119,7 @@ with DAG(
     for drop, landed in {
         "land.till": ("order_lines", "redemptions"),
         "land.erp": ("products", "promotions", "campaigns", "campaign_accounts", "coupons"),
-        "land.crm": ("accounts",),
+        "land.crm": ("accounts", "opportunities", "activities"),
         "land.erp_db": ("order_lines", "stock_levels"),
         "land.webshop": ("order_lines",),
         "predict.recommenders": ("recommendations",),

@@ -187,6 +187,18 @@ def append(log: Log, rows: Sequence[Mapping[str, Any]]) -> None:
     _write(log, pa.Table.from_pylist([dict(row) for row in rows], plain_schema(log)), None)
 
 
+def append_columns(log: Log, columns: Mapping[str, Sequence[Any]]) -> None:
+    """The same for rows that are many: values by column; one that is not there is null."""
+    schema, count = plain_schema(log), len(next(iter(columns.values())))
+    arrays = [
+        pa.array(columns[field.name], field.type)
+        if field.name in columns
+        else pa.nulls(count, field.type)
+        for field in schema
+    ]
+    _write(log, pa.Table.from_arrays(arrays, schema=schema), None)
+
+
 def replace(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str) -> None:
     """Put `rows` in the place of those that `predicate` (SQL) names, in one commit."""
     _write(log, pa.Table.from_pylist([dict(row) for row in rows], plain_schema(log)), predicate)
@@ -220,7 +232,8 @@ def _write(log: Log, data: pa.Table, predicate: str | None) -> None:
 
 
 def _write_once(log: Log, data: pa.Table | pa.RecordBatchReader, predicate: str | None) -> None:
-    create(log)
+    if not exists(log.name):  # cheaper than to try to create it
+        create(log)
     place, options = location(log.name), storage_options()
     # merge: a log that is older than one of its columns gets it
     if predicate is None:

@@ -48,6 +48,7 @@ IN_FILE = (
     "WEBSHOP_URL",
     "CRM_CONNECTIONS",
     "CRM_EXPERIMENTS",
+    "CRM_SOURCE",
     "JAVA_HOME",
 )
 
@@ -79,6 +80,7 @@ class Settings:
     webshop_url: str  # WEBSHOP_URL: address of the web shop's API; empty: there is none
     connections: Path  # CRM_CONNECTIONS: folder of the CRM connections, <name>.yaml each
     experiments: Path  # CRM_EXPERIMENTS: file of the experiments whose customers are held out
+    crm_source: Path  # CRM_SOURCE: file that says which CRM is read, and what of it
     java_home: str  # JAVA_HOME: Java 17 or newer; empty: `java` on the path, else a fetched one
 
     @property
@@ -175,6 +177,7 @@ class Settings:
             "WEBSHOP_URL": self.webshop_url,
             "CRM_CONNECTIONS": str(self.connections),
             "CRM_EXPERIMENTS": str(self.experiments),
+            "CRM_SOURCE": str(self.crm_source),
             "JAVA_HOME": self.java_home,
         }
 
@@ -377,6 +380,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         connections=told.folder("CRM_CONNECTIONS", ROOT / "jobs/delivery/connections"),
         experiments=Path(
             told.text("CRM_EXPERIMENTS", str(ROOT / "jobs/delivery/experiments.yaml"))
+        ).resolve(),
+        crm_source=Path(
+            told.text("CRM_SOURCE", str(ROOT / "jobs/sources/crm_tryton.yaml"))
         ).resolve(),
         java_home=told.text("JAVA_HOME", ""),
     )

@@ -26,7 +26,7 @@ SAID_BY_PEOPLE = {"no_marketing": None, "no_marketing_date": None, "replaced_by"
 SCORES = [
     *("score_next_products", "score_recency_band", "score_spend_band", "score_last_order_date"),
     *("score_name", "score_value", "score_grade", "score_trend", "score_reasons"),
-    *("score_as_of", "score_valid_until", "score_model_version"),
+    *("score_as_of", "score_valid_until", "score_model_version", "score_link"),
 ]
 
 

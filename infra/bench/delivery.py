@@ -1,15 +1,15 @@
 """What a delivery costs where there are many customers: seconds, peak memory, records sent.
 
-python -m infra.bench.delivery [--records 100000] [--changed 0.01] [--only-plan]
+python -m infra.bench.delivery [--crm salesforce] [--records 100000] [--changed 0.01] [--only-plan]
 
-Against the double of Salesforce, which runs in a process of its own; its memory does not count.
-Each step is a process: a first plan of everybody, its apply, then a plan after a share of the
-customers got another grade, and its apply. With --only-plan the first plan alone.
+Against the double of Salesforce, or the real Odoo or Tryton, which run in processes of their own;
+their memory does not count. Each step is a process: a first plan of everybody, its apply, a plan of
+nothing, then a plan after a share of the customers got another grade, and its apply. With
+--only-plan the first plan alone.
 """
 
 import datetime as dt
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -30,20 +30,20 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from infra import health
 from infra.bench import figures
+from infra.bench.connection import connected, settled
 from infra.bench.figures import Figure
+from infra.chaos import crms
+from infra.sandbox.salesforce import __main__ as sandbox
 from infra.sandbox.salesforce.org import CLIENT_ID
 from jobs import command, lake
 from jobs.delivery.apply import apply
-from jobs.delivery.mapping import names
 from jobs.delivery.plan import plan
 from jobs.settings import ROOT, settings
 
-CONNECTION = "salesforce"
-SHIPPED = ROOT / "jobs/delivery/connections/salesforce.yaml"
-UNLIMITED = "limits: {changed_share: 1, flip_share: 1, clear_share: 1, mass_clear_share: 1}\n"
 AS_OF = dt.date(2017, 11, 26)
 START_SECONDS = 600  # of the double, with a million made-up contacts
-PLAN_SECONDS = {100_000: 60, 1_000_000: 180}
+WHAT = {"salesforce": "the double of Salesforce", "odoo": "Odoo", "tryton": "Tryton"}
+PLAN_SECONDS = {10_000: 60, 100_000: 60, 1_000_000: 180}
 PEAK_MIB = 2 * 1024
 
 
@@ -78,10 +78,23 @@ def outbox(records: int, changed: float) -> pa.Table:
 
 
 @contextmanager
-def double(home: Path, port: int, records: int) -> Iterator[None]:
-    """The double with so many contacts, and the connection that leads to it."""
+def served(name: str, folder: Path, port: int, records: int) -> Iterator[None]:
+    """A CRM with so many customers, and the connection that leads to it."""
+    if name == "salesforce":
+        with double(folder, port, records):
+            yield
+        return
+    with crms.opened(name, folder / "crm") as crm:
+        crm.has([str(n) for n in range(1, records + 1)])
+        connected(name, crm.secret, {"url": crm.url, "user": crm.user, **crm.server})
+        yield
+
+
+@contextmanager
+def double(folder: Path, port: int, records: int) -> Iterator[None]:
+    """The double of Salesforce in a process of its own, and the connection that leads to it."""
     words = ["--port", str(port), "--records", str(records), "--daily", "10000000"]
-    log = home / "double.log"
+    log = folder / "double.log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "infra.sandbox.salesforce", *words],
@@ -91,6 +104,12 @@ def double(home: Path, port: int, records: int) -> Iterator[None]:
         )
     try:
         listening(process, port, log)
+        server = {
+            "url": f"https://127.0.0.1:{port}",
+            "user": CLIENT_ID,
+            "ca_file": str(sandbox.pair(settings()).certificate),
+        }
+        connected("salesforce", settings().secret(sandbox.SECRET), server)
         yield
     finally:
         process.terminate()
@@ -110,38 +129,22 @@ def listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         raise OSError(fault)
 
 
-def connected(folder: Path, port: int) -> None:
-    """Write the shipped mapping with the double's address."""
-    text = SHIPPED.read_text()
-    home = settings().state / "sandbox" / "salesforce"
-    for old, new in (
-        ("url: https://example.my.salesforce.com", f"url: https://127.0.0.1:{port}"),
-        ('user: ""', f"user: {CLIENT_ID}"),
-        ("secret: salesforce ", "secret: salesforce_sandbox "),
-        ("  # ca_file: of the double", f"  ca_file: {home / 'certificate.pem'}  # of the double"),
-        ("requests_a_second: 10", "requests_a_second: 100"),
-    ):
-        assert old in text, old
-        text = text.replace(old, new)
-    (folder / f"{CONNECTION}.yaml").write_text(text + UNLIMITED)
-
-
-def step(word: str) -> dict[str, float]:
+def step(crm: str, word: str) -> dict[str, float]:
     """One step in this process."""
     began = time.perf_counter()
     if word == "plan":
-        made = plan(CONNECTION)
+        made = plan(crm)
         told: dict[str, float] = {"records": made.records, "updates": made.updates}
     else:
-        done = apply(CONNECTION)
+        done = apply(crm)
         told = {"records": done.sent, "left": done.left}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return told | {"seconds": time.perf_counter() - began, "peak_mib": peak}
 
 
-def apart(word: str) -> dict[str, float]:
+def apart(crm: str, word: str) -> dict[str, float]:
     """The same in a process of its own."""
-    line = [sys.executable, "-m", "infra.bench.delivery", "--one", word]
+    line = [sys.executable, "-m", "infra.bench.delivery", "--crm", crm, "--one", word]
     done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
@@ -150,48 +153,45 @@ def apart(word: str) -> dict[str, float]:
 
 
 def main(
+    crm: Annotated[
+        str, typer.Option(help="salesforce (our double), odoo or tryton")
+    ] = "salesforce",
     records: Annotated[int, typer.Option(min=1)] = 100_000,
     changed: Annotated[float, typer.Option(min=0, max=1)] = 0.01,
-    port: int = 18443,
+    port: Annotated[int, typer.Option(help="of the double")] = 18443,
     only_plan: Annotated[bool, typer.Option("--only-plan")] = False,
     one: Annotated[str | None, typer.Option(hidden=True)] = None,
     to: figures.To = None,
 ) -> None:
     command.tell_facts()
     if one:
-        print(json.dumps(step(one)))
+        print(json.dumps(step(crm, one)))
         return
     with tempfile.TemporaryDirectory(prefix="delivery-") as folder:
-        for name in ("connections", "state"):
-            Path(folder, name).mkdir()
-        os.environ["SALES_STATE"] = f"{folder}/state"
-        os.environ["CRM_CONNECTIONS"] = f"{folder}/connections"
-        os.environ["COMPANY_CLOCK"] = "data"
-        settings.cache_clear()
-        with double(Path(folder), port, records):
-            connected(Path(folder, "connections"), port)
-            assert names() == [CONNECTION]
-            rows = list(measured(records, changed, only_plan))
-    shown(records, rows)
-    figures.write(to, [figure(records, *row) for row in rows])
+        settled(Path(folder))
+        with served(crm, Path(folder), port, records):
+            rows = list(measured(crm, records, changed, only_plan))
+    what = f"{records:,} customers of {WHAT[crm]}"
+    shown(what, rows)
+    figures.write(to, [figure(what, records, *row) for row in rows])
 
 
 def measured(
-    records: int, changed: float, only_plan: bool
+    crm: str, records: int, changed: float, only_plan: bool
 ) -> Iterator[tuple[str, dict[str, float]]]:
     write_deltalake(lake.location("scores.crm_outbox"), outbox(records, 0), mode="overwrite")
-    yield "first plan", apart("plan")
+    yield "first plan", apart(crm, "plan")
     if only_plan:
         return
-    yield "its apply", apart("apply")
-    yield "plan, nothing changed", apart("plan")
+    yield "its apply", apart(crm, "apply")
+    yield "plan, nothing changed", apart(crm, "plan")
     write_deltalake(lake.location("scores.crm_outbox"), outbox(records, changed), mode="overwrite")
-    yield f"plan, {changed:.0%} changed", apart("plan")
-    yield "its apply", apart("apply")
+    yield f"plan, {changed:.0%} changed", apart(crm, "plan")
+    yield "its apply", apart(crm, "apply")
 
 
-def shown(records: int, rows: list[tuple[str, dict[str, float]]]) -> None:
-    page = Table("step", "customers", "s", "customers/s", "peak MiB", title=f"{records:,} contacts")
+def shown(what: str, rows: list[tuple[str, dict[str, float]]]) -> None:
+    page = Table("step", "customers", "s", "customers/s", "peak MiB", title=what)
     for name, told in rows:
         rate = told["records"] / told["seconds"] if "apply" in name else 0
         page.add_row(
@@ -204,12 +204,12 @@ def shown(records: int, rows: list[tuple[str, dict[str, float]]]) -> None:
     Console(width=100).print(page)
 
 
-def figure(records: int, name: str, told: dict[str, float]) -> Figure:
+def figure(what: str, records: int, name: str, told: dict[str, float]) -> Figure:
     limit = PLAN_SECONDS.get(records)
     must = f"{limit} s, {PEAK_MIB:,} MiB" if limit and "plan" in name else ""
     found = f"{told['records']:,} customers, {told['seconds']:,.1f} s, {told['peak_mib']:,.0f} MiB"
     is_met = not must or (told["seconds"] < float(limit or 0) and told["peak_mib"] <= PEAK_MIB)
-    return Figure(f"{records:,} contacts of the double: {name}", must, "", found, is_met)
+    return Figure(f"{what}: {name}", must, "", found, is_met)
 
 
 if __name__ == "__main__":

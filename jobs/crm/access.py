@@ -1,13 +1,15 @@
 """Where a CRM is, with what we log in there, and how fast it may be asked."""
 
 import importlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from jobs.crm.adapter import Adapter, CrmError
+from jobs.crm.objects import Objects
 from jobs.crm.throttle import Throttle
 from jobs.settings import settings
 
@@ -31,6 +33,26 @@ class Access:
             raise CrmError(
                 "data", f"{self.connection}: server.{', server.'.join(missing)} is missing"
             )
+
+    def request_seconds(self, usual: float) -> float:
+        """After how long a request has had its effect or never will: as the connection says (a
+        server of one's own has a limit of its own), else as is usual for this CRM.
+
+        Raises:
+            CrmError: what it says is no such time.
+        """
+        told = self.options.get("request_seconds", usual)
+        try:
+            seconds = float(told)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < math.inf:
+            raise CrmError(
+                "data",
+                f"{self.connection}: server.request_seconds {told!r}: write seconds above 0: the "
+                "longest time that a request takes at this server",
+            )
+        return seconds
 
 
 def refuse_plain(url: str) -> None:
@@ -56,6 +78,22 @@ def connect(adapter: str, access: Access) -> Adapter:
     if found is None:
         raise ValueError(f"no CRM adapter {adapter!r}: jobs/crm/{adapter}.py is missing")
     return cast(Adapter, found.connect(access))
+
+
+def objects(adapter: str, access: Access, name: str, only: Sequence[Any]) -> Objects | None:
+    """Records of another kind than customers; null: this CRM has none of that kind.
+
+    Args:
+        name: of the kind, as the CRM calls it.
+        only: which of them, as the CRM writes conditions.
+
+    Raises:
+        CrmError: the adapter reads customers only.
+    """
+    opened = getattr(module(adapter), "objects", None)
+    if opened is None:
+        raise CrmError("data", f"jobs/crm/{adapter}.py reads customers only: leave {name} out")
+    return cast(Objects | None, opened(access, name, only))
 
 
 def module(name: str) -> ModuleType | None:

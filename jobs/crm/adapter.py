@@ -185,7 +185,10 @@ def canonical(field: Field, value: Any) -> str | None:
 
 
 def _text(field: Field, value: Any) -> str:
-    return "\n".join(line.rstrip() for line in str(value).strip().splitlines())
+    text = str(value).strip()
+    if text.isprintable():  # one line: most are, and many are read
+        return text
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def _choice(field: Field, value: Any) -> str:

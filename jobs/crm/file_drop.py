@@ -29,7 +29,7 @@ from jobs.crm.adapter import (
 from jobs.crm.drop_fold import PAGE_RECORDS, Fold
 from jobs.crm.drop_folder import Dropped, Folder, Manifest, sha256
 from jobs.crm.fields import told_fields
-from jobs.crm.writing import NoAnswer, by_subject, found_out
+from jobs.crm.writing import by_subject, failed, found_out
 
 BATCH_RECORDS = 10_000
 
@@ -98,10 +98,8 @@ class FileDrop:
             self._fold.refreshed()  # else the lock would make a folder of its own
             with self._folder.only_writer():
                 return self._written(mark, batch)
-        except NoAnswer:
-            return [Result(change.subject, "unknown", "answer_lost") for change in batch]
         except CrmError as error:
-            return [Result(change.subject, error.kind, str(error)) for change in batch]
+            return failed(batch, error)
 
     def poll(
         self, batch: Sequence[Change], sent_at: dt.datetime, job: str | None = None

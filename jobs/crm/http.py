@@ -143,4 +143,5 @@ class Http:
 def connect(access: Access) -> Http:
     """The CRM of an access; `options` are hosts, read, write, key and fields, and may be others."""
     access.need("hosts", "read", "write", "key", "fields")
-    return Http(Session(access), access.options)
+    seconds = access.request_seconds(REQUEST_SECONDS)
+    return Http(Session(access, seconds), access.options, seconds)

@@ -208,14 +208,11 @@ class HubSpot:
 
 def connect(access: Access) -> HubSpot:
     """The records of `options.object` in an account; `options.key` is our unique property."""
-    if "key" not in access.options:
-        raise CrmError(
-            "data",
-            f"{access.connection}: options.key is missing: the unique property of our own by which "
-            "HubSpot keeps a new record alone, such as sales_account_id",
-        )
-    session = Session(access.url, access.secret, access.throttle)
-    return HubSpot(session, access.options["key"], access.options.get("object", "contacts"))
+    access.need("key")
+    seconds = access.request_seconds(REQUEST_SECONDS)
+    session = Session(access.url, access.secret, access.throttle, seconds)
+    kind = access.options.get("object", "contacts")
+    return HubSpot(session, access.options["key"], kind, seconds)
 
 
 def _asked(fields: Collection[str]) -> list[str]:

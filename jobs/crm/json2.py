@@ -13,7 +13,7 @@ import httpx
 from jobs.crm.access import Access
 from jobs.crm.adapter import CrmError, ErrorClass
 from jobs.crm.patience import NOT_SENT, patient
-from jobs.crm.writing import NoAnswer, Refused
+from jobs.crm.writing import NoAnswer, Refused, WrongValues
 
 # Odoo ends a request of its own after `limit_time_real`, by default:
 # https://www.odoo.com/documentation/19.0/developer/reference/cli.html
@@ -47,10 +47,6 @@ CLASSES: Mapping[str, tuple[ErrorClass, str]] = {
 OF_THE_VALUES = {"ValueError", "KeyError", "TypeError", "UnprocessableEntity"}
 
 
-class WrongValues(CrmError):
-    """The CRM cannot take these values, into any record; it wrote nothing."""
-
-
 def error_of(name: str, told: str) -> CrmError:
     """What an exception of Odoo means; its text names records and values, so it goes no further."""
     name = name.rpartition(".")[2]
@@ -81,6 +77,7 @@ class Session:
         self.database = access.options.get("database", "odoo")
         self._http = httpx.Client(timeout=httpx.Timeout(seconds, connect=5))
         self._version, self._user_id = "", 0
+        self._was_let_in = False
 
     def version(self) -> str:
         """The server's series, such as 19.0."""
@@ -144,6 +141,7 @@ class Session:
         except httpx.HTTPError as error:
             raise NoAnswer("unknown", f"{self.url} gave no answer: {error}") from error
         self._heed(answer)
+        self._was_let_in |= is_json2
         told = self._told(answer)
         if is_json2:
             if answer.status_code != 200:
@@ -161,7 +159,10 @@ class Session:
             self._access.throttle.heed(answer.headers.get("Retry-After"))
             raise CrmError("transient", f"{self.url} is busy: {answer.status_code}")
         if answer.status_code == 401:
-            raise CrmError("permission", f"{self.url}: wrong key for {self._access.user!r}")
+            # a key that was good a moment ago is shown once more: a proxy may have said it
+            kind: ErrorClass = "transient" if self._was_let_in else "permission"
+            self._was_let_in = False
+            raise CrmError(kind, f"{self.url}: wrong key for {self._access.user!r}")
 
     def _told(self, answer: httpx.Response) -> Any:
         try:

@@ -13,8 +13,9 @@ from typing import Any
 from jobs.crm.access import Access
 from jobs.crm.adapter import Change, Description, Quota, Record, Result, untold
 from jobs.crm.json2 import REQUEST_SECONDS, Session
-from jobs.crm.odoo_reading import Reader, as_of_sending
-from jobs.crm.odoo_values import MODULE, PARTNER, at_odoo
+from jobs.crm.odoo_objects import OdooObjects, has
+from jobs.crm.odoo_reading import Reader, and_late, as_of_sending
+from jobs.crm.odoo_values import MODULE, PARTNER
 from jobs.crm.odoo_writing import Writer, made_before
 from jobs.crm.writing import by_subject, found_out
 
@@ -66,23 +67,13 @@ class Odoo:
         return self._reader.newest(self._all())
 
     def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
-        """Pages go by id: it does not move, and Odoo tells instants in whole seconds only.
+        def written(at: dt.datetime | None) -> Iterator[Record]:
+            domain = [] if at is None else self._reader.written_since(at)
+            return self._reader.by_id([*self._all(), *domain], fields)
 
-        What is written while we read, behind us perhaps, is read at the end once more.
-        """
         began = self.newest_change()
-        if began is None:
-            return
-        fresh: dict[str, str] = {}
-        domain = [] if since is None else written_since(since, self._reader.has_scores)
-        for record in self._reader.by_id([*self._all(), *domain], fields):
-            if record.changed_at >= began:
-                fresh[record.id] = record.revision
-            yield record
-        late = [*self._all(), *written_since(began, self._reader.has_scores)]
-        for record in self._reader.by_id(late, fields):
-            if fresh.get(record.id) != record.revision:
-                yield record
+        if began is not None:
+            yield from and_late(written, since, began)
 
     def get(self, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
         wanted = sorted(int(each) for each in ids)
@@ -139,12 +130,11 @@ def connect(access: Access) -> Odoo:
     """The pipeline's own user. Of `access.options`: database, key, customers (a domain, JSON)."""
     told = access.options.get("customers")
     customers = json.loads(told) if told else CUSTOMERS
-    return Odoo(Session(access), access.options.get("key", KEY), customers)
+    seconds = access.request_seconds(REQUEST_SECONDS)
+    return Odoo(Session(access, seconds), access.options.get("key", KEY), customers, seconds)
 
 
-def written_since(at: dt.datetime, has_scores: bool) -> list[Any]:
-    """Domain of what was written, or has a score that was, at an instant or later."""
-    of_partner = ["write_date", ">=", at_odoo(at)]
-    if not has_scores:
-        return [of_partner]
-    return ["|", of_partner, ["x_sales_score_ids.write_date", ">=", at_odoo(at)]]
+def objects(access: Access, name: str, only: Sequence[Any]) -> OdooObjects | None:
+    """Records of another model, of a domain; null: no module with that model is installed."""
+    session = Session(access)
+    return OdooObjects(session, name, only, PAGE_RECORDS) if has(session, name) else None

@@ -1,7 +1,8 @@
 """What Odoo needs before scores are delivered: a model, fields, a page at the customer, a user.
 
 `install` makes what is missing with an administrator's key, which is not kept. The delivery's own
-user may write scores, the partner's fields that begin with x_sales_, and create customers.
+user may write scores, the partner's fields that begin with x_sales_, and create customers; it may
+read customers and opportunities.
 """
 
 import secrets
@@ -16,6 +17,7 @@ from jobs.crm.odoo_parts import GUARD, ON_PARTNER, ON_SCORE, PAGE
 from jobs.crm.odoo_values import MODULE, OURS, PARTNER, SCORE, SCORES
 
 GROUP = "Sales Lakehouse: delivery"
+LEAD, BLACKLIST = "crm.lead", "mail.blacklist"
 # Odoo keeps these itself
 KEPT_BY_ODOO = ("id", "create_date", "create_uid", "write_date", "write_uid")
 
@@ -91,7 +93,8 @@ def install(access: Access, dry_run: bool = False) -> list[str]:
         _field(installer, PARTNER, partner, *each)
     _page(installer)
     group = _rights(installer, partner, score)
-    _guard(installer, partner)
+    _guard(installer, PARTNER, partner)
+    _reading(installer, group)
     _user(installer, group)
     _instance(installer)
     return installer.made
@@ -182,11 +185,24 @@ def _right(installer: Installer, what: str, model: int, group: int, may: str) ->
     )
 
 
-def _guard(installer: Installer, partner: int) -> None:
-    """Rights are of whole models: this keeps the delivery's user to its own fields of a partner."""
+def _reading(installer: Installer, group: int) -> None:
+    """What else is read, where its module is installed.
+
+    Activities are shown to those who may write to what they are about: so the delivery's user may,
+    and the guard refuses each field.
+    """
+    for model, what, may in ((BLACKLIST, "the blacklist", "r"), (LEAD, "opportunities", "rw")):
+        for found in installer.session.call("ir.model", "search", domain=[["model", "=", model]]):
+            _right(installer, what, found, group, may)
+            if "w" in may:
+                _guard(installer, model, found)
+
+
+def _guard(installer: Installer, model: str, model_id: int) -> None:
+    """Rights are of whole models: this keeps the delivery's user to its own fields of one."""
     session = installer.session
     domain = [
-        *(["model", "=", PARTNER], ["store", "=", True], ["ttype", "!=", "one2many"]),
+        *(["model", "=", model], ["store", "=", True], ["ttype", "!=", "one2many"]),
         *(["name", "not like", OURS], ["name", "not in", KEPT_BY_ODOO]),
     ]
     told = session.call("ir.model.fields", "search_read", domain=domain, fields=["name"])
@@ -196,7 +212,7 @@ def _guard(installer: Installer, partner: int) -> None:
         "store": True,
         "readonly": True,
     }
-    _field(installer, PARTNER, partner, f"{OURS}guard", "Sales Guard", "boolean", computed)
+    _field(installer, model, model_id, f"{OURS}guard", "Sales Guard", "boolean", computed)
 
 
 def _user(installer: Installer, group: int) -> None:

@@ -28,34 +28,45 @@ ON_SCORE: tuple[Plan, ...] = (
     ("x_valid_until", "Valid Until", "date", {}),
     ("x_score_name", "Kind of Score", "char", {"size": 80}),
     ("x_model_version", "Made By", "char", {"size": 120}),
+    ("x_link", "What It Means", "char", {"size": 500}),
 )
 ON_PARTNER: tuple[Plan, ...] = (
     (f"{OURS}recency_band", "Last Bought", "selection", {"options": RECENCY_BANDS}),
     (f"{OURS}spend_band", "Spend of 12 Weeks", "selection", {"options": SPEND_BANDS}),
     (f"{OURS}next_action", "Next Action", "char", {"size": 120}),
+    # people tick it: its name keeps the delivery's user from writing it
+    ("x_no_profiling", "Objects to Profiling", "boolean", {"help": "No scores are shown here."}),
 )
-# A card for each score: a merge leaves the loser's beside the survivor's
+# Each line begins where its language does
+TEXT = 'class="mb-2" style="white-space: pre-line; unicode-bidi: plaintext; text-align: start"'
+# What a person may change is open, the scores are not. A card for each score: a merge leaves the
+# loser's beside the survivor's
 PAGE = f"""<data><xpath expr="//notebook" position="inside">
-<page string="Sales Scores" name="sales_scores"><group>
-{"".join(f'<field name="{name}" readonly="1"/>' for name, *_ in ON_PARTNER)}
-</group><field name="{SCORES}" readonly="1" nolabel="1"><kanban create="0" edit="0" delete="0">
+<page string="Sales Scores" name="sales_scores">
+<field name="{SCORES}" readonly="1" nolabel="1"><kanban create="0" edit="0" delete="0">
 <field name="x_name"/><field name="x_partner_id"/><field name="x_value{KNOWN}"/>
 <templates><t t-name="card" class="w-100">
 <div t-if="record.x_name.raw_value != record.x_partner_id.raw_value" class="text-muted">
 Of a customer who was merged into this one</div>
-<div class="d-flex gap-3 align-items-baseline">
-<strong t-if="record.x_value{KNOWN}.raw_value" class="fs-2"><field name="x_value"/></strong>
-<span class="fs-3 badge text-bg-primary"><field name="x_grade"/></span>
-<span class="fs-4"><field name="x_trend"/></span></div>
-<div class="text-muted mb-2"><field name="x_score_name"/></div>
-<strong>Reasons</strong>
-<div class="mb-2" style="white-space: pre-line"><field name="x_reasons"/></div>
-<strong>Next best products</strong>
-<div class="mb-2" style="white-space: pre-line"><field name="x_next_products"/></div>
-<div>Last order <field name="x_last_order_date"/></div>
-<div>As of <field name="x_as_of"/>, valid until <field name="x_valid_until"/></div>
-<div class="text-muted">Made by <field name="x_model_version"/></div>
-</t></templates></kanban></field></page></xpath></data>"""
+<div t-if="!record.x_as_of.raw_value" class="text-muted">No score at present</div>
+<div class="d-flex gap-3 align-items-baseline mb-2">
+<span t-if="record.x_grade.raw_value" class="fs-2 badge text-bg-primary"><field name="x_grade"/>
+</span><span class="fs-3"><field name="x_trend"/></span>
+<span t-if="record.x_value{KNOWN}.raw_value" class="text-muted">Score <field name="x_value"/></span>
+<span class="text-muted"><field name="x_score_name"/></span></div>
+<t t-if="record.x_next_products.raw_value"><strong>Next best products</strong>
+<div {TEXT}><field name="x_next_products"/></div></t>
+<t t-if="record.x_reasons.raw_value"><strong>Reasons</strong>
+<div {TEXT}><field name="x_reasons"/></div></t>
+<div t-if="record.x_last_order_date.raw_value">Last order <field name="x_last_order_date"/></div>
+<div t-if="record.x_as_of.raw_value">As of <field name="x_as_of"/>
+<t t-if="record.x_valid_until.raw_value">, valid until <field name="x_valid_until"/></t></div>
+<div t-if="record.x_model_version.raw_value" class="text-muted">
+Made by <field name="x_model_version"/></div>
+<div t-if="record.x_link.raw_value"><field name="x_link" widget="url" text="What it means"/></div>
+</t></templates></kanban></field>
+<group>{"".join(f'<field name="{name}"/>' for name, *_ in ON_PARTNER)}</group>
+</page></xpath></data>"""
 # Computed whenever another field of a partner is written: refuses the delivery's user, if that one
 # is not making the partner just now. Its error reaches the caller inside a ValueError of Odoo's.
 GUARD = f"""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from jobs.crm.odoo_values import (
     PARTNER,
     SCORE,
     SCORES,
+    at_odoo,
     fields,
     halves,
     instant,
@@ -22,6 +23,7 @@ from jobs.crm.odoo_values import (
 )
 
 LOGINS_OF_ODOO = ("public", "portaltemplate")
+BLACKLIST = "mail.blacklist"
 
 Domain = Sequence[Any]
 Row = Mapping[str, Any]
@@ -55,6 +57,29 @@ class Reader:
         if self.has_scores:
             rows += self.search(SCORE, [], ["write_date"], **last)
         return max((instant(row["write_date"]) for row in rows), default=None)
+
+    def written_since(self, at: dt.datetime) -> list[Any]:
+        """Domain of partners that were written, put on the blacklist or taken from it, or have a
+        score that was written, at an instant or later."""
+        since = at_odoo(at)
+        domain: list[Any] = [["write_date", ">=", since]]
+        if self.has_scores:
+            domain = ["|", *domain, [f"{SCORES}.write_date", ">=", since]]
+        if listed := self._listed_since(since):
+            domain = ["|", *domain, ["email_normalized", "in", listed]]
+        return domain
+
+    def _listed_since(self, since: str) -> list[str]:
+        """E-mail addresses: that one is blacklisted is no write to its partner."""
+        if not self._may_read_blacklist:
+            return []
+        rows = self.search(BLACKLIST, [["write_date", ">=", since]], ["email"])
+        return [str(row["email"]) for row in rows]
+
+    @cached_property
+    def _may_read_blacklist(self) -> bool:
+        """`install` grants it; one that was made before it did has not."""
+        return bool(self._session.call(BLACKLIST, "has_access", [], operation="read"))
 
     def by_id(
         self, domain: Domain, names: Collection[str], most: float = math.inf
@@ -135,6 +160,29 @@ class Reader:
     @cached_property
     def _of_score(self) -> dict[str, Any]:
         return dict(self._session.call(SCORE, "fields_get")) if self.has_scores else {}
+
+
+def and_late(
+    written: Callable[[dt.datetime | None], Iterator[Record]],
+    since: dt.datetime | None,
+    began: dt.datetime,
+) -> Iterator[Record]:
+    """Records written since an instant, and once more those that are written while we read them.
+
+    Pages go by id: it does not move, and Odoo tells instants in whole seconds only.
+
+    Args:
+        written: reads, by id, what was written at an instant or later; of null: all.
+        began: the newest write when we began.
+    """
+    fresh: dict[str, str] = {}
+    for record in written(since):
+        if record.changed_at >= began:
+            fresh[record.id] = record.revision
+        yield record
+    for record in written(began):
+        if fresh.get(record.id) != record.revision:
+            yield record
 
 
 def as_of_sending(record: Record, change: Change) -> Record | None:

@@ -7,6 +7,7 @@ To the pipeline a customer is one record. In Odoo it is two rows: the partner, a
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from jobs.crm.adapter import Field, Kind, Values, canonical
@@ -44,8 +45,18 @@ def parted(names: Collection[str]) -> tuple[list[str], list[str]]:
 
 def halves(values: Values) -> tuple[dict[str, str | None], dict[str, str | None]]:
     """What of a change is the partner's, and what its score's, each in one order."""
-    own = {n: values[n] for n in sorted(values) if not n.startswith(OF_SCORE)}
-    return own, {n: values[n] for n in sorted(values) if n.startswith(OF_SCORE)}
+    own, scored = _halves(tuple(values))
+    return {name: values[name] for name in own}, {name: values[name] for name in scored}
+
+
+@cache
+def _halves(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Changes are many, and their fields the same."""
+    in_order = sorted(names)
+    return (
+        [name for name in in_order if not name.startswith(OF_SCORE)],
+        [name for name in in_order if name.startswith(OF_SCORE)],
+    )
 
 
 def in_score(name: str) -> str:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from jobs.crm.adapter import Change, CrmError, ErrorClass, Field, Result, Values
+from jobs.crm.adapter import Change, CrmError, Field, Result, Values
 from jobs.crm.json2 import Session
 from jobs.crm.odoo_load import load, without_spoilers
 from jobs.crm.odoo_values import (
@@ -25,7 +25,7 @@ from jobs.crm.odoo_values import (
     to_load,
     to_write,
 )
-from jobs.crm.writing import as_one
+from jobs.crm.writing import as_one, not_sent
 
 TOGETHER = 4  # from so many equal changes on a call of their own is faster than `load`
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -66,7 +66,7 @@ class Writer:
         try:
             made, keys = self._made_before(new)
         except CrmError as error:
-            return not_asked(new, error), ready
+            return not_sent(new, error), ready
         refused = []
         for change in new:
             at = made.get(change.subject)
@@ -120,7 +120,7 @@ class Writer:
         try:
             gone = {change.subject for change in self._gone(batch)}
         except CrmError as error:
-            return not_asked(batch, error)
+            return not_sent(batch, error)
         left = [change for change in batch if change.subject not in gone]
         there = [change for change in left if change.revision.partition("/")[2]]
         new = [change for change in left if not change.revision.partition("/")[2]]
@@ -186,12 +186,6 @@ class Writer:
 
     def _row(self, change: Change, names: Sequence[str]) -> list[str]:
         return [to_load(self._fields[name], change.values[name]) for name in names]
-
-
-def not_asked(batch: Sequence[Change], error: CrmError) -> list[Result]:
-    """Of changes before which something could not be read: they were not sent."""
-    kind: ErrorClass = "transient" if error.kind == "unknown" else error.kind
-    return [Result(change.subject, kind, str(error)) for change in batch]
 
 
 def made_before(session: Session, batch: Sequence[Change]) -> dict[str, int]:

@@ -26,7 +26,7 @@ from jobs.crm.salesforce_files import files
 from jobs.crm.salesforce_reading import Reading
 from jobs.crm.salesforce_session import Connection
 from jobs.crm.salesforce_values import NULL, to_json
-from jobs.crm.writing import NoAnswer, Refused, found_out, records_of
+from jobs.crm.writing import Refused, failed, found_out, not_sent, records_of
 
 BATCH_RECORDS = 200  # of one Collections request
 BULK_FROM = 2000  # Salesforce's own advice
@@ -109,7 +109,7 @@ class Salesforce:
         try:
             fields = self._reading.fields
         except CrmError as error:
-            return [Result(c.subject, error.kind, "not_described") for c in batch]
+            return not_sent(batch, error)
         once, twice = _once(batch)
         results = [Result(change.subject, "data", "twice_in_batch") for change in twice]
         if len(once) < self._bulk_from:
@@ -145,14 +145,12 @@ class Salesforce:
                     f"composite/sobjects{path}", method="PATCH", json=body
                 )
             )
-        except NoAnswer:
-            return [Result(change.subject, "unknown", "answer_lost") for change in part]
         except CrmError as error:
             if isinstance(error, Refused) and error.kind == "data" and len(part) > 1:
                 # one that cannot be parsed spoils it for all
                 middle = len(part) // 2
                 return self._request(part[:middle], path) + self._request(part[middle:], path)
-            return [Result(change.subject, error.kind, str(error)) for change in part]
+            return failed(part, error)
         return [_result(change, of) for change, of in zip(part, told, strict=True)]
 
     def _body(self, change: Change) -> dict[str, Any]:
@@ -166,14 +164,8 @@ class Salesforce:
 def connect(access: Access) -> Salesforce:
     """The object of a connection: `object` and `key` of its options name it and its external id;
     `ca_file` and `api_version` are as good as they are without."""
-    missing = [name for name in ("object", "key") if not access.options.get(name)]
-    if missing:
-        raise CrmError(
-            "permission",
-            f"{access.connection}: server has no {' and no '.join(missing)}: name the object, such "
-            "as Contact, and its unique external id field, such as Sales_Account_Id__c",
-        )
-    return Salesforce(access)
+    access.need("object", "key")
+    return Salesforce(access, access.request_seconds(REQUEST_SECONDS))
 
 
 def _parted(batch: Sequence[Change]) -> tuple[list[Change], list[Change]]:

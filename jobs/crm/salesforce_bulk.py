@@ -17,11 +17,11 @@ from urllib.parse import urlencode
 
 from simple_salesforce.util import call_salesforce
 
-from jobs.crm.adapter import Change, CrmError, Outcome, Result
+from jobs.crm.adapter import Change, CrmError, Result
 from jobs.crm.salesforce_errors import classified, of_cell, of_job, reason
 from jobs.crm.salesforce_files import File, known_by
 from jobs.crm.salesforce_session import Connection
-from jobs.crm.writing import NoAnswer, Refused
+from jobs.crm.writing import Refused, not_sent
 
 PAGE_RECORDS = 50_000  # of one answer to a query job
 FIRST_WAITS = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)  # seconds between looks at a job
@@ -51,8 +51,7 @@ class Jobs:
         except CrmError as error:
             for job in jobs:
                 self._abort(job)
-            kind: Outcome = "transient" if isinstance(error, NoAnswer) else error.kind
-            return [Result(c.subject, kind, "no_job") for file in files for c in file.changes]
+            return not_sent([change for file in files for change in file.changes], error)
         started("+".join(jobs))
         return [r for job, file in zip(jobs, files, strict=True) for r in self._run(job, file)]
 
@@ -105,8 +104,7 @@ class Jobs:
             self._write("PUT", f"ingest/{job}/batches", data=file.data, headers=as_csv)
         except CrmError as error:
             self._abort(job)
-            kind: Outcome = "permission" if error.kind == "permission" else "transient"
-            return [Result(change.subject, kind, "not_uploaded") for change in changes]
+            return not_sent(changes, error)
         try:
             self._write("PATCH", f"ingest/{job}", json={"state": "UploadComplete"})
             told = {result.subject: result for result in self._results(job, changes)}

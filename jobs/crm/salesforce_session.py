@@ -99,7 +99,7 @@ class _Paced(requests.Session):
             raise _Busy("transient", f"{self._access.url} is busy: {answer.status_code}")
         content = _json(answer)
         if answer.status_code in {400, 401}:
-            raise Refused(
+            raise CrmError(
                 "permission",
                 f"{self._access.url} refuses the consumer key {self._access.user!r} "
                 f"({of_answer(content)}): check key and secret of its connected app, and that "

@@ -16,7 +16,7 @@ from jobs.crm.adapter import Change, CrmError, Description, Quota, Record, Resul
 from jobs.crm.sql_reading import Reading
 from jobs.crm.sql_session import REQUEST_SECONDS, Session
 from jobs.crm.sql_table import Named
-from jobs.crm.writing import NoAnswer, found_out, records_of
+from jobs.crm.writing import failed, found_out, records_of
 
 BATCH_RECORDS = 2000
 PAGE_RECORDS = 5000
@@ -92,10 +92,8 @@ class SqlDrop:
             rows = self._reading.rows
             with self._session.transaction() as work:
                 results = sql_writing.write(work, rows, mark, batch)
-        except NoAnswer:
-            return [Result(change.subject, "unknown", "answer_lost") for change in batch]
         except CrmError as error:
-            return [Result(change.subject, error.kind, str(error)) for change in batch]
+            return failed(batch, error)
         return results
 
     def poll(
@@ -110,4 +108,7 @@ class SqlDrop:
 def connect(access: Access) -> SqlDrop:
     """The table of an access: `table` and `key` of its options name it, and its customers' key."""
     access.need("table", "key")
-    return SqlDrop(Session(access), access.options["table"], access.options["key"])
+    seconds = access.request_seconds(REQUEST_SECONDS)
+    return SqlDrop(
+        Session(access, seconds), access.options["table"], access.options["key"], seconds
+    )

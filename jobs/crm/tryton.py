@@ -5,8 +5,7 @@ write refuses it, so none is lost.
 """
 
 import datetime as dt
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,45 +13,20 @@ from jobs.crm.access import Access
 from jobs.crm.adapter import (
     Change,
     Description,
-    Field,
-    Kind,
     Quota,
     Record,
     Result,
     Values,
-    canonical,
     untold,
 )
-from jobs.crm.jsonrpc import REQUEST_SECONDS, Session, from_wire, to_wire
+from jobs.crm.jsonrpc import REQUEST_SECONDS, Session, to_wire
+from jobs.crm.tryton_reading import Reader
 from jobs.crm.writing import as_one, found_out, records_of
 
 MODEL = "party.party"
 KEY = "code"
 BATCH_RECORDS = 250  # 0.3 s of one transaction; the CRM's other users wait no longer than that
 PAGE_RECORDS = 1000
-
-# Where the instant of the last write stands: a record that was only created has no `write_date`.
-# In this order, so that one written for the first time while we read is met again, not missed.
-INSTANTS = {
-    "create_date": ["write_date", "=", None],
-    "write_date": ["write_date", "!=", None],
-}
-OF_EVERY_RECORD = ("active", "replaced_by", "_timestamp", "create_date", "write_date")
-# Inactive ones too. Tryton's `active_test` would also show the inactive contacts of active ones.
-EVERY = ["active", "in", [True, False]]
-
-KINDS: Mapping[str, Kind] = {
-    "char": "text",
-    "text": "text",
-    "numeric": "number",
-    "float": "number",
-    "integer": "integer",
-    "date": "date",
-    "datetime": "timestamp",
-    "timestamp": "timestamp",
-    "boolean": "boolean",
-    "selection": "choice",
-}
 
 
 class Tryton:
@@ -66,7 +40,7 @@ class Tryton:
     ):
         self._session, self._request_seconds = session, request_seconds
         self._page_records = page_records
-        self._fields: dict[str, Field] = {}
+        self._reader = Reader(session, MODEL, page_records)
 
     def describe(self) -> Description:
         asked = ("token", "may_create")
@@ -75,7 +49,7 @@ class Tryton:
             system="tryton",
             version=self._session.version(),
             instance=told["token"],
-            fields=self._described(),
+            fields=self._reader.fields,
             enforced_keys=(KEY,),
             can_create=told["may_create"],
             batch_records=BATCH_RECORDS,
@@ -88,29 +62,20 @@ class Tryton:
         return None
 
     def newest_change(self) -> dt.datetime | None:
-        newest = [
-            record.changed_at
-            for instant, have_it in INSTANTS.items()
-            for record in self._search([have_it, EVERY], [], [[instant, "DESC"]], 1)
-        ]
-        return max(newest, default=None)
+        return self._reader.newest_change()
 
     def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
-        if since is None:
-            yield from self._by_id(fields)
-            return
-        for instant in INSTANTS:
-            yield from self._in_time(instant, fields, since)
+        return self._reader.read(fields, since)
 
     def get(self, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
         wanted = sorted(int(each) for each in ids)
-        return {r.id: r for r in self._paged(["id", "in"], wanted, [EVERY], fields)}
+        return {r.id: r for r in self._reader.among("id", wanted, fields, every=True)}
 
     def find(
         self, field: str, keys: Collection[str], fields: Collection[str]
     ) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {key: [] for key in keys}
-        for record in self._paged([field, "in"], sorted(found), [], {field, *fields}):
+        for record in self._reader.among(field, sorted(found), {field, *fields}):
             found[str(record.values[field])].append(record)
         return found
 
@@ -136,108 +101,25 @@ class Tryton:
         return [str(made) for made in self._session.call(f"model.{MODEL}.create", rows)]
 
     def _to_wire(self, values: Values) -> dict[str, Any]:
-        fields = self._described()
+        fields = self._reader.fields
         return {name: to_wire(fields[name].kind, value) for name, value in values.items()}
-
-    def _paged(
-        self,
-        among: Sequence[str],
-        wanted: Sequence[Any],
-        domain: Sequence[Any],
-        fields: Collection[str],
-    ) -> Iterator[Record]:
-        for at in range(0, len(wanted), self._page_records):
-            page = wanted[at : at + self._page_records]
-            yield from self._search([[*among, page], *domain], fields)
-
-    def _by_id(self, fields: Collection[str]) -> Iterator[Record]:
-        """All records: ids do not move, so none is missing, whatever the CRM's clock does."""
-        last = 0
-        while page := self._search([["id", ">", last], EVERY], fields):
-            yield from page
-            last = int(page[-1].id)
-
-    def _in_time(
-        self, instant: str, fields: Collection[str], since: dt.datetime
-    ) -> Iterator[Record]:
-        """Records by instant and id: what is written while we read moves to the end of the order,
-        where we have not been yet."""
-        order = [[instant, "ASC"], ["id", "ASC"]]
-        after: list[Any] = [instant, ">=", _instant(since)]
-        while page := self._search([INSTANTS[instant], after, EVERY], fields, order):
-            yield from page
-            at, last = _instant(page[-1].changed_at), int(page[-1].id)
-            after = ["OR", [instant, ">", at], [[instant, "=", at], ["id", ">", last]]]
-
-    def _search(
-        self,
-        domain: Sequence[Any],
-        fields: Collection[str],
-        order: Sequence[Sequence[str]] = (("id", "ASC"),),
-        limit: int | None = None,
-    ) -> list[Record]:
-        known = self._described()
-        rows = self._session.call(
-            f"model.{MODEL}.search_read",
-            *(domain, 0, limit or self._page_records, order, [*fields, *OF_EVERY_RECORD]),
-        )
-        return [
-            Record(
-                id=str(row["id"]),
-                revision=row["_timestamp"],
-                changed_at=from_wire(row["write_date"] or row["create_date"]),
-                values=_values(row, fields, known),
-                is_active=bool(row["active"]),
-                merged_into=str(row["replaced_by"]) if row["replaced_by"] else None,
-            )
-            for row in rows
-        ]
-
-    def _described(self) -> dict[str, Field]:
-        if not self._fields:
-            told = self._session.call(f"model.{MODEL}.fields_get", [])
-            self._fields = {name: _field(name, of) for name, of in told.items()}
-        return self._fields
 
 
 def connect(access: Access) -> Tryton:
     """Customers of the Tryton that an access leads to."""
-    return Tryton(Session(access.url, access.user, access.secret, throttle=access.throttle))
+    seconds = access.request_seconds(REQUEST_SECONDS)
+    return Tryton(
+        Session(access.url, access.user, access.secret, seconds, access.throttle), seconds
+    )
+
+
+def objects(access: Access, name: str, only: Sequence[Any]) -> Reader | None:
+    """Records of another model, of a domain; null: no module with that model is activated."""
+    session = Session(access.url, access.user, access.secret, throttle=access.throttle)
+    known = session.call("model.ir.model.search", [["name", "=", name]], 0, 1, None)
+    return Reader(session, name, PAGE_RECORDS, only) if known else None
 
 
 def _id(change: Change) -> int:
     assert change.record_id is not None
     return int(change.record_id)
-
-
-def _instant(at: dt.datetime) -> Any:
-    return to_wire("timestamp", at.isoformat())
-
-
-def _values(row: Mapping[str, Any], names: Collection[str], known: Mapping[str, Field]) -> Values:
-    return {
-        name: canonical(known.get(name, Field(name, "text")), from_wire(_shown(row, name)))
-        for name in names
-    }
-
-
-def _shown(row: Mapping[str, Any], name: str) -> Any:
-    """A field of the record; of `addresses.street` and its like that of the first address."""
-    many, dot, field = name.partition(".")
-    if not dot:
-        return row[name]
-    return next((related[field] for related in row[f"{many}."]), None)
-
-
-def _field(name: str, told: Mapping[str, Any]) -> Field:
-    kind = KINDS.get(told["type"], "other")
-    options = told.get("selection") if kind == "choice" else None
-    digits = json.loads(told.get("digits") or "null")
-    return Field(
-        name=name,
-        kind=kind,
-        length=told["size"] if isinstance(told.get("size"), int) else None,
-        scale=digits[1] if isinstance(digits, list) and isinstance(digits[1], int) else None,
-        choices=tuple(o[0] for o in options if o[0]) if isinstance(options, list) else (),
-        is_writable=not told.get("readonly", False),
-    )

@@ -15,11 +15,34 @@ LATER_WAIT = 2.0
 
 
 class Refused(CrmError):
-    """The CRM said no, and wrote nothing of the request."""
+    """The CRM said no to what was sent, and wrote nothing of the request."""
+
+
+class WrongValues(CrmError):
+    """The CRM cannot take these values, into any record; it wrote nothing."""
 
 
 class NoAnswer(CrmError):
     """Sent, and the answer was lost."""
+
+
+def failed(batch: Sequence[Change], error: CrmError) -> list[Result]:
+    """What an error makes of the changes that were sent.
+
+    One that says nothing of them (a key that is no longer good, say) is none of their fault: they
+    are sent again when it is mended.
+    """
+    if isinstance(error, NoAnswer):
+        return [Result(change.subject, "unknown", "answer_lost") for change in batch]
+    kind = error.kind if isinstance(error, Refused | WrongValues) else "transient"
+    return [Result(change.subject, kind, str(error)) for change in batch]
+
+
+def not_sent(batch: Sequence[Change], error: CrmError) -> list[Result]:
+    """Of changes before which something failed: they were not sent."""
+    if isinstance(error, NoAnswer):
+        error = CrmError("transient", str(error))
+    return failed(batch, error)
 
 
 def as_one(
@@ -37,13 +60,11 @@ def as_one(
         return []
     try:
         ids = send(batch) or [change.record_id for change in batch]
-    except NoAnswer:
-        return [Result(c.subject, "unknown", "answer_lost") for c in batch]
     except CrmError as error:
         if isinstance(error, Refused) and error.kind != "transient" and len(batch) > 1:
             middle = len(batch) // 2
             return [*as_one(batch[:middle], send), *as_one(batch[middle:], send)]
-        return [Result(c.subject, error.kind, str(error)) for c in batch]
+        return failed(batch, error)
     return [Result(c.subject, "written", "", made) for c, made in zip(batch, ids, strict=True)]
 
 

@@ -249,14 +249,14 @@ def install(
     user: Annotated[str, typer.Option(help="the administrator's name, where the CRM asks")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="tell, and make nothing")] = False,
 ) -> None:
-    """Make the fields, the page and the delivery's user in the CRM, as its administrator."""
+    """Make what the mapping needs in the CRM, as its administrator (Salesforce: write it down)."""
     mapping = mappings.load(connection)
-    secret = typer.prompt("the administrator's key or password (it is not kept)", hide_input=True)
+    asked = installing.secret_asked(mapping)
+    secret = typer.prompt(f"{asked} (it is not kept)", hide_input=True) if asked else ""
     for each in installing.install(mapping, user, secret, dry_run):
         typer.echo(f"  {'would make' if dry_run else 'made'} {each}")
-    typer.echo(
-        f"{connection}: all that the mapping needs is there" if not dry_run else "that is all"
-    )
+    for line in ["that is all"] if dry_run else installing.left_to_do(mapping):
+        typer.echo(line)
 
 
 @app.command()

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from jobs.crm.adapter import Adapter
-from jobs.delivery import approval, compare, limits, state
+from jobs.delivery import approval, compare, limits
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
 from jobs.delivery.controls import Controls
 from jobs.delivery.ledger import FINAL, OPEN_STATES, DeliveryError, Ledger, Plan, writer
 from jobs.delivery.mapping import ConnectionMap
-from jobs.delivery.scratch import scratch
 from jobs.delivery.sending import Sending, Stopped
 
 log = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ def apply(
         chosen = ledger.plan(plan)
         if chosen.state not in OPEN_STATES:
             if chosen.state == "applied":
-                return Applied(chosen, 0, outcomes(ledger, chosen))
+                return Applied(chosen, 0, Counter(ledger.outcomes(chosen.plan_id).values()))
             raise DeliveryError(f"plan {chosen.plan_number} is {chosen.state} {chosen.note or ''}")
         if chosen.kind == "deliver":
             Controls(connection).refuse_paused()
@@ -72,7 +71,7 @@ def apply(
         refuse_other_crm(chosen, described.instance)
         ledger.settle(crm, described.instance, mapping.create_by.field)
         chosen = ledger.record(chosen, "applying")
-        done = {a for a, e in ledger.last_events(chosen.plan_id).items() if e["event"] in FINAL}
+        done = {a for a, e in ledger.outcomes(chosen.plan_id).items() if e in FINAL}
         left = [account for account in ledger.to_send(chosen.plan_id) if account not in done]
         try:
             sent = Sending(ledger, crm, described, chosen, mapping).send(left, progress)
@@ -83,10 +82,8 @@ def apply(
 
 
 def ended(ledger: Ledger, plan: Plan, sent: int) -> Applied:
-    """Write down how far a plan has come, and what counts as ours now."""
-    with scratch() as db:
-        state.refreshed(db, plan.connection, plan.crm_instance)
-    done = Applied(plan, sent, outcomes(ledger, plan))
+    """Write down how far a plan has come."""
+    done = Applied(plan, sent, Counter(ledger.outcomes(plan.plan_id).values()))
     told = ", ".join(f"{n} {outcome}" for outcome, n in sorted(done.outcomes.items()))
     note = told or "nothing to send"
     log.info("delivery plan %d for %s: %s", plan.plan_number, plan.connection, note)
@@ -132,7 +129,3 @@ def approved(ledger: Ledger, plan: Plan, mapping: ConnectionMap) -> Plan:
         "approve", given.person, plan_id=plan.plan_id, evidence=given.evidence
     )
     return ledger.record(plan, "approved", f"by {given.person} at {given.at:%Y-%m-%d %H:%M} UTC")
-
-
-def outcomes(ledger: Ledger, plan: Plan) -> Counter[str]:
-    return Counter(str(e["event"]) for e in ledger.last_events(plan.plan_id).values())

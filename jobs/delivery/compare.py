@@ -13,9 +13,11 @@ items     one row per customer and field that is to change or is blocked
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.delivery.ledger import Item
 from jobs.delivery.mapping import ID, ConnectionMap, FieldMap, Rung
@@ -23,6 +25,7 @@ from jobs.delivery.scratch import stream
 from jobs.sql import literal
 
 MERGES = 8  # of one record into the next, followed at most
+ITEM_COLUMNS = tuple(Item.__dataclass_fields__)
 NULL, FIELD_END, ROW_END = "\x00", "\x1f", "\x1e"  # no text of a CRM has them
 
 
@@ -155,14 +158,15 @@ def compare(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
 def _decided(mapping: ConnectionMap, n: int, field: str, of: FieldMap) -> str:
     """The items of one field of the records that are there."""
     name = literal(field)
-    objects = "null"
-    if mapping.objection:
-        says = f"r.fields[{literal(mapping.objection.field)}] = {literal(mapping.objection.value)}"
-        objects = f"case when {says} then 'objected' end"
+    reasons = ["s.gone"] + [
+        f"case when r.fields[{literal(said.field)}] = {literal(said.value)}"
+        f" then {literal(reason)} end"
+        for reason, said in mapping.unwanted(field)
+    ]
     return f"""
         with shown as (
             select m.account_id, m.record_id, r.fields[{name}] as old,
-                   coalesce(s.gone, {objects}) as gone, s.v{n} as given, s.e{n} as fault,
+                   coalesce({", ".join(reasons)}) as gone, s.v{n} as given, s.e{n} as fault,
                    t.account_id is not null as is_known, t.is_written, t.value, t.maybe, t.echo,
                    t.has_echo, exists (
                        select 1 from released l
@@ -249,6 +253,17 @@ def _leave_dead(db: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def put_off(db: duckdb.DuckDBPyConnection, most: int) -> None:
+    """Leave all but so many customers for another day; those that lose a value come first."""
+    db.execute(f"""
+        update items set action = 'blocked', reason = 'over_budget'
+        where action <> 'blocked' and account_id in (
+            select account_id from items where action <> 'blocked' group by account_id
+            order by bool_or(action = 'clear') desc, account_id offset {most}
+        )
+    """)  # noqa: S608 a number
+
+
 def totals(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> Totals:
     grade = literal(mapping.grade_field or "")
     told = db.sql(f"""
@@ -292,7 +307,7 @@ def totals(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> Totals:
 
 def batches(db: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
     """The items in their order."""
-    names = ", ".join(Item.__dataclass_fields__)
+    names = ", ".join(ITEM_COLUMNS)
     return stream(db, f"select {names} from items order by account_id, field")  # noqa: S608
 
 
@@ -300,8 +315,7 @@ def digest(items: Iterator[pa.RecordBatch] | pa.RecordBatchReader) -> str:
     """sha256 of items in their order, however they are cut into batches."""
     told = hashlib.sha256()
     for batch in items:
-        texts = [batch.column(name).to_pylist() for name in Item.__dataclass_fields__]
-        for row in zip(*texts, strict=True):
-            line = FIELD_END.join(NULL if text is None else text for text in row)
-            told.update(f"{line}{ROW_END}".encode())
+        columns: list[Any] = [batch.column(name).cast(pa.string()) for name in ITEM_COLUMNS]
+        lines = pc.binary_join_element_wise(*(pc.fill_null(c, NULL) for c in columns), FIELD_END)
+        told.update("".join(f"{line}{ROW_END}" for line in lines.to_pylist()).encode())
     return told.hexdigest()

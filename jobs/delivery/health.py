@@ -56,7 +56,7 @@ def looked_at(connection: str, at: dt.datetime) -> dict[str, Any]:
 def backlog(ledger: Ledger, plan: Plan) -> int:
     if plan.state not in OPEN_STATES:
         return 0
-    done = [e for e in ledger.last_events(plan.plan_id).values() if e["event"] in FINAL]
+    done = [event for event in ledger.outcomes(plan.plan_id).values() if event in FINAL]
     return plan.records - len(done)
 
 

@@ -100,6 +100,15 @@ class Plan:
         return replace(self, plan_id=hashlib.sha256(json.dumps(told).encode()).hexdigest())
 
 
+@dataclass(frozen=True)
+class ToWrite:
+    """What is written to customers: values by field, those that the plan saw there, the records."""
+
+    wanted: dict[str, dict[str, str | None]]
+    seen: dict[str, dict[str, str | None]]
+    record_ids: dict[str, str | None]  # null: to be created
+
+
 @contextmanager
 def writer(connection: str) -> Iterator["Ledger"]:
     """The connection's only writer.
@@ -172,15 +181,29 @@ class Ledger:
 
     def items(self, plan_id: str, accounts: Collection[str] | None = None) -> list[Item]:
         """A plan's items, those of some customers only or all."""
-        among = "true"
-        if accounts is not None:
-            # a plan's items lie in order: a range finds them without a look at the others
-            ends = literal(min(accounts, default="")), literal(max(accounts, default=""))
-            among = f"account_id between {ends[0]} and {ends[1]}"
-        rows = self.rows("ops.crm_plan_items", f"{_of(plan_id)} and {among}")
+        where = _of(plan_id) if accounts is None else self._among(plan_id, accounts)
+        rows = self.rows("ops.crm_plan_items", where)
         items = [Item(**{k: row[k] for k in Item.__dataclass_fields__}) for row in rows]
         wanted = None if accounts is None else set(accounts)
         return [item for item in items if wanted is None or item.account_id in wanted]
+
+    def to_write(self, plan_id: str, accounts: Collection[str]) -> "ToWrite":
+        """What a plan writes to some customers: column by column, for they are many."""
+        names, found = set(accounts), ToWrite(defaultdict(dict), defaultdict(dict), {})
+        sent = f"{self._among(plan_id, accounts)} and action <> 'blocked'"
+        columns = "account_id, field, old_value, new_value, record_id"
+        sql = f"select {columns} from t where {self._mine(sent)}"  # noqa: S608 quoted
+        told = [each.to_pylist() for each in lake.read("ops.crm_plan_items", sql=sql).columns]
+        for account, field, old, new, record_id in zip(*told, strict=True):
+            if account in names:
+                found.wanted[account][field], found.seen[account][field] = new, old
+                found.record_ids[account] = record_id
+        return found
+
+    def _among(self, plan_id: str, accounts: Collection[str]) -> str:
+        """A plan's items lie in order: a range finds them without a look at the others."""
+        ends = literal(min(accounts, default="")), literal(max(accounts, default=""))
+        return f"{_of(plan_id)} and account_id between {ends[0]} and {ends[1]}"
 
     def item_batches(self, plan_id: str) -> pa.RecordBatchReader:
         """All items in the order in which they were hashed."""
@@ -257,6 +280,14 @@ class Ledger:
         """The newest event of each customer in a plan."""
         return {e["account_id"]: e for e in self.events(_of(plan_id))}
 
+    def outcomes(self, plan_id: str) -> dict[str, str]:
+        """What the newest event of each customer in a plan is."""
+        if not lake.exists("ops.crm_deliveries"):
+            return {}
+        sql = f"select account_id, event from t where {self._mine(_of(plan_id))} order by sequence"  # noqa: S608
+        rows = lake.read("ops.crm_deliveries", sql=sql).to_pylist()
+        return {row["account_id"]: row["event"] for row in rows}
+
     def events(self, where: str, columns: str = "*") -> list[dict[str, Any]]:
         found = self.rows("ops.crm_deliveries", where, columns)
         return sorted(found, key=lambda row: row["sequence"])
@@ -294,25 +325,26 @@ class Ledger:
         return f"connection = {literal(self.connection)} and {where}"
 
     def _log(self, plan: Plan, events: Sequence[tuple[Change, Mapping[str, Any]]]) -> None:
-        now = dt.datetime.now(dt.UTC)
-        rows = []
-        for change, told in events:
-            self._sequence += 1
-            rows.append(
-                {
-                    "connection": self.connection,
-                    "crm_instance": plan.crm_instance,
-                    "plan_id": plan.plan_id,
-                    "account_id": change.subject,
-                    "record_id": change.record_id or "",
-                    "revision": change.revision,
-                    "sequence": self._sequence,
-                    "at": now,
-                    **told,
-                }
-            )
-        if rows:
-            lake.append(log_of("ops.crm_deliveries"), rows)
+        if not events:
+            return
+        log = log_of("ops.crm_deliveries")
+        of_all = {
+            "connection": self.connection,
+            "crm_instance": plan.crm_instance,
+            "plan_id": plan.plan_id,
+            "at": dt.datetime.now(dt.UTC),
+        }
+        columns = {name: [value] * len(events) for name, value in of_all.items()}
+        columns |= {
+            "account_id": [change.subject for change, _ in events],
+            "record_id": [told.get("record_id") or c.record_id or "" for c, told in events],
+            "revision": [change.revision for change, _ in events],
+            "sequence": [*range(self._sequence + 1, self._sequence + len(events) + 1)],
+        }
+        for name in {name for _, told in events for name in told} - {"record_id"}:
+            columns[name] = [told.get(name) for _, told in events]
+        self._sequence += len(events)
+        lake.append_columns(log, columns)
 
 
 def in_state(plan: Plan, state: str, note: str | None = None) -> Plan:

@@ -1,5 +1,6 @@
 """How large a plan is: what it costs, when a person must look at it, and when it is too old."""
 
+import bisect
 import datetime as dt
 import math
 from dataclasses import asdict, replace
@@ -18,8 +19,7 @@ def measured(
     """The plan with its counts, the requests that it needs, and how long these take at least."""
     counts = asdict(totals)
     del counts["graded"], counts["ours"]
-    calls = math.ceil(totals.records / described.batch_size(totals.records))
-    reads = READINGS * math.ceil(totals.records / described.page_records)
+    calls, reads = requests(totals.records, described)
     seconds = (calls + reads) / mapping.rate.requests_a_second
     return replace(
         plan,
@@ -29,6 +29,23 @@ def measured(
         quota_share=(calls + reads) / quota.limit if quota and quota.limit else None,
         minutes=round(seconds / 60, 2),
     )
+
+
+def requests(records: int, described: Description) -> tuple[int, int]:
+    """Requests that write so many records, and that read them."""
+    calls = math.ceil(records / described.batch_size(records))
+    return calls, READINGS * math.ceil(records / described.page_records)
+
+
+def affordable(
+    records: int, described: Description, quota: Quota | None, mapping: ConnectionMap
+) -> int:
+    """How many of the records what is left of today's share of requests is enough for."""
+    if quota is None:
+        return records
+    left = quota.limit * mapping.rate.daily_share - quota.used
+    tried = range(records + 1)
+    return max(0, bisect.bisect_right(tried, left, key=lambda n: sum(requests(n, described))) - 1)
 
 
 def judged(plan: Plan, totals: Totals, mapping: ConnectionMap, allow_mass_clear: bool) -> Plan:

@@ -1,9 +1,11 @@
 """A connection's mapping: which of our columns goes to which field of the CRM, and whose it is."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -15,9 +17,13 @@ from jobs.settings import settings
 ADAPTERS = Path(adapter.__file__).parent
 
 ID = "id"  # of a rung's field: the CRM's own id of a record
+EMAIL = "accounts.email"  # of a rung: the e-mail address of bronze.accounts
 
 Ownership = Literal["always", "if_empty", "if_ours"]
-Transform = Literal["as_is", "lines", "texts", "words", "first"]
+Transform = Literal["as_is", "lines", "texts", "words", "first", "link"]
+
+# where a link may begin: what stands before an @ would be a password
+PAGE = re.compile(r"https?://[^/\s@?#\"'<>\\]+([/?#][^\s\"'<>\\]*)?")
 
 
 class MappingError(Exception):
@@ -36,6 +42,11 @@ class Rung(Part):
     field: str
     column: str = Field(alias="from")
 
+    @property
+    def is_contact(self) -> bool:
+        """Personal data that the outbox does not have: see `contact_keys`."""
+        return self.column == EMAIL
+
 
 class FieldMap(Part):
     """What a field of the CRM is made from, whose it is, and what for."""
@@ -44,6 +55,8 @@ class FieldMap(Part):
     transform: Transform = Field(alias="as")
     ownership: Ownership
     purpose: str
+    channel: str | None = None  # by which a customer is addressed on what it says
+    to: str = ""  # of a link: the address that its columns stand behind; empty: there is no link
 
     @model_validator(mode="before")
     @classmethod
@@ -51,6 +64,18 @@ class FieldMap(Part):
         if isinstance(told, dict) and isinstance(told.get("from"), str):
             return told | {"from": (told["from"],)}
         return told
+
+    @model_validator(mode="after")
+    def leads_to_a_page(self) -> "FieldMap":
+        if self.to and self.transform != "link":
+            raise ValueError(f"to: only a link leads somewhere, not {self.transform}")
+        if self.to and not PAGE.fullmatch(self.to):
+            shown = re.sub(r"^.*@", "…@", self.to)
+            raise ValueError(
+                f"to {shown!r} must begin with http:// or https:// and a host, without user and "
+                "password: they are secrets"
+            )
+        return self
 
 
 class Purpose(Part):
@@ -60,8 +85,8 @@ class Purpose(Part):
     legal_basis: str
 
 
-class Objection(Part):
-    """A field by which the CRM says that a customer objects to profiling."""
+class Said(Part):
+    """A field by which the CRM says what a customer does not want, and the value that says so."""
 
     field: str
     value: str
@@ -100,7 +125,8 @@ class ConnectionMap(Part):
     match: tuple[Rung, ...] = Field(min_length=1)  # tried in this order
     fields: Mapping[str, FieldMap] = Field(min_length=1)
     purposes: Mapping[str, Purpose] = Field(min_length=1)
-    objection: Objection | None = None
+    objection: Said | None = None  # to profiling: nothing of ours is shown
+    restrictions: Mapping[str, Said] = {}  # of contact, by channel: what needs it is not shown
     limits: Limits = Limits()
     rate: Rate = Rate()
     approvers: tuple[str, ...] = ()  # names of users of Airflow
@@ -119,6 +145,14 @@ class ConnectionMap(Part):
             for name, of in self.fields.items()
             if of.purpose not in self.purposes
         ]
+        faults += [
+            f"{name}: channel {of.channel!r} is none of the restrictions"
+            f" ({', '.join(self.restrictions) or 'there are none'})"
+            for name, of in self.fields.items()
+            if of.channel is not None and of.channel not in self.restrictions
+        ]
+        if self.match[0].is_contact:
+            faults.append(f"match: {EMAIL} cannot be the first key: begin with one of our own")
         keys = {rung.field for rung in self.match}
         faults += [f"{name}: a key must not be mapped too" for name in self.fields if name in keys]
         if faults:
@@ -134,8 +168,21 @@ class ConnectionMap(Part):
     def read_fields(self) -> list[str]:
         """What must be read of a record to compare and to match it."""
         keys = {rung.field for rung in self.match} - {ID}
-        objection = {self.objection.field} if self.objection else set()
-        return sorted({*self.fields, *keys, *objection})
+        return sorted({*self.fields, *keys, *self.rights_fields})
+
+    @property
+    def rights_fields(self) -> set[str]:
+        """Where the CRM says what a customer does not want."""
+        objection = [self.objection] if self.objection else []
+        return {said.field for said in (*objection, *self.restrictions.values())}
+
+    def unwanted(self, field: str) -> list[tuple[str, Said]]:
+        """Why a field of ours may not be shown, as a reason, and what of the CRM says so."""
+        found = [("objected", self.objection)] if self.objection else []
+        channel = self.fields[field].channel if field in self.fields else None
+        if channel is not None:
+            found.append((f"no_contact_by_{channel}", self.restrictions[channel]))
+        return found
 
     @property
     def grade_field(self) -> str | None:
@@ -146,7 +193,8 @@ class ConnectionMap(Part):
     def value(self, field: str, row: Mapping[str, Any]) -> Any:
         """What a row of the outbox puts into a field, before it is made canonical."""
         of = self.fields[field]
-        return TRANSFORMS[of.transform]([row[column] for column in of.columns])
+        values = [row[column] for column in of.columns]
+        return TRANSFORMS[of.transform]([of.to, *values] if of.transform == "link" else values)
 
 
 def _as_is(values: Sequence[Any]) -> Any:
@@ -169,12 +217,19 @@ def _first(values: Sequence[Any]) -> Any:
     return next((item for item in values[0] or [] if item is not None), None)
 
 
+def _link(values: Sequence[Any]) -> str | None:
+    """An address and the values behind it, each as one part of a path; null where one is not."""
+    to, *parts = ("" if value is None else str(value) for value in values)
+    return to + "/".join(quote(part, safe="") for part in parts) if to and all(parts) else None
+
+
 TRANSFORMS: Mapping[Transform, Callable[[Sequence[Any]], Any]] = {
     "as_is": _as_is,
     "lines": _lines,
     "texts": _texts,
     "words": _words,
     "first": _first,
+    "link": _link,
 }
 
 
@@ -261,14 +316,14 @@ def check(mapping: ConnectionMap, crm: Description, columns: Sequence[str]) -> N
             faults.append(f"{name}: {crm.system} has no such field")
         elif not field.is_writable or field.kind == "other":
             faults.append(f"{name}: {crm.system} does not let us write it ({field.kind})")
-        elif of.transform in ("lines", "texts") and field.kind != "text":
+        elif of.transform in ("lines", "texts", "link") and field.kind != "text":
             faults.append(f"{name}: {of.transform} needs a text field, it is a {field.kind}")
     if faults:
         raise MappingError(f"{mapping.connection}.yaml: {'; '.join(faults)}")
 
 
 def _column_faults(mapping: ConnectionMap, columns: Sequence[str]) -> list[str]:
-    wanted = {rung.column for rung in mapping.match}
+    wanted = {rung.column for rung in mapping.match if not rung.is_contact}
     wanted |= {column for of in mapping.fields.values() for column in of.columns}
     missing = sorted(wanted - set(columns))
     return [f"column {column}: the outbox has none of this name" for column in missing]
@@ -280,8 +335,10 @@ def _key_faults(mapping: ConnectionMap, crm: Description) -> list[str]:
         for rung in mapping.match
         if rung.field != ID and rung.field not in crm.fields
     ]
-    if mapping.objection and mapping.objection.field not in crm.fields:
-        faults.append(f"objection {mapping.objection.field}: {crm.system} has no such field")
+    faults += [
+        f"objection or restriction {name}: {crm.system} has no such field"
+        for name in sorted(mapping.rights_fields - set(crm.fields))
+    ]
     if mapping.mode == "create":
         faults += _create_faults(mapping, crm)
     return faults

@@ -7,12 +7,14 @@ a write that came to light late) is found by reading everything, every `reconcil
 import datetime as dt
 import logging
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
 
 from jobs import lake
 from jobs.crm.adapter import Adapter, Description, Record
+from jobs.delivery import contact_keys
 from jobs.delivery.ledger import log_of
 from jobs.delivery.mapping import ID, ConnectionMap
 from jobs.delivery.scratch import ROWS, keep, load
@@ -50,7 +52,7 @@ def refreshed(
         records: Iterable[Record] = asked(mapping, crm, keys)
     else:
         records = crm.read(mapping.read_fields, since)
-    count = taken(db, records, now)
+    count = taken(db, without_contacts(mapping, records), now)
     if since is None:
         db.execute("create or replace table mirror as select * from news")
     elif not differing(db):
@@ -85,6 +87,18 @@ def asked(mapping: ConnectionMap, crm: Adapter, keys: Collection[str]) -> Iterat
     rung = next(rung for rung in mapping.match if rung.field != ID)
     for records in crm.find(rung.field, keys, mapping.read_fields).values():
         yield from records
+
+
+def without_contacts(mapping: ConnectionMap, records: Iterable[Record]) -> Iterable[Record]:
+    """The records, with hashes in the place of addresses that customers are found by."""
+    fields = {rung.field for rung in mapping.match if rung.is_contact}
+    if not fields:
+        return records
+    key = contact_keys.hashing()
+    return (
+        replace(r, values={n: key(v) if n in fields else v for n, v in r.values.items()})
+        for r in records
+    )
 
 
 def taken(db: duckdb.DuckDBPyConnection, records: Iterable[Record], now: dt.datetime) -> int:

@@ -157,9 +157,19 @@ def written_down(
 ) -> Plan:
     """Count and judge what was compared, and write it down as a plan, unless the newest one is not
     begun yet and says the same."""
-    totals = compare.totals(db, mapping)
-    draft = limits.measured(draft, totals, described, crm.quota(), mapping)
+    totals, quota = compare.totals(db, mapping), crm.quota()
+    # all that differs is judged: what is spread over days is no smaller
     draft = limits.judged(draft, totals, mapping, allow_mass_clear)
+    most = limits.affordable(totals.records, described, quota, mapping)
+    if most < totals.records:
+        log.warning(
+            "%s: what is left of today's requests is enough for %d of %d customers: the others are "
+            "blocked (over_budget) and come with the next plan",
+            *(mapping.connection, most, totals.records),
+        )
+        compare.put_off(db, most)
+        totals = compare.totals(db, mapping)
+    draft = limits.measured(draft, totals, described, quota, mapping)
     draft = replace(draft, items_sha256=compare.digest(compare.batches(db)))
     plans = ledger.plans()
     newest = plans[-1] if plans else None

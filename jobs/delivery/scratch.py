@@ -26,6 +26,7 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
         tempfile.TemporaryDirectory(dir=settings().state, prefix=".plan-") as folder,
         duckdb.connect(Path(folder) / "scratch.duckdb") as db,
     ):
+        db.execute("pragma disable_checkpoint_on_shutdown")  # it is wiped
         db.execute(f"set memory_limit = '{MEMORY}'")
         db.execute(f"set temp_directory = '{folder}/spilled'")
         db.execute("set preserve_insertion_order = false")

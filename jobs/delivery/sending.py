@@ -3,7 +3,8 @@
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
@@ -15,8 +16,8 @@ from jobs.delivery.ledger import (
     DeliveryError,
     Ledger,
     Plan,
+    ToWrite,
     new_record,
-    wanted_values,
 )
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.waiting import next_attempt, pause_until
@@ -39,6 +40,15 @@ class Stopped(DeliveryError):
     """So much was refused or had moved that the rest was not sent."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """Customers that are written to between two commits to the ledger: read again, written down."""
+
+    of: ToWrite
+    ready: Sequence[Change]
+    spared: Sequence[Result]  # need no write, or must not have one
+
+
 class Sending:
     """The rest of one plan."""
 
@@ -53,10 +63,9 @@ class Sending:
         self.ledger, self.crm = ledger, crm
         self.plan, self.mapping = plan, mapping
         self.size = self.largest = described.batch_size(plan.records)
+        # by field: why a customer may not be shown it, and what of the CRM says so
+        self.unwanted = {f: told for f in mapping.fields if (told := mapping.unwanted(f))}
         self.counts: Counter[str] = Counter()
-        self.planned: Mapping[tuple[str, str], str | None] = {}
-        self.wanted: Mapping[str, Mapping[str, str | None]] = {}
-        self.record_ids: Mapping[str, str | None] = {}
 
     def send(self, accounts: Sequence[str], progress: Callable[[int], None]) -> int:
         """Returns the number of records written.
@@ -69,14 +78,15 @@ class Sending:
         for attempt in range(1, ROUNDS + 1):
             again: list[str] = []
             next_try_at = next_attempt(BETWEEN_ROUNDS, attempt)
-            for window in self.windows(todo, is_first=attempt == 1):
-                results = self.window(window, attempt, next_try_at)
+            for n, part in enumerate(self.parts(todo, is_first=attempt == 1)):
+                window = self.ready(part, attempt)
+                results = self.sent(window, next_try_at)
                 sent += sum(r.outcome == "written" for r in results)
                 again += [r.subject for r in results if r.outcome in AGAIN]
-                progress(len(window) if attempt == 1 else 0)
+                progress(len(part) if attempt == 1 else 0)
                 self.stop_if_out_of_limits()
-                if attempt == 1 and len(window) < len(todo) and window[0] == todo[0]:
-                    self.stop_if_not_shown(results)
+                if attempt == 1 and n == 0 and len(part) < len(todo):
+                    self.stop_if_not_shown(window, results)
             todo = again
             if not todo:
                 break
@@ -84,65 +94,65 @@ class Sending:
                 pause_until(next_try_at)
         return sent
 
-    def windows(self, todo: Sequence[str], is_first: bool) -> Iterator[Sequence[str]]:
+    def parts(self, todo: Sequence[str], is_first: bool) -> Iterator[Sequence[str]]:
         """The first one is small: a canary."""
         at = 0
         if is_first and len(todo) > self.mapping.limits.canary:
             at = self.mapping.limits.canary
             yield todo[:at]
         while at < len(todo):
-            window = todo[at : at + self.size * max(1, WINDOW_RECORDS // self.size)]
-            at += len(window)
-            yield window
+            part = todo[at : at + self.size * max(1, WINDOW_RECORDS // self.size)]
+            at += len(part)
+            yield part
 
-    def window(
-        self, accounts: Sequence[str], attempt: int, next_try_at: dt.datetime
-    ) -> list[Result]:
-        """Read a window's records again, write down what is meant, and send it."""
-        self.prepare(accounts)
-        found = self.read_again(accounts)
+    def ready(self, accounts: Sequence[str], attempt: int) -> Window:
+        """Read a window's records again, and write down what is meant."""
+        of = self.ledger.to_write(self.plan.plan_id, accounts)
+        found = self.read_again(of)
         ready, spared, left_alone = [], [], []
         for account in accounts:
-            change = self.change(account, found.get(account))
-            if why := self.spared(account, found.get(account)):
+            change = self.change(account, of, found.get(account))
+            if why := self.spared(account, of, found.get(account)):
                 spared.append(why)
                 left_alone.append(change)
             else:
                 ready.append(change)
-        self.counts.update(result.reason for result in spared)
         self.ledger.resolve(self.plan, left_alone, spared)
         self.ledger.intend(self.plan, ready, attempt)
-        results = self.write(ready, next_try_at)
+        return Window(of, ready, spared)
+
+    def change(self, account: str, of: ToWrite, found: Record | None) -> Change:
+        record_id = of.record_ids[account]
+        if record_id is None:
+            return new_record(account, of.wanted[account], self.mapping.create_by.field)
+        return Change(account, record_id, found.revision if found else "", of.wanted[account])
+
+    def sent(self, window: Window, next_try_at: dt.datetime) -> list[Result]:
+        """Send a window; what became of it, and of what needed no write."""
+        self.counts.update(result.reason for result in window.spared)
+        results = self.write(window.ready, next_try_at)
         self.counts.update(result.outcome for result in results)
         return results
 
-    def prepare(self, accounts: Sequence[str]) -> None:
-        """Take the window's items out of the plan."""
-        items = [i for i in self.ledger.items(self.plan.plan_id, accounts) if i.action != "blocked"]
-        self.wanted = wanted_values(items)
-        self.planned = {(item.account_id, item.field): item.old_value for item in items}
-        self.record_ids = {item.account_id: item.record_id for item in items}
-
-    def read_again(self, accounts: Sequence[str]) -> dict[str, Record]:
+    def read_again(self, of: ToWrite) -> dict[str, Record]:
         """The records as they are now, by customer; those that are not there are absent."""
-        fields = {field for account in accounts for field in self.wanted[account]}
-        if self.mapping.objection:
-            fields.add(self.mapping.objection.field)
-        ids = {id_: a for a in accounts if (id_ := self.record_ids[a]) is not None}
+        fields = {field for values in of.wanted.values() for field in values}
+        fields |= self.mapping.rights_fields
+        ids = {id_: account for account, id_ in of.record_ids.items() if id_ is not None}
         found = {ids[id_]: r for id_, r in self.crm.get(ids, fields).items() if r.is_active}
         key = self.mapping.create_by.field
-        new = {str(self.wanted[a][key]): a for a in accounts if self.record_ids[a] is None}
+        new = {str(of.wanted[a][key]): a for a, id_ in of.record_ids.items() if id_ is None}
         if new:
             there = self.crm.find(key, new, fields)
             found |= {new[k]: records[0] for k, records in there.items() if records}
         return found
 
-    def spared(self, account: str, found: Record | None) -> Result | None:
+    def spared(self, account: str, of: ToWrite, found: Record | None) -> Result | None:
         """The result of a record that needs no write, or must not have one."""
-        is_new = self.record_ids[account] is None
+        is_new = of.record_ids[account] is None
         if found is None:
             return None if is_new else Result(account, "conflict", "record_is_gone")
-        wanted, values = self.wanted[account], found.values
+        wanted, seen, values = of.wanted[account], of.seen[account], found.values
         if all(values[field] == value for field, value in wanted.items()):
             return Result(account, "written", "was_there", found.id if is_new else None)
         # what shows the plan's value already may be half of a write that was cut short
@@ -151,19 +161,13 @@ class Sending:
             if is_half and all(values[f] in (None, value) for f, value in wanted.items()):
                 return None
             return Result(account, "conflict", "created_meanwhile")
-        objection = self.mapping.objection
-        is_telling = any(value is not None for value in wanted.values())
-        if objection and is_telling and values[objection.field] == objection.value:
-            return Result(account, "conflict", "objected")
-        if any(values[f] not in (self.planned[account, f], value) for f, value in wanted.items()):
+        for field in self.unwanted.keys() & wanted:
+            for reason, said in self.unwanted[field]:
+                if wanted[field] is not None and values[said.field] == said.value:
+                    return Result(account, "conflict", reason)
+        if any(values[f] not in (seen[f], value) for f, value in wanted.items()):
             return Result(account, "conflict", MOVED)
         return None
-
-    def change(self, account: str, found: Record | None) -> Change:
-        wanted, record_id = self.wanted[account], self.record_ids[account]
-        if record_id is None:
-            return new_record(account, wanted, self.mapping.create_by.field)
-        return Change(account, record_id, found.revision if found else "", wanted)
 
     def write(self, ready: Sequence[Change], next_try_at: dt.datetime) -> list[Result]:
         """Write batch by batch; if the CRM goes away the ledger still learns what is certain."""
@@ -209,19 +213,19 @@ class Sending:
         else:
             self.size = min(self.largest, self.size * 2)
 
-    def stop_if_not_shown(self, results: Sequence[Result]) -> None:
+    def stop_if_not_shown(self, window: Window, results: Sequence[Result]) -> None:
         """Raise Stopped where the canary was written and the CRM shows something else."""
         written = {
-            str(r.record_id or self.record_ids[r.subject]): r.subject
+            str(r.record_id or window.of.record_ids[r.subject]): r.subject
             for r in results
             if r.outcome == "written"
         }
-        fields = {field for account in written.values() for field in self.wanted[account]}
+        fields = {field for account in written.values() for field in window.of.wanted[account]}
         shown = self.crm.get(written, fields)
         wrong = [
             field
             for id_, account in written.items()
-            for field, value in self.wanted[account].items()
+            for field, value in window.of.wanted[account].items()
             if id_ in shown and not is_same(value, shown[id_].values[field])
         ]
         if len(wrong) > self.mapping.limits.refused_share * max(1, len(written)):

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from jobs import lake
 from jobs.crm.adapter import Description, NotCanonical, canonical
-from jobs.delivery import holdout
+from jobs.delivery import contact_keys, holdout
 from jobs.delivery.mapping import ConnectionMap
 
 OUTBOX = "scores.crm_outbox"
@@ -48,6 +48,7 @@ def load(
         db.register("rows", pa.Table.from_pylist(made, schema))
         db.execute("insert into subjects select * from rows")
         db.unregister("rows")
+    contact_keys.load(db, mapping)
     db.execute("""
         insert into subjects (account_id, gone)
         select distinct account_id, 'vanished' from state
@@ -74,7 +75,7 @@ def _subject(
 ) -> dict[str, str | None]:
     made: dict[str, str | None] = {"account_id": row["account_id"], "gone": gone}
     for n, rung in enumerate(mapping.match):
-        key = row[rung.column]
+        key = None if rung.is_contact else row[rung.column]
         made[f"k{n}"] = None if key is None else str(key).strip() or None
     if gone is None:
         for n, maker in enumerate(makers):

@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from jobs import command, lake
-from jobs.pages import data_docs, facts, lineage
+from jobs.pages import data_docs, facts, lineage, scores
 from jobs.pages.html import render
 from jobs.settings import settings
 from jobs.table import LAYERS, Log, names, table
@@ -39,8 +39,11 @@ def refresh() -> Path:
         if each.rules and not isinstance(which := table(name), Log):
             results = data_docs.results(which, each.rules)
             pages[f"{name}.data_docs"] = render("data_docs.html", table=each, results=results)
+    connections = scores.pages()
+    pages |= {f"crm/{name}": text for name, text in connections.items()}
     pages["index"] = render(
         "index.html",
+        connections=sorted(connections),
         now=dt.datetime.now(dt.UTC),
         layers=[(layer, tables) for layer, tables in layers if tables],
         picture=lineage.picture(arrows),
@@ -56,6 +59,7 @@ def _swap(pages: dict[str, str]) -> Path:
     with tempfile.TemporaryDirectory(prefix=".pages-", dir=state) as folder:
         new = Path(folder, "new")
         new.mkdir(mode=0o700)
+        (new / "crm").mkdir()
         for name, text in pages.items():
             (new / f"{name}.html").write_text(text)
         shutil.rmtree(home, ignore_errors=True)
@@ -64,7 +68,7 @@ def _swap(pages: dict[str, str]) -> Path:
 
 
 def main() -> None:
-    """Write a page per table, and the index."""
+    """Write a page per table, one per connection to a CRM, and the index."""
     command.tell_facts()
     typer.echo(f"file://{refresh()}")
 

@@ -5,9 +5,11 @@ other than landed before: the mode `changes`. What left no trace there (a custom
 that came to light late) is found by reading all there is: the mode `snapshot`, at the first pull,
 when the last one is RECONCILE_DAYS old, when the CRM's clock says less than before, or on request.
 
-A batch is named by the last business day asked for and a number: the pulls of a day stand beside
-each other. It is complete at 06:00 shop time on the day after. Values are text as the CRM's adapter
-gives it; the pipeline's own scores are left out: the CRM is not their source.
+Which CRM that is, what is read there beside customers, and which field is which column of ours, say
+`crm_tryton.yaml` and its like. A batch is named by the last business day asked for and a number:
+the pulls of a day stand beside each other. It is complete at 06:00 shop time on the day after.
+Values are text as the CRM's adapter gives it; the pipeline's own scores are left out: the CRM is
+not their source.
 """
 
 import datetime as dt
@@ -20,64 +22,51 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.crm.access import connect, own_crm
+from jobs.crm.access import Access, connect, objects
 from jobs.crm.adapter import Record
+from jobs.crm.objects import Objects
 from jobs.landing import Manifest, Mode, manifests, next_batch
 from jobs.landing import land as take_over
 from jobs.settings import settings
+from jobs.sources._crm_map import AS_OF, CHANGED_AT, ID, IS_ACTIVE, MERGED_INTO, Read, crm_map
 
 log = logging.getLogger(__name__)
 
-CRM = "tryton"
 COMPLETE_AT = dt.time(6)  # shop time, on the day after
-FILE = "parties.parquet"
 RECONCILE_DAYS = 7
 # A write carries the instant at which its transaction began, and is seen when that has ended: a
 # pull looks this far behind what it has seen before. Longer ones wait for the next snapshot.
 OVERLAP = dt.timedelta(minutes=10)
 
-FIELDS: Mapping[str, str] = {  # the CRM's field → ours
-    "code": "account_id",
-    "name": "display_name",
-    "email": "email",
-    "phone": "phone",
-    "addresses.street": "street",
-    "addresses.postal_code": "postal_code",
-    "age_band": "age_band",
-    "income_band": "income_band",
-    "home_ownership": "home_ownership",
-    "marital_status": "marital_status",
-    "household_size": "household_size",
-    "household_composition": "household_composition",
-    "kids_count": "kids_count",
-    "active": "is_active",
-    "replaced_by_code": "merged_into",
-    "no_marketing": "has_objected",
-    "no_marketing_date": "objected_date",
-}
-ID, CHANGED_AT, AS_OF = "id", "changed_at", "as_of_date"
-COLUMNS = {ID: "record_id", **FIELDS, CHANGED_AT: "changed_at", AS_OF: "as_of_date"}
-
 Row = Mapping[str, str | None]
 
 
-def row(record: Record, day: dt.date) -> Row:
-    """A customer as landed: what the CRM says of it, when that was written, and as of which day."""
-    said = {field: record.values[field] for field in FIELDS}
-    changed_at = record.changed_at.isoformat(timespec="microseconds")
-    return {ID: record.id, **said, CHANGED_AT: changed_at, AS_OF: day.isoformat()}
+def row(record: Record, read: Read, day: dt.date) -> Row:
+    """A record as landed: what the CRM says of it, when that was written, and as of which day."""
+    said = {field: record.values[field] for field in read.fields}
+    for field, column in read.fields.items():
+        value = said[field]
+        said[field] = read.values.get(column, {}).get(value, value) if value else value
+    return {
+        ID: record.id,
+        IS_ACTIVE: "true" if record.is_active else "false",
+        MERGED_INTO: record.merged_into,
+        **said,
+        CHANGED_AT: record.changed_at.isoformat(timespec="microseconds"),
+        AS_OF: day.isoformat(),
+    }
 
 
-def content(said: Row) -> Row:
+def content(said: Row, read: Read) -> Row:
     """What makes a difference: a write that left all this alone is no news."""
-    return {name: said[name] for name in (ID, *FIELDS)}
+    return {name: said[name] for name in read.landed if name not in (CHANGED_AT, AS_OF)}
 
 
-def landed() -> list[Manifest]:
+def landed(read: Read) -> list[Manifest]:
     """Our batches, oldest first. Those of other columns say nothing of these: as if there were
     none."""
-    ours = [m for m in manifests("accounts").values() if m.system == "crm"]
-    return sorted((m for m in ours if m.columns == COLUMNS), key=lambda m: m.batch)
+    ours = [m for m in manifests(read.entity).values() if m.system == read.system]
+    return sorted((m for m in ours if m.columns == read.landed), key=lambda m: m.batch)
 
 
 def day_of(batch: Manifest) -> dt.date:
@@ -90,14 +79,33 @@ def since_newest_snapshot(batches: Sequence[Manifest]) -> Sequence[Manifest]:
     return batches[places[-1] :] if places else []
 
 
-def news(batches: Sequence[Manifest], rows: Mapping[str, Row]) -> dict[str, Row]:
+def landed_last(batches: Sequence[Manifest], ids: Sequence[str]) -> dict[str, Row]:
+    """What was landed last of some records, by the CRM's own ids."""
+    told: dict[str, Row] = {}
+    # without ids Arrow would compare with a list of no type
+    for batch in since_newest_snapshot(batches) if ids else ():
+        for file in batch.files:
+            found = pq.read_table(batch.folder / file.name, filters=[(ID, "in", ids)])
+            told |= {said[ID]: said for said in found.to_pylist()}
+    return told
+
+
+def news(batches: Sequence[Manifest], rows: Mapping[str, Row], read: Read) -> dict[str, Row]:
     """Those of the rows (by the CRM's own id) that say other than what was landed last."""
-    landed_last: dict[str, Row] = {}
-    # without rows Arrow would compare with a list of no type
-    for batch in since_newest_snapshot(batches) if rows else ():
-        found = pq.read_table(batch.folder / FILE, filters=[(ID, "in", [*rows])]).to_pylist()
-        landed_last |= {said[ID]: content(said) for said in found}
-    return {i: said for i, said in rows.items() if content(said) != landed_last.get(i)}
+    before = {i: content(said, read) for i, said in landed_last(batches, [*rows]).items()}
+    return {i: said for i, said in rows.items() if content(said, read) != before.get(i)}
+
+
+def by_account(batches: Sequence[Manifest], rows: Mapping[str, Row], key: str) -> dict[str, Row]:
+    """Customers who have a number; of merged ones that of before, and of who took their place."""
+    merged = {i: into for i, said in rows.items() if (into := said[MERGED_INTO])}
+    before, found = landed_last(batches, [*merged]), {**rows}
+    for i, into in merged.items():
+        number = rows[i][key] or before.get(i, {}).get(key)
+        found[i] = {**rows[i], key: number, MERGED_INTO: rows.get(into, {}).get(key)}
+    if without := [i for i, said in found.items() if not said[key] and i not in merged]:
+        log.warning("crm: %d customers without %s are left out: give them one", len(without), key)
+    return {i: said for i, said in found.items() if said[key]}
 
 
 def read_from(batches: Sequence[Manifest], newest: dt.datetime, day: dt.date) -> dt.datetime | None:
@@ -131,7 +139,7 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
     """Land what the CRM says now and did not say before, as of the closing of `end`.
 
     Raises:
-        CrmError: the CRM cannot be read.
+        CrmError: the CRM cannot be read, or its map cannot be used.
     """
     return pull(end, is_whole=False)
 
@@ -140,55 +148,90 @@ def reconcile(start: dt.date, end: dt.date) -> list[Manifest]:
     """Land all that the CRM says now, as of the closing of `end`: what is missing there is gone.
 
     Raises:
-        CrmError: the CRM cannot be read.
+        CrmError: the CRM cannot be read, or its map cannot be used.
     """
     return pull(end, is_whole=True)
 
 
 def pull(day: dt.date, is_whole: bool) -> list[Manifest]:
-    batches = landed()
-    if batches and day < day_of(batches[-1]):
-        log.warning(
-            "crm: nothing landed for %s: the CRM tells only what is so now, and %s says what was "
-            "so after that day; the customers of then stay as they are",
-            *(day, batches[-1].batch_id),
-        )
-        return []
-    crm = connect(CRM, own_crm())
+    told = crm_map()
+    access = told.access()
+    found: list[Manifest] = []
+    for read in told.reads:
+        if is_late(read, day):
+            continue
+        records = opened(told.adapter, access, read)
+        manifest = pulled(records, read, day, is_whole) if records else None
+        found += [manifest] if manifest else []
+    return found
+
+
+def is_late(read: Read, day: dt.date) -> bool:
+    """Whether a later day was landed already."""
+    batches = landed(read)
+    if not batches or day >= day_of(batches[-1]):
+        return False
+    log.warning(
+        "crm: nothing landed for %s: the CRM tells only what is so now, and %s says what was "
+        "so after that day; the %s of then stay as they are",
+        *(day, batches[-1].batch_id, read.entity),
+    )
+    return True
+
+
+def opened(adapter: str, access: Access, read: Read) -> Objects | None:
+    """What there is to read; null: the CRM has nothing of that kind."""
+    if read.object is None:
+        return connect(adapter, access)
+    found = objects(adapter, access, read.object, read.only)
+    if found is None:
+        log.warning("crm: it has no %s: no %s landed", read.object, read.name)
+    return found
+
+
+def pulled(records: Objects, read: Read, day: dt.date, is_whole: bool) -> Manifest | None:
+    batches = landed(read)
     # asked before reading: what is written while we read lies behind it, and is read again
-    newest = crm.newest_change()
+    newest = records.newest_change()
     if newest is None:
-        log.warning("crm: it has no customers at all: nothing landed, what was known stays")
-        return []
+        log.warning("crm: it has no %s at all: nothing landed, what was known stays", read.name)
+        return None
     since = None if is_whole else read_from(batches, newest, day)
-    rows = {record.id: row(record, day) for record in crm.read([*FIELDS], since)}
+    rows = {r.id: row(r, read, day) for r in records.read([*read.fields], since)}
+    if read.object is None:
+        rows = by_account(batches, rows, read.key)
     if since is not None:
-        rows = news(batches, rows)
+        rows = news(batches, rows, read)
         if not rows:
             log.info("crm: nothing is other than in %s", batches[-1].batch_id)
-            return []
-    name = next_batch("accounts", "crm", day)
+            return None
+    name = next_batch(read.entity, read.system, day)
     mode: Mode = "snapshot" if since is None else "changes"
-    return [written_down(name, mode, newest, [*rows.values()])]
+    return written_down(name, mode, newest, [*rows.values()], read)
 
 
-def written_down(name: str, mode: Mode, newest: dt.datetime, rows: Sequence[Row]) -> Manifest:
-    """Rows landed as a batch, in order of their codes."""
-    schema = pa.schema([(column, pa.string()) for column in COLUMNS])
-    in_order = sorted(rows, key=lambda said: (said["code"] or "", said[ID] or ""))
+def written_down(
+    name: str, mode: Mode, newest: dt.datetime, rows: Sequence[Row], read: Read
+) -> Manifest:
+    """Rows landed as a batch, in order of their numbers."""
+    schema = pa.schema([(column, pa.string()) for column in read.landed])
+    key = read.key if read.object is None else ID
+    in_order = sorted(rows, key=lambda said: (said[key] or "", said[ID] or ""))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FILE
-        pq.write_table(pa.Table.from_pylist([dict(r) for r in in_order], schema=schema), path)
+        path = Path(folder) / f"{read.name}.parquet"
+        told = [{column: said[column] for column in read.landed} for said in in_order]
+        pq.write_table(pa.Table.from_pylist(told, schema=schema), path)
         manifest = take_over(
-            "accounts",
-            "crm",
+            read.entity,
+            read.system,
             name,
             [path],
             mode=mode,
             known_at=known_at(dt.date.fromisoformat(name.partition(".")[0])),
             watermark=newest.isoformat(timespec="microseconds"),
-            columns=COLUMNS,
+            columns=read.landed,
+            constants=read.without,
             format="parquet",
         )
-    log.info("crm: %d customers landed as %s, %s", len(rows), manifest.batch_id, mode)
+    log.info("crm: %d %s landed as %s, %s", len(rows), read.name, manifest.batch_id, mode)
     return manifest

@@ -242,12 +242,12 @@ def test_a_busy_account_delays_a_write_and_doubles_none(rig: HubSpotRig) -> None
     assert {r.outcome for r in patient.poll(batch, sent_at)} == {"written"}
 
 
-def test_a_token_that_ends_is_a_matter_of_permission(rig: HubSpotRig) -> None:
+def test_a_token_that_ends_is_none_of_the_customers_fault(rig: HubSpotRig) -> None:
     adapter = rig.adapter()
     batch = ready(adapter)
     rig.person("expire", requests=2)
     told = outcomes(adapter, batch)
-    assert {outcome for outcome, _ in told.values()} == {"permission"}
+    assert {outcome for outcome, _ in told.values()} == {"transient"}
     assert rigs.TOKEN not in str(told)
 
 
@@ -280,7 +280,7 @@ def test_the_access_names_the_object_and_the_key(rig: HubSpotRig) -> None:
     options = {"key": KEY, "object": "contacts"}
     adapter = connect("hubspot", Access("hubspot", rig.url, "", rigs.TOKEN, options))
     assert adapter.describe().can_create
-    with pytest.raises(CrmError, match=r"crm_eu: options.key is missing"):
+    with pytest.raises(CrmError, match=r"crm_eu: server.key is missing"):
         connect("hubspot", Access("crm_eu", rig.url, "", rigs.TOKEN))
 
 

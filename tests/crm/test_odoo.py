@@ -64,7 +64,7 @@ def test_it_describes_what_a_mapping_must_know(crm: Crm) -> None:
     assert writable == {
         *("x_sales_recency_band", BAND, ACTION, "score.value", "score.grade", "score.trend"),
         *("score.reasons", "score.next_products", "score.last_order_date", "score.as_of"),
-        *("score.valid_until", "score.score_name", "score.model_version"),
+        *("score.valid_until", "score.score_name", "score.model_version", "score.link"),
     }
 
 
@@ -99,6 +99,11 @@ def test_the_pipelines_user_may_write_its_own_fields_only(crm: Crm) -> None:
     [one, *_] = changes(adapter, city="Elsewhere")
     assert [(r.outcome, r.reason) for r in adapter.write([one])] == [("permission", "not_allowed")]
     assert set(shown(crm, "city").values()) == {"Boston"}
+    [one, *_] = changes(adapter, x_no_profiling="true")
+    assert [(r.outcome, r.reason) for r in adapter.write([one])] == [("permission", "not_allowed")]
+    crm.edit(KEYS[0], x_no_profiling=True)
+    assert shown(crm, "x_no_profiling")[KEYS[0]] == "true", "a person may"
+    crm.edit(KEYS[0], x_no_profiling=False)
     adapter.write(changes(adapter, score__grade="A"))
     pipeline = Session(Access("odoo", crm.url, "sales_lakehouse", crm.key))
     score = pipeline.call("x_sales_score", "search", domain=[])
@@ -204,11 +209,18 @@ def test_a_customer_that_we_made_and_a_person_merged_is_not_made_into_the_other(
     assert adapter.find("ref", ["401"], [])["401"] == []
 
 
-def test_a_key_that_ends_in_between_is_a_matter_of_permission(crm: Crm) -> None:
+def test_a_key_is_shown_once_more_where_it_was_good_a_moment_ago(crm: Crm) -> None:
+    with Wire(crm.url, [Fault("expired", on=range(1, 2), call=r"\.load")], "odoo") as wire:
+        adapter = crm.adapter(wire.url)
+        told = adapter.write(changes(adapter, score__grade="A", x_sales_spend_band="low"))
+    assert {r.outcome for r in told} == {"written"}
+
+
+def test_a_key_that_ends_in_between_is_none_of_the_customers_fault(crm: Crm) -> None:
     with Wire(crm.url, [Fault("expired", call=r"\.load")], "odoo") as wire:
         adapter = crm.adapter(wire.url)
         told = adapter.write(changes(adapter, score__grade="A", x_sales_spend_band="low"))
-    assert {r.outcome for r in told} == {"permission"}
+    assert {r.outcome for r in told} == {"transient"}
     assert not [r for r in told if crm.key in r.reason]
 
 

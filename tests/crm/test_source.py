@@ -2,39 +2,199 @@
 
 import datetime as dt
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
-from jobs.crm.tryton import Tryton
+from jobs.crm.access import Access
+from jobs.crm.adapter import Change, CrmError
 from jobs.landing import Manifest, manifests
 from jobs.settings import ROOT, settings
 from jobs.sources import crm as source
-from jobs.spark.bronze.accounts import SCHEMA
-from jobs.table import columns
+from jobs.sources._crm_map import crm_map
+from jobs.table import columns, table
+from tests.crm import maps, rigs
+from tests.crm.rigs import Rig
 from tests.tryton_server import ACCOUNTS, Crm
 
 pytestmark = pytest.mark.services
 DAY = dt.date(2017, 11, 26)
 NEXT = DAY + dt.timedelta(days=1)
 WEEK = DAY + dt.timedelta(days=source.RECONCILE_DAYS)
+KEYS = ACCOUNTS[:5]
+ACCOUNTS_OF = {"tryton": "code", "odoo": "ref"}
+SECRETS = {"tryton": "crm_pipeline", "odoo": "odoo"}
 
 
-def rows(batch: Manifest) -> dict[str, dict[str, str | None]]:
-    return {row["code"]: row for row in pq.read_table(batch.folder / source.FILE).to_pylist()}
+def rows(batch: Manifest, key: str = "code") -> dict[str, dict[str, str | None]]:
+    [file] = batch.files
+    return {row[key]: row for row in pq.read_table(batch.folder / file.name).to_pylist()}
 
 
 def batches() -> list[str]:
     return list(manifests("accounts"))
 
 
-def test_its_columns_are_those_of_bronze() -> None:
-    assert set(source.COLUMNS.values()) == {column.name for column in columns(SCHEMA)}
+@pytest.fixture(scope="session", params=sorted(ACCOUNTS_OF))
+def started(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rig]:
+    with rigs.start(request.param, tmp_path_factory.mktemp(request.param)) as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(started: Rig, state: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """A CRM with a few customers, read by its shipped map; what people write there is an age."""
+    started.has(KEYS)
+    told = maps.shipped(started.name)
+    told["reads"] = {"accounts": told["reads"]["accounts"]}
+    told["reads"]["accounts"]["columns"]["age_band"] = started.age
+    maps.use(monkeypatch, state, told, started.url, "unused")
+    monkeypatch.setattr(source, "connect", lambda *_: started.adapter())
+    return started
+
+
+def ages(rig: Rig, batch: Manifest) -> dict[str, str | None]:
+    return {a: row[rig.age] for a, row in rows(batch, ACCOUNTS_OF[rig.name]).items()}
+
+
+def picture(rig: Rig) -> dict[str, str | None]:
+    """What all landed batches say together."""
+    [read] = crm_map().reads
+    return {a: age for batch in source.landed(read) for a, age in ages(rig, batch).items()}
+
+
+@pytest.mark.parametrize("path", maps.SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_map_tells_of_every_column(path: Path) -> None:
+    for read in crm_map(path).reads:
+        wanted = {column.name for column in columns(table(f"bronze.{read.entity}").schema)}
+        assert {*read.landed.values(), *read.without} == wanted
+        required = {
+            c.name for c in columns(table(f"bronze.{read.entity}").schema) if not c.nullable
+        }
+        assert not {column for column, said in read.without.items() if said is None} & required
+    assert crm_map(path).reads[0].name == "accounts", "customers first"
+
+
+def test_the_reads_that_the_documentation_shows_can_be_used(tmp_path: Path) -> None:
+    [shown] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/crm.md").read_text(), re.DOTALL)
+    told = maps.shipped("tryton")
+    told["reads"] |= yaml.safe_load(shown)
+    (tmp_path / "crm.yaml").write_text(yaml.safe_dump(told))
+    [_, opportunities] = crm_map(tmp_path / "crm.yaml").reads
+    assert (opportunities.entity, opportunities.system) == ("opportunities", "crm")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda told: told.pop("adapter"), "adapter: Field required"),
+        (lambda told: told.pop("reads"), "no map of a CRM"),
+        (lambda told: told["reads"]["accounts"].update(colums={}), "reads.0.colums: Extra"),
+        (lambda told: told["reads"].update(leads={"columns": {}}), "entity 'leads' is none of"),
+        (lambda told: told["reads"]["accounts"]["columns"].pop("email"), "no word of email"),
+        (lambda told: told["reads"]["accounts"]["columns"].update(mail="x"), "has no mail"),
+        (
+            lambda told: told["reads"]["accounts"]["columns"].update(phone="email"),
+            "two columns are read from email",
+        ),
+    ],
+)
+def test_a_map_that_cannot_be_used_says_why(
+    change: Callable[[Any], Any], fault: str, tmp_path: Path
+) -> None:
+    told = maps.shipped("tryton")
+    change(told)
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(told))
+    with pytest.raises(CrmError, match=fault) as error:
+        crm_map(path)
+    assert error.value.kind == "data", "no retry"
+
+
+def test_customers_are_not_read_over_a_network_in_plain(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps.use(monkeypatch, state, maps.shipped("odoo"), "http://crm.example.com", "key")
+    with pytest.raises(CrmError, match="over https only"):
+        source.land(DAY, DAY)
+
+
+def test_another_object_of_a_crm_whose_adapter_reads_customers_only_is_a_fault() -> None:
+    with pytest.raises(
+        CrmError, match=r"jobs/crm/hubspot\.py reads customers only: leave deals out"
+    ):
+        source.objects("hubspot", Access("x", "", "", ""), "deals", [])
+
+
+def test_customers_come_from_the_crm_that_the_map_names(rig: Rig) -> None:
+    rig.edit(KEYS[1], rig.age, rig.ages[1])
+    (landed,) = source.land(DAY, DAY)
+    assert (landed.batch_id, landed.mode) == ("crm/2017-11-26.001", "snapshot")
+    newest = rig.adapter().newest_change()
+    assert newest is not None
+    assert dt.datetime.fromisoformat(landed.watermark) == newest
+    assert list(ages(rig, landed)) == KEYS
+    assert ages(rig, landed)[KEYS[1]] == rig.ages[1]
+
+
+def test_what_changed_is_landed_and_our_own_scores_are_no_news(rig: Rig) -> None:
+    source.land(DAY, DAY)
+    adapter = rig.adapter()
+    found = adapter.find(rig.key, KEYS, [])
+    scored = [
+        Change(k, r[0].id, r[0].revision, {rig.probes["text"]: "A"}) for k, r in found.items()
+    ]
+    assert {result.outcome for result in adapter.write(scored)} == {"written"}
+    assert source.land(DAY, DAY) == []
+    for age in reversed(rig.ages):  # the first is what they have
+        rig.edit(KEYS[2], rig.age, age)
+        (landed,) = source.land(DAY, NEXT)
+        assert (landed.mode, ages(rig, landed)) == ("changes", {KEYS[2]: age})
+    assert source.land(DAY, NEXT) == []
+
+
+def test_who_was_deleted_is_missing_in_the_next_snapshot(rig: Rig) -> None:
+    source.land(DAY, DAY)
+    rig.delete(KEYS[0])
+    rig.edit(KEYS[1], rig.age, rig.ages[1])  # the newest write is another one's
+    (landed,) = source.land(DAY, DAY)
+    assert (landed.mode, list(ages(rig, landed))) == ("changes", [KEYS[1]])
+    (landed,) = source.land(DAY, WEEK)
+    assert (landed.mode, list(ages(rig, landed))) == ("snapshot", KEYS[1:])
+
+
+def test_pulls_while_people_write_miss_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_pages = rig.adapter(page_records=2)
+    monkeypatch.setattr(source, "connect", lambda *_: small_pages)
+    is_over = threading.Event()
+
+    def write() -> None:
+        for n in range(12):
+            for key in KEYS[::2]:
+                rig.edit(key, rig.age, f"{n}")
+        is_over.set()
+
+    writer = threading.Thread(target=write)
+    source.land(DAY, DAY)
+    writer.start()
+    while not is_over.is_set():
+        source.land(DAY, DAY)
+    writer.join()
+    source.land(DAY, DAY)
+    now = {r.values[rig.key]: r.values[rig.age] for r in small_pages.read([rig.key, rig.age])}
+    assert picture(rig) == now
+    assert len(batches()) > 2, "there were pulls in between"
 
 
 def test_the_first_pull_is_a_snapshot_in_the_business_time(crm: Crm) -> None:
@@ -129,29 +289,31 @@ def test_by_the_wall_clock_customers_of_today_were_not_known_last_month(
     assert source.known_at(tomorrow).hour == source.COMPLETE_AT.hour, "not complete before its time"
 
 
-def test_pulls_while_people_write_miss_nothing(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
-    small_pages = Tryton(crm.adapter._session, page_records=2)
-    monkeypatch.setattr(source, "connect", lambda *_: small_pages)
-    ids, is_over = crm.ids(), threading.Event()
+def test_other_records_of_tryton_are_read_with_those_that_they_lead_to(crm: Crm) -> None:
+    way = Access("x", crm.settings.crm_url, "pipeline", crm.settings.secret("crm_pipeline"))
+    ids, address = crm.ids(), "model.party.address"
+    first, second = (
+        crm.salesperson.call(f"{address}.create", [{"party": ids[a], "street": a}])[0]
+        for a in ACCOUNTS[:2]
+    )
+    found = source.objects("tryton", way, "party.address", [["party.code", "in", ACCOUNTS[:2]]])
+    assert found is not None
+    fields = ["street", "party.code"]
+    told = {r.id: tuple(r.values[name] for name in fields) for r in found.read(fields)}
+    assert told == {str(first): ("101", "101"), str(second): ("102", "102")}
+    newest = found.newest_change()
+    crm.salesperson.call(f"{address}.write", [second], {"street": "elsewhere", "active": False})
+    [changed] = [r for r in found.read(fields, newest) if r.id == str(second)]
+    assert (changed.values["street"], changed.is_active) == ("elsewhere", False)
+    crm.salesperson.call(f"{address}.delete", [first, second])
+    assert found.newest_change() is None
+    with pytest.raises(CrmError, match=r"Tryton's party\.address has no field town"):
+        list(found.read(["town"]))
 
-    def write(accounts: list[str]) -> None:
-        for n in range(12):
-            for account in accounts:
-                values = {"age_band": f"{n}"}
-                crm.salesperson.call("model.party.party.write", [ids[account]], values)
-        is_over.set()
 
-    writer = threading.Thread(target=write, args=(ACCOUNTS[::3],))
-    source.land(DAY, DAY)
-    writer.start()
-    while not is_over.is_set():
-        source.land(DAY, DAY)
-    writer.join()
-    source.land(DAY, DAY)
-    picture = {code: row for b in source.landed() for code, row in rows(b).items()}
-    now = {r.values["code"]: r.values["age_band"] for r in crm.adapter.read(["code", "age_band"])}
-    assert {code: row["age_band"] for code, row in picture.items()} == now
-    assert len(source.landed()) > 2, "there were pulls in between"
+def test_a_model_that_tryton_has_not_is_none(crm: Crm) -> None:
+    way = Access("x", crm.settings.crm_url, "pipeline", crm.settings.secret("crm_pipeline"))
+    assert source.objects("tryton", way, "sale.opportunity", []) is None
 
 
 @pytest.fixture

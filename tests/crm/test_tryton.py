@@ -24,7 +24,7 @@ def test_it_describes_what_a_mapping_must_know(crm: Crm) -> None:
     assert told.enforced_keys == ("code",)
     assert told.fields["score_grade"].choices == ("A", "B", "C", "D", "E")
     assert told.fields["score_value"].scale == 4
-    assert told.fields["score_spend_band"].length == 40
+    assert told.fields["score_spend_band"].length == 20
     assert told.fields["score_as_of"].kind == "date"
 
 

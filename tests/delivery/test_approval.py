@@ -23,6 +23,7 @@ from jobs.delivery.apply import apply
 from jobs.delivery.approval import NotApproved, respond
 from jobs.delivery.ledger import Ledger, Plan
 from jobs.settings import ROOT, Settings, settings
+from tests import leaks
 from tests.conftest import free_ports
 from tests.connections import SHIPPED
 from tests.delivery import outbox
@@ -186,6 +187,23 @@ def test_a_plan_waits_is_approved_in_airflow_and_sent(
     [said] = lake.read("ops.crm_controls").to_pylist()
     assert (said["verb"], said["person"], said["plan_id"]) == ("approve", "admin", plan.plan_id)
     assert run in said["evidence"]
+
+
+def test_nothing_of_a_delivery_shows_the_secret_or_a_customers_address(
+    airflow: Airflow, asking: Callable[..., Crm]
+) -> None:
+    crm = asking(grade="C")
+    personal = ["household-10", "Household 10"]
+    secret = crm.settings.secret("crm_pipeline")
+    with leaks.on_command_lines([secret, *personal]) as shown:
+        run, plan = airflow.asked()
+        airflow.answer(plan)
+        assert airflow.until(run, "delivery.verify", *ENDED) == "success"
+    assert not shown
+    home = airflow.settings.state
+    # Airflow's database with its XComs and rendered templates, logs, tables, the plan's page
+    assert leaks.in_files(home, [plan.plan_id]), "they were looked at"
+    assert not leaks.in_files(home, [secret, *personal], but=["secrets"])
 
 
 def test_a_no_ends_the_plan(airflow: Airflow, asking: Callable[..., Crm]) -> None:

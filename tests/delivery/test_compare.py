@@ -225,6 +225,45 @@ def test_who_objects_in_the_crm_is_cleared_before_the_outbox_knows(
     assert [(i.action, i.new_value, i.reason) for i in found] == [("clear", None, "objected")]
 
 
+def test_what_needs_a_channel_is_not_shown_where_the_customer_does_not_want_it(
+    db: duckdb.DuckDBPyConnection,
+) -> None:
+    text = TEXT.replace("OWNERSHIP", "if_ours").replace("MODE", "update_only")
+    of = mapping.parse(
+        "x",
+        text.replace("purpose: p}", "purpose: p, channel: phone}")
+        + 'restrictions: {phone: {field: do_not_call, value: "true"}}\n',
+    )
+    told = {"subjects": [customer("101", "B")], "state": [delivered("101", Ours("A"))]}
+    for said, items in (
+        ("true", [("clear", None, "no_contact_by_phone")]),
+        ("false", [("update", "B", None)]),
+        (None, [("update", "B", None)]),
+    ):
+        there = [record("1", "101", "A", fields={"do_not_call": said})]
+        found = compared(db, of, **told, mirror=there)
+        assert [(i.action, i.new_value, i.reason) for i in found] == items
+
+
+def test_what_is_over_the_days_budget_waits_and_who_loses_a_value_comes_first(
+    db: duckdb.DuckDBPyConnection,
+) -> None:
+    keys = ["101", "102", "103"]
+    compared(
+        db,
+        connection(),
+        subjects=[customer(k, "B", gone="objected" if k == "103" else None) for k in keys],
+        mirror=[record(k, k, "A") for k in keys],
+        state=[delivered(k, Ours("A"), k) for k in keys],
+    )
+    compare.put_off(db, 2)
+    found = {row["account_id"]: row for row in compare.batches(db).read_all().to_pylist()}
+    assert [found[k]["action"] for k in keys] == ["update", "blocked", "clear"]
+    assert found["102"]["reason"] == "over_budget"
+    told = compare.totals(db, connection())
+    assert (told.records, told.blocked) == (2, 1)
+
+
 def test_a_released_field_is_ours_again(db: duckdb.DuckDBPyConnection) -> None:
     told = {
         "subjects": [customer("101", "B")],

@@ -79,6 +79,13 @@ def test_what_a_plan_costs_is_counted_in_requests_and_in_the_days_share() -> Non
     assert limits.measured(PLAN, TOTALS, CRM, None, shipped()).quota_share is None
 
 
+def test_a_plan_is_no_larger_than_what_is_left_of_the_day() -> None:
+    # 80% of 1,000 requests; each 100 records are read twice, each 200 written by one
+    for used, most in ((0, 1000), (780, 800), (799, 0), (900, 0)):
+        assert limits.affordable(1000, CRM, Quota(used, 1000), shipped()) == most
+    assert limits.affordable(1000, CRM, None, shipped()) == 1000
+
+
 @pytest.mark.services
 def test_the_page_shows_what_changes_escaped_and_names_nobody(crm: Crm) -> None:
     crm.edit("103", score_grade="E", score_reasons="<script>alert(1)</script>")

@@ -114,12 +114,56 @@ def test_a_mapping_that_does_not_fit_names_every_fault() -> None:
         "key email: tryton keeps only code unique",
         "tryton does not let us create",
         "name is required by tryton",
-        "objection no_profiling: tryton has no",
+        "objection or restriction no_profiling: tryton has no",
         "column nothing",
         "shade: tryton has no",
         "grade: lines needs",
     ):
         assert part in told
+
+
+def link(to: str, transform: str = "link") -> str:
+    return f"  shade: {{from: a, as: {transform}, to: {to!r}, ownership: always, purpose: p}}"
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "",
+        "http://127.0.0.1:8080/crm/tryton.html#",
+        "https://bi.example/c?id=",
+        "https://bi.example",
+    ],
+)
+def test_a_link_leads_to_a_page_of_the_web_or_nowhere(to: str) -> None:
+    assert parsed(link(to)).fields["shade"].to == to
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "javascript:alert(1)//",
+        "ftp://a.example/",
+        "//a.example/",
+        "https:///x",
+        "https://a b/",
+        "a",
+    ],
+)
+def test_a_link_to_anything_else_is_a_fault(to: str) -> None:
+    with pytest.raises(MappingError, match="must begin with http:// or https://"):
+        parsed(link(to))
+
+
+def test_a_password_in_a_link_is_a_fault_that_does_not_repeat_it() -> None:
+    with pytest.raises(MappingError, match=r"…@a\.example/' must begin") as refused:
+        parsed(link("https://me:hunter2@a.example/"))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_only_a_link_leads_somewhere() -> None:
+    with pytest.raises(MappingError, match="only a link leads somewhere, not words"):
+        parsed(link("https://a.example/", "words"))
 
 
 def test_an_unknown_connection_names_those_there_are() -> None:
@@ -142,6 +186,15 @@ def test_an_unknown_connection_names_those_there_are() -> None:
         ("first", [["a", "b"]], "a"),
         ("first", [[]], None),
         ("first", [None], None),
+        ("link", ["https://a.example/b#", "als", 3], "https://a.example/b#als/3"),
+        (
+            "link",
+            ["https://a.example/?id=", '7&x=/"<é'],
+            "https://a.example/?id=7%26x%3D%2F%22%3C%C3%A9",
+        ),
+        ("link", ["https://a.example/", "als", None], None),
+        ("link", ["https://a.example/", ""], None),
+        ("link", ["", "als"], None),
     ],
 )
 def test_transforms_take_null_and_empty(

@@ -8,10 +8,12 @@ from tenacity import wait_none
 
 from jobs.crm.adapter import Change, Result, untold
 from jobs.crm.tryton import Tryton
+from jobs.delivery import mapping as mappings
 from jobs.delivery import sending
 from jobs.delivery.apply import Applied, apply
 from jobs.delivery.controls import Controls, dead_letters
 from jobs.delivery.ledger import DeliveryError, Ledger, Plan
+from jobs.delivery.mapping import Said
 from jobs.delivery.plan import plan
 from jobs.delivery.revert import revert
 from jobs.delivery.sending import Stopped
@@ -171,3 +173,28 @@ def test_who_objects_after_the_plan_is_spared_by_the_fresh_read(crm: Crm) -> Non
     assert crm.shows("101", "score_grade") is None
     made = plan("tryton", crm=crm.adapter)
     assert (made.records, made.blocked) == (0, 0), "and the next plan knows"
+
+
+def test_who_will_not_be_phoned_after_the_plan_is_spared_what_is_for_the_phone(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Said(field="no_marketing", value="true")  # as if it were of phone calls
+    shipped = mappings.load("tryton")
+    next_products = shipped.fields["score_next_products"]
+    for_the_phone = next_products.model_copy(update={"channel": "phone"})
+    changed = shipped.model_copy(
+        update={
+            "objection": None,
+            "restrictions": {"phone": said},
+            "fields": {**shipped.fields, "score_next_products": for_the_phone},
+        }
+    )
+    monkeypatch.setattr(mappings, "load", lambda connection: changed)
+    outbox.write([outbox.row("101"), outbox.row("102")])
+    plan("tryton", crm=crm.adapter)
+    crm.edit("101", no_marketing=True)
+    assert apply("tryton", crm=crm.adapter).outcomes == {"written": 1, "conflict": 1}
+    plan("tryton", crm=crm.adapter)
+    assert apply("tryton", crm=crm.adapter).outcomes == {"written": 1}
+    assert crm.shows("101", "score_grade") == "B", "scores stay"
+    assert crm.shows("101", "score_next_products") is None

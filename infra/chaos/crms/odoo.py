@@ -32,6 +32,7 @@ COLUMNS |= {name: f"score.{name}" for name in (*ON_SCORE, "valid_until", "model_
 COLUMNS |= {"score": "score.value", "as_of_date": "score.as_of"}
 # written by Odoo itself
 STAMPS = {"id", "create_date", "create_uid", "write_date", "write_uid", "x_sales_guard"}
+AT_ONCE = 1_000  # customers that are made in one request
 SPOILT = "spoilt"  # of a model version: a rule of the database refuses it
 RULE = f"alter table {SCORE} add constraint chaos check (x_model_version not like '%{SPOILT}')"
 TABLES = ("res_partner", "mail_message", "mail_activity")
@@ -80,7 +81,8 @@ class OdooCrm:
     def has(self, keys: Collection[str]) -> None:
         self._say(*LEFT)
         rows = [{"name": f"Household {key}", "ref": key, "city": "Boston"} for key in keys]
-        self._person.call(PARTNER, "create", vals_list=rows)
+        for at in range(0, len(rows), AT_ONCE):
+            self._person.call(PARTNER, "create", vals_list=rows[at : at + AT_ONCE])
 
     @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.5), reraise=True)
     def edit(self, key: str, field: str, value: str) -> None:

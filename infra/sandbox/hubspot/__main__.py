@@ -13,6 +13,7 @@ from infra.sandbox.listening import LOOPBACK
 from jobs import command
 from jobs.settings import settings
 
+PORT = 8480
 TOKEN, PERSON = "hubspot_sandbox", "hubspot_sandbox_person"
 # seconds until a search finds what was created and what was changed [assumed]
 LAG_CREATED, LAG_UPDATED = 10.0, 60.0
@@ -33,7 +34,7 @@ def contacts(count: int) -> list[dict[str, str]]:
 
 
 def main(
-    port: Annotated[int, typer.Option(help="on this machine only")] = 8480,
+    port: Annotated[int, typer.Option(help="on this machine only")] = PORT,
     records: Annotated[int, typer.Option(help="made-up contacts at the start")] = 1000,
     lag_created: Annotated[
         float, typer.Option(help="s until a search finds a new one")

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from infra.sandbox.hubspot.index import Index, Instant, Version
-from infra.sandbox.hubspot.properties import NotTaken, Property, standing, stored
+from infra.sandbox.hubspot.properties import (
+    VENDORS_GROUP,
+    NotTaken,
+    Property,
+    standing,
+    stored,
+)
+from jobs.crm.hubspot_install_parts import GROUP
 
 # How a batch tells of the records that it does not take
 #   each    the others are written, and each bad one is told (207)
@@ -18,6 +25,7 @@ from infra.sandbox.hubspot.properties import NotTaken, Property, standing, store
 #   silent  the others are written, of the bad ones nothing is told (207)
 Telling = Literal["each", "whole", "silent"]
 Input = Mapping[str, Any]
+GROUPS = {VENDORS_GROUP: "Contact information", GROUP["name"]: GROUP["label"]}
 
 
 class Problem(Exception):
@@ -57,6 +65,7 @@ class Account:
     lag_updated: float
     portal: int = field(default_factory=lambda: secrets.randbelow(90_000_000) + 10_000_000)
     properties: dict[str, Property] = field(default_factory=standing)
+    groups: dict[str, str] = field(default_factory=lambda: dict(GROUPS))  # name: label
     telling: Telling = "each"
 
     def __post_init__(self) -> None:

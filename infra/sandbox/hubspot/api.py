@@ -3,8 +3,7 @@
 import hmac
 import json
 import time
-import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from infra.sandbox.hubspot import contract, person
+from infra.sandbox.hubspot import contract, person, schemas
 from infra.sandbox.hubspot.account import Account, Done, Problem
+from infra.sandbox.hubspot.answers import batch, refusal, too_many
 from infra.sandbox.hubspot.index import NotSearched, Version, instant
 from infra.sandbox.hubspot.limits import Limits
-from infra.sandbox.hubspot.properties import made
+from infra.sandbox.hubspot.schemas import Query, Told
 
 OBJECT = "contacts"
 MOST_INPUTS = 100  # https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide
@@ -26,9 +26,6 @@ MOST_LISTED, LISTED = 100, 10
 # https://developers.hubspot.com/docs/api-reference/2026-03/crm/search-the-crm
 DEFAULTS = ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname")
 ALWAYS = ("createdate", "hs_object_id", "lastmodifieddate")
-
-Told = tuple[int, Any]
-Query = Mapping[str, list[str]]
 
 
 @dataclass
@@ -39,6 +36,7 @@ class Sandbox:
     token: str
     person_token: str
     limits: Limits = field(default_factory=Limits)
+    scopes: set[str] = field(default_factory=lambda: set(schemas.SCOPES.values()))  # of the token
     expired: int = 0  # requests that are yet to be told that the token has expired
     slow_seconds: float = 0.0  # before each answer
 
@@ -51,51 +49,53 @@ def app(sandbox: Sandbox) -> Starlette:
         "upsert": lambda account, _, body: _written(account, body, account.upsert, _upserted),
         "page": _page,
         "search": _search,
-        "properties": _properties,
-        "create_properties": _create_properties,
+        "properties": schemas.properties,
+        "create_properties": schemas.create_properties,
+        "groups": schemas.groups,
+        "create_group": schemas.create_group,
     }
     routes = [
         Route(
             contract.calls()[name].path,
-            _endpoint(sandbox, contract.calls()[name], answer, is_search=name == "search"),
+            _endpoint(sandbox, name, answer),
             methods=[contract.calls()[name].method],
         )
         for name, answer in answered.items()
     ]
     # no class of the client has it:
     # https://developers.hubspot.com/docs/api-reference/legacy/account/account-information/get-account-details
-    details = _endpoint(sandbox, None, lambda account, *_: (200, {"portalId": account.portal}))
+    details = _endpoint(sandbox, "", lambda account, *_: (200, {"portalId": account.portal}))
     routes.append(Route("/account-info/v3/details", details))
     routes.append(Route("/sandbox/{what}", person.endpoint(sandbox), methods=["POST"]))
     return Starlette(routes=routes)
 
 
 def _endpoint(
-    sandbox: Sandbox,
-    call: contract.Call | None,
-    answer: Callable[[Account, Query, Any], Told],
-    is_search: bool = False,
+    sandbox: Sandbox, name: str, answer: Callable[[Account, Query, Any], Told]
 ) -> Callable[[Request], Any]:
+    """What answers a call by its name in `contract`; empty: one that is not in there."""
+    call, is_search = contract.calls().get(name), name == "search"
+
     def answered(request: Request, raw: bytes) -> Response:
         headers: dict[str, str] = {}
         try:
-            _let_in(sandbox, request)
+            _let_in(sandbox, request, schemas.SCOPES.get(name))
             if policy := sandbox.limits.take(is_search):
-                return JSONResponse(_too_many(policy), 429, sandbox.limits.headers(is_search))
+                return JSONResponse(too_many(policy), 429, sandbox.limits.headers(is_search))
             headers = sandbox.limits.headers(is_search)
             time.sleep(sandbox.slow_seconds)
             status, body = _by_contract(sandbox.account, call, answer, request, raw)
         except Problem as problem:
-            status, body = problem.status, _refusal(problem)
+            status, body = problem.status, refusal(problem)
         except NotSearched as error:
-            status, body = 400, _refusal(Problem("VALIDATION_ERROR", str(error)))
+            status, body = 400, refusal(Problem("VALIDATION_ERROR", str(error)))
         try:
             if call:
                 contract.check_answer(call, status, body)
         except contract.Broken as error:
             status, body = (
                 500,
-                _refusal(Problem("INTERNAL_ERROR", f"this double is wrong: {error}")),
+                refusal(Problem("INTERNAL_ERROR", f"this double is wrong: {error}")),
             )
         return JSONResponse(body, status, headers)
 
@@ -105,7 +105,7 @@ def _endpoint(
     return endpoint
 
 
-def _let_in(sandbox: Sandbox, request: Request) -> None:
+def _let_in(sandbox: Sandbox, request: Request, scope: str | None) -> None:
     if sandbox.expired:
         sandbox.expired -= 1
         raise Problem(
@@ -114,6 +114,8 @@ def _let_in(sandbox: Sandbox, request: Request) -> None:
     given = request.headers.get("Authorization", "")
     if not hmac.compare_digest(given.encode(), f"Bearer {sandbox.token}".encode()):
         raise Problem("INVALID_AUTHENTICATION", "Authentication credentials not found", status=401)
+    if scope and scope not in sandbox.scopes:
+        raise Problem("MISSING_SCOPES", f"This needs the scope {scope}", status=403)
 
 
 def _by_contract(
@@ -153,8 +155,8 @@ def _read(account: Account, query: Query, body: Any) -> Told:
             "Check that ids are valid.",
             context={"ids": missing},
         )
-        return 207, _batch(results, [gone])
-    return 200, _batch(results)
+        return 207, batch(results, [gone])
+    return 200, batch(results)
 
 
 def _written(
@@ -171,7 +173,7 @@ def _written(
         shown = _shown(each.version, names, account) | more(each)
         results.append(shown | ({"objectWriteTraceId": each.trace} if each.trace else {}))
     is_partial = len(done) < len(body["inputs"])
-    return (207, _batch(results, problems)) if is_partial else (200, _batch(results))
+    return (207, batch(results, problems)) if is_partial else (200, batch(results))
 
 
 def _upserted(done: Done) -> dict[str, Any]:
@@ -197,18 +199,6 @@ def _search(account: Account, query: Query, body: Any) -> Told:
     return 200, {"results": results, "total": total, **_paging(after)}
 
 
-def _properties(account: Account, query: Query, body: Any) -> Told:
-    return 200, {"results": [each.told() for each in account.properties.values()]}
-
-
-def _create_properties(account: Account, query: Query, body: Any) -> Told:
-    new = [made(told) for told in body["inputs"]]
-    if there := [each.name for each in new if each.name in account.properties]:
-        raise Problem("CONFLICT", f"there are properties of these names: {there}", status=409)
-    account.properties |= {each.name: each for each in new}
-    return 201, _batch([each.told() for each in new])
-
-
 def _check_inputs(ids: Collection[object]) -> None:
     if len(ids) > MOST_INPUTS:
         raise Problem("VALIDATION_ERROR", f"up to {MOST_INPUTS} inputs are allowed")
@@ -230,45 +220,5 @@ def _shown(version: Version, names: Iterable[str], account: Account) -> dict[str
     }
 
 
-def _batch(results: list[dict[str, Any]], problems: Collection[Problem] | None = None) -> Any:
-    now = instant(round(time.time() * 1000))
-    told = {"status": "COMPLETE", "results": results, "startedAt": now, "completedAt": now}
-    if problems is None:
-        return told
-    return told | {"numErrors": len(problems), "errors": [_error(each) for each in problems]}
-
-
 def _paging(after: str | None) -> dict[str, Any]:
     return {"paging": {"next": {"after": after}}} if after else {}
-
-
-def _error(problem: Problem) -> dict[str, Any]:
-    """One record's problem, in an answer that has others too."""
-    return {
-        "status": "error",
-        "category": problem.category,
-        "message": problem.message,
-        "context": problem.context,
-        "errors": [],
-        "links": {},
-    }
-
-
-def _refusal(problem: Problem) -> dict[str, Any]:
-    return {
-        "status": "error",
-        "message": problem.message,
-        "correlationId": str(uuid.uuid4()),
-        "category": problem.category,
-        "context": problem.context,
-    }
-
-
-def _too_many(policy: str) -> dict[str, Any]:
-    return {
-        "status": "error",
-        "message": f"You have reached your {policy.lower()} limit.",
-        "errorType": "RATE_LIMIT",
-        "correlationId": str(uuid.uuid4()),
-        "policyName": policy,
-    }

@@ -77,6 +77,8 @@ def calls() -> Mapping[str, Call]:
         "search": _call(objects, "SearchApi", "do_search"),
         "properties": _call(properties, "CoreApi", "get_all", archived=False),
         "create_properties": _call(properties, "BatchApi", "create"),
+        "groups": _call(properties, "GroupsApi", "get_all"),
+        "create_group": _call(properties, "GroupsApi", "create"),
     }
 
 

@@ -75,6 +75,11 @@ def expire(sandbox: "Sandbox", told: Told) -> None:
     sandbox.expired = told["requests"]
 
 
+def scopes(sandbox: "Sandbox", told: Told) -> None:
+    """{"scopes": [...]}: what the pipeline's token may do now."""
+    sandbox.scopes = set(told["scopes"])
+
+
 def slow(sandbox: "Sandbox", told: Told) -> None:
     """{"seconds"}: before each answer."""
     sandbox.slow_seconds = told["seconds"]
@@ -86,7 +91,7 @@ def tell(sandbox: "Sandbox", told: Told) -> None:
 
 
 ACTS: Mapping[str, Callable[["Sandbox", Told], Told | None]] = {
-    act.__name__: act for act in (start, edit, together, archive, merge, expire, slow, tell)
+    act.__name__: act for act in (start, edit, together, archive, merge, expire, scopes, slow, tell)
 }
 
 

@@ -1,27 +1,28 @@
 """Properties of the double's contacts, and what each takes as a value.
 
-The vendor's own are a few of those that every account has; the others are such as a person makes
-for this pipeline, which docs/hubspot.md lists.
+The vendor's own are a few of those that every account has; the others are those that `install`
+makes, and a few more for trying.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from jobs.crm import hubspot_install_parts as installed
 
 KEY = "sales_account_id"
 MERGED = "hs_merged_object_ids"
 # https://knowledge.hubspot.com/contacts/property-field-types-in-hubspot
 LONGEST_TEXT = 65_536
 
-TEXT, LONG_TEXT, NUMBER = ("string", "text"), ("string", "textarea"), ("number", "number")
-DATE, INSTANT, CHOICE = ("date", "date"), ("datetime", "date"), ("enumeration", "select")
+TEXT, NUMBER = ("string", "text"), ("number", "number")
+INSTANT, CHOICE = ("datetime", "date"), ("enumeration", "select")
 BOOLEAN = ("bool", "booleancheckbox")
 READ_ONLY_TEXT = ("string", "calculation_equation")
 
-GRADES = ("A", "B", "C", "D", "E")
-BANDS = ("none", "low", "medium", "high", "very high")
+VENDORS_GROUP = "contactinformation"
 AGES = ("18-24", "25-34", "35-44", "45-54", "55-64", "65+")
 
 
@@ -35,17 +36,20 @@ class Property:
     is_unique: bool = False
     is_read_only: bool = False
     is_vendors: bool = False
+    group: str = VENDORS_GROUP
+    label: str = ""  # empty: made of the name
+    description: str = ""
 
     def told(self) -> dict[str, Any]:
         """As the properties API tells it."""
         kind, field_type = self.form
         return {
             "name": self.name,
-            "label": self.name.replace("_", " ").capitalize(),
-            "description": "",
+            "label": self.label or self.name.replace("_", " ").capitalize(),
+            "description": self.description,
             "type": kind,
             "fieldType": field_type,
-            "groupName": "contactinformation",
+            "groupName": self.group,
             "options": [{"label": o, "value": o, "hidden": False} for o in self.options],
             # the vendor says it of properties that a person made so
             "hasUniqueValue": self.is_unique and not self.is_vendors,
@@ -60,9 +64,9 @@ class Property:
         }
 
 
-def standing() -> dict[str, Property]:
-    """Properties of a new account."""
-    vendors = [
+def vendors() -> dict[str, Property]:
+    """Properties that an account has before anybody makes one."""
+    told = [
         Property("email", TEXT, is_unique=True, is_vendors=True),
         *(Property(name, TEXT, is_vendors=True) for name in ("firstname", "lastname", "phone")),
         Property("lifecyclestage", CHOICE, ("lead", "customer", "evangelist"), is_vendors=True),
@@ -77,31 +81,30 @@ def standing() -> dict[str, Property]:
             }.items()
         ),
     ]
-    ours = [
-        Property(KEY, TEXT, is_unique=True),
+    return {each.name: each for each in told}
+
+
+def standing() -> dict[str, Property]:
+    """Properties of an account that was prepared for this pipeline, and a few more."""
+    others = [
         Property("age_band", CHOICE, AGES),
-        *(
-            Property(f"score_{name}", TEXT)
-            for name in ("name", "trend", "recency_band", "model_version")
-        ),
-        *(Property(f"score_{name}", LONG_TEXT) for name in ("reasons", "next_products")),
-        *(Property(f"score_{name}", DATE) for name in ("as_of", "valid_until", "last_order_date")),
-        Property("score_value", NUMBER),
-        Property("score_grade", CHOICE, GRADES),
-        Property("score_spend_band", CHOICE, BANDS),
         Property("score_delivered_at", INSTANT),
         Property("score_is_new", BOOLEAN, ("true", "false")),
     ]
-    return {each.name: each for each in [*vendors, *ours]}
+    ours = [made(told) for told in installed.properties(KEY)]
+    return vendors() | {each.name: each for each in [*ours, *others]}
 
 
-def made(told: dict[str, Any]) -> Property:
+def made(told: Mapping[str, Any]) -> Property:
     """A property as somebody asks for it over the API."""
     return Property(
         name=told["name"],
         form=(told["type"], told["fieldType"]),
         options=tuple(option["value"] for option in told.get("options", ())),
         is_unique=told.get("hasUniqueValue", False),
+        group=told["groupName"],
+        label=told["label"],
+        description=told.get("description", ""),
     )
 
 

@@ -17,10 +17,9 @@ from infra.sandbox.salesforce.errors import ApiError, RowError
 from infra.sandbox.salesforce.made_up import customers
 from infra.sandbox.salesforce.org import PERSON, Org
 from infra.sandbox.salesforce.saving import Saving
-from infra.sandbox.salesforce.schema import OBJECTS, SObject
+from infra.sandbox.salesforce.schema import KEY, OBJECTS, SObject
 from infra.sandbox.salesforce.values import as_json, instant, now
 
-KEY = "Sales_Account_Id__c"
 LONG_AGO = dt.timedelta(days=1)  # were made-up records written: no test's write falls into it
 FOR_EVER = 10**9
 PAGE = 10_000

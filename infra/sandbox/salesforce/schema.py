@@ -6,6 +6,9 @@ What a field's type means: https://developer.salesforce.com/docs/atlas.en-us.api
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from xml.etree import ElementTree
+
+from jobs.crm.salesforce_install_xml import NAMESPACE, custom_object
 
 Right = Literal["write", "read", "hidden"]
 
@@ -96,19 +99,40 @@ def _system(is_mergeable: bool) -> list[Column]:
     ]
 
 
-SCORES = (
-    Column("Score_Next_Products__c", "textarea", 4000),
-    Column("Score_Recency_Band__c", "string", 40),
-    Column("Score_Spend_Band__c", "string", 40),
-    Column("Score_Last_Order_Date__c", "date"),
-    Column("Score_Name__c", "string", 80),
-    Column("Score_Value__c", "double", precision=18, scale=6),
-    Column("Score_Grade__c", "picklist", 255, choices=("A", "B", "C", "D", "E")),
-    Column("Score_Trend__c", "string", 20),
-    Column("Score_Reasons__c", "textarea", 32000),
-    Column("Score_As_Of__c", "date"),
-    Column("Score_Valid_Until__c", "date"),
-    Column("Score_Model_Version__c", "string", 120),
+# What a deployment of the metadata makes of a type; picklists have 255 characters
+# https://developer.salesforce.com/docs/atlas.en-us.api_meta.meta/api_meta/meta_field_types.htm
+DEPLOYED = {
+    "Text": "string",
+    "LongTextArea": "textarea",
+    "Number": "double",
+    "Date": "date",
+    "Picklist": "picklist",
+}
+LONGEST_CHOICE = 255
+
+
+def deployed(source: bytes) -> Iterator[Column]:
+    """The custom fields of an object's file of metadata, such as `install` writes."""
+    names = {"": NAMESPACE}
+    # our own file: nobody else's XML is read here
+    for told in ElementTree.fromstring(source).iterfind("fields", names):  # noqa: S314
+        of = {each.tag.rpartition("}")[2]: each.text or "" for each in told}
+        type_ = DEPLOYED[of["type"]]
+        yield Column(
+            of["fullName"],
+            type_,
+            length=LONGEST_CHOICE if type_ == "picklist" else int(of.get("length", 0)),
+            precision=int(of.get("precision", 0)),
+            scale=int(of.get("scale", 0)),
+            choices=tuple(value.text or "" for value in told.iterfind(".//value/fullName", names)),
+            is_external_id=of.get("externalId") == of.get("unique") == "true",
+            is_required=of.get("required") == "true",
+        )
+
+
+KEY = "Sales_Account_Id__c"
+# Beside those of the shipped mapping, kinds that it has none of
+OTHERS = (
     Column("Score_Rank__c", "double", precision=18, scale=0),
     Column("Score_Updated_At__c", "datetime"),
 )
@@ -124,8 +148,8 @@ def _person(*more: Column) -> list[Column]:
         Column("Phone", "phone", 40),
         Column("HasOptedOutOfEmail", "boolean"),
         Column("Age_Band__c", "picklist", 255, choices=AGES),
-        Column("Sales_Account_Id__c", "string", 40, is_external_id=True),
-        *SCORES,
+        *deployed(custom_object(KEY)),
+        *OTHERS,
         *more,
     ]
 

@@ -18,8 +18,8 @@ class OdooRig:
             "have none (test_odoo.py merges one that has)"
         ),
         "an_ended_session_is_opened_again": (
-            "a request carries the API key, there is no session: 401 means that the key is no "
-            "longer good (test_odoo.py)"
+            "a request carries the API key, there is no session; a key that was good a moment ago "
+            "is shown once more (test_odoo.py)"
         ),
     }
     key = "ref"

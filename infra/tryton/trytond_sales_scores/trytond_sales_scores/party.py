@@ -3,12 +3,13 @@
 from trytond.model import fields
 from trytond.model.modelstorage import AccessError
 from trytond.pool import Pool, PoolMeta
-from trytond.pyson import Eval
+from trytond.pyson import Bool, Eval
 from trytond.transaction import Transaction
 
 from .instance import may_create
 
-BAND = 40  # characters
+# in characters; the web client makes a field as wide as its size, and the form with it
+BAND, WORDS = 40, 20
 # what says who a customer is: no business of the pipeline, in what it creates neither
 ABOUT = ("name", "addresses", "contact_mechanisms", "identifiers")
 
@@ -39,13 +40,28 @@ class Party(metaclass=PoolMeta):
         fields.Char("Code of the Party Replacing It"), "get_replaced_by_code"
     )
 
-    score_next_products = fields.Text("Next Best Products", help="One a line, the best first.")
-    score_recency_band = fields.Char("Recency", size=BAND)
-    score_spend_band = fields.Char("Spend", size=BAND)
-    score_last_order_date = fields.Date("Last Order")
-    score_name = fields.Char("Score Name", size=BAND)
-    score_value = fields.Numeric("Score", digits=(12, 4))
-    score_grade = fields.Selection([(None, "")] + [(g, g) for g in "ABCDE"], "Grade")
+    score_next_products = fields.Text(
+        "Next Best Products", help="What to offer, one a line, the best first."
+    )
+    score_recency_band = fields.Char(
+        "Last Bought", size=WORDS, help="How long before the day of As Of the last order was."
+    )
+    score_spend_band = fields.Char(
+        "Spend of 12 Weeks", size=WORDS, help="Up to the day of As Of: none, low … very high."
+    )
+    score_last_order_date = fields.Date("Last Order", help="Up to the day of As Of.")
+    score_name = fields.Char("Kind of Score", help="What is scored.")
+    score_value = fields.Numeric(
+        "Score",
+        digits=(12, 4),
+        help="The larger the better. Another model has another scale: compare grades.",
+    )
+    score_grade = fields.Selection(
+        [(None, "")] + [(g, g) for g in "ABCDE"],
+        "Grade",
+        sort=False,
+        help="A (best) to E. Yours once you change or clear it.",
+    )
     score_trend = fields.Selection(
         [
             (None, ""),
@@ -55,11 +71,16 @@ class Party(metaclass=PoolMeta):
             ("new", "New"),
         ],
         "Trend",
+        sort=False,
+        help="Against the score before; new: there was none. Yours once you change or clear it.",
     )
     score_reasons = fields.Text("Reasons", help="One a line, the strongest first.")
-    score_as_of = fields.Date("As Of")
+    score_as_of = fields.Date(
+        "As Of", help="The last business day that the model may have known of."
+    )
     score_valid_until = fields.Date(
         "Valid Until",
+        help="The last business day on which to use the score; then it is taken away.",
         domain=[
             "OR",
             ("score_valid_until", "=", None),
@@ -67,7 +88,12 @@ class Party(metaclass=PoolMeta):
             ("score_valid_until", ">=", Eval("score_as_of")),
         ],
     )
-    score_model_version = fields.Char("Model", size=80)
+    score_model_version = fields.Char("Made By", help="The model and its version.")
+    score_link = fields.Char(
+        "What It Means",
+        states={"invisible": ~Bool(Eval("score_link"))},
+        help="A page about how scores are made, and what to do where one is wrong.",
+    )
 
     @fields.depends("no_marketing", "no_marketing_date")
     def on_change_no_marketing(self):

@@ -1,0 +1,87 @@
+"""What is made in HubSpot: a group of properties, and the properties, as its API takes them.
+
+https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobs.crm.odoo_parts import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS
+
+Told = Mapping[str, Any]
+
+GROUP: Told = {"name": "sales_scores", "label": "Sales Scores"}
+
+TEXT, LONG_TEXT = ("string", "text"), ("string", "textarea")
+NUMBER, DATE, CHOICE = ("number", "number"), ("date", "date"), ("enumeration", "select")
+
+
+def properties(key: str) -> list[Told]:
+    """All of them, in the order in which they are shown."""
+    stays = "What you change here stays."
+    told = [
+        _property(
+            *(key, "Sales Account Number", TEXT),
+            "The customer's number in the sales data. Scores are found by it: leave it as it is.",
+            # of one that is there it cannot be changed
+            hasUniqueValue=True,
+        ),
+        _property("score_value", "Score", NUMBER, "The customer's standing among all, 0 to 1."),
+        _chosen(
+            *("score_grade", "Grade", GRADES),
+            f"The fifth of all customers that it lies in, A the best. {stays}",
+        ),
+        _chosen("score_trend", "Trend", TRENDS, f"Where the score is going. {stays}"),
+        _property(
+            *("score_reasons", "Reasons", LONG_TEXT),
+            f"Why, one reason a line, the strongest first. {stays}",
+        ),
+        _property(
+            *("score_next_products", "Next Best Products", LONG_TEXT),
+            f"What to offer next, one a line, the best first. {stays}",
+        ),
+        _chosen(
+            *("score_recency_band", "Last Bought", RECENCY_BANDS),
+            f"How long ago the last order was. {stays}",
+        ),
+        _chosen(
+            *("score_spend_band", "Spend of 12 Weeks", SPEND_BANDS),
+            f"How much was bought in the last 12 weeks. {stays}",
+        ),
+        _property("score_last_order_date", "Last Order", DATE, "Business day of the last order."),
+        _property("score_as_of", "As Of", DATE, "Business day up to which the sales count."),
+        _property(
+            "score_valid_until", "Valid Until", DATE, "After this day the score is taken back."
+        ),
+        _property("score_name", "Kind of Score", TEXT, "What the score tells."),
+        _property("score_model_version", "Made By", TEXT, "Model and its version."),
+    ]
+    return [each | {"displayOrder": place} for place, each in enumerate(told, 1)]
+
+
+def _property(
+    name: str, label: str, form: tuple[str, str], description: str, **more: Any
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": label,
+        "type": form[0],
+        "fieldType": form[1],
+        "groupName": GROUP["name"],
+        "description": description,
+        "formField": False,  # no visitor of a web page fills it in
+        **more,
+    }
+
+
+def _chosen(name: str, label: str, values: Sequence[str], description: str) -> dict[str, Any]:
+    options = [
+        {
+            "label": value[:1].upper() + value[1:],
+            "value": value,
+            "displayOrder": place,
+            "hidden": False,
+        }
+        for place, value in enumerate(values)
+    ]
+    return _property(name, label, CHOICE, description, options=options)

@@ -1,0 +1,78 @@
+"""A customer that the CRM knows by another number is found by the e-mail address."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from jobs import lake
+from jobs.delivery import contact_keys
+from jobs.delivery import mapping as mappings
+from jobs.delivery.apply import apply
+from jobs.delivery.mapping import EMAIL, MappingError, Rung
+from jobs.delivery.plan import plan
+from jobs.delivery.verify import verify
+from tests.delivery import outbox
+from tests.tryton_server import Crm
+
+BY_EMAIL = Rung.model_validate({"field": "email", "from": EMAIL})
+
+
+def told(account: str, email: str | None, day: int, row: int = 1) -> dict[str, object]:
+    """A row of bronze.accounts."""
+    return {
+        "account_id": account,
+        "email": email,
+        "as_of_date": dt.date(2017, 11, day),
+        "_known_at": dt.datetime(2017, 11, day, 6, tzinfo=dt.UTC),
+        "_row_number": row,
+    }
+
+
+@pytest.mark.services
+def test_the_newest_address_finds_the_record_and_no_table_keeps_it(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = mappings.load("tryton")
+    ladder = shipped.model_copy(update={"match": (*shipped.match, BY_EMAIL)})
+    monkeypatch.setattr(mappings, "load", lambda connection: ladder)
+    rows = [
+        told("shop 1", "household-102@example.com", 25),
+        told("shop 1", " Household-101+shop@Example.com", 26),
+        told("shop 2", None, 26),  # nothing to be found by
+        told("shop 3", "not an address", 26),
+        told("106", "household-107@example.com", 26),  # our own key comes first
+    ]
+    write_deltalake(lake.location("bronze.accounts"), pa.Table.from_pylist(rows))
+    outbox.write([outbox.row(a) for a in ("shop 1", "shop 2", "shop 3", "106")])
+    made = plan("tryton", crm=crm.adapter)
+    assert (made.records, made.blocked) == (2, 2)
+    assert apply("tryton", crm=crm.adapter).outcomes == {"written": 2}
+    assert not verify("tryton", crm=crm.adapter).differing
+    shown = {a: crm.shows(a, "score_grade") for a in ("101", "102", "106", "107")}
+    assert shown == {"101": "B", "102": None, "106": "B", "107": None}
+    for table in ("crm_mirror", "crm_state", "crm_plans", "crm_plan_items", "crm_deliveries"):
+        assert "@" not in str(lake.read(f"ops.{table}").to_pylist()), table
+
+
+def test_addresses_of_one_mailbox_have_one_key_of_this_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SALES_SECRET_CONTACT_KEYS", "first")
+    key = contact_keys.hashing()
+    assert key("Jo.Smith+news@gmail.com") == key("josmith@gmail.com") != key("jo@gmail.com")
+    assert key("no address") is key("") is key(None) is None
+    monkeypatch.setenv("SALES_SECRET_CONTACT_KEYS", "second")
+    assert contact_keys.hashing()("josmith@gmail.com") != key("josmith@gmail.com")
+
+
+def test_the_first_key_is_one_of_our_own() -> None:
+    text = f"""
+        adapter: tryton
+        match: [{{field: email, from: {EMAIL}}}]
+        purposes: {{p: {{text: to advise, legal_basis: consent}}}}
+        fields: {{grade: {{from: grade, as: as_is, ownership: always, purpose: p}}}}
+    """
+    with pytest.raises(MappingError, match=r"accounts\.email cannot be the first key"):
+        mappings.parse("x", text)
