@@ -8,7 +8,7 @@ from typing import Any
 from jobs.crm.adapter import CrmError, Field, Record
 from jobs.crm.json2 import Session
 from jobs.crm.odoo_reading import and_late
-from jobs.crm.odoo_values import at_odoo, fields, instant, values
+from jobs.crm.odoo_values import Place, at_odoo, fields, instant, places, values
 
 MISSING = "no_such_model_or_method"  # as json2 tells of it
 
@@ -48,6 +48,7 @@ class OdooObjects:
 
     def _by_id(self, domain: Sequence[Any], names: Collection[str]) -> Iterator[Record]:
         own = [name for name in ("write_date", "active") if name in self._told]
+        of = places(names, {n: self._fields.get(n, Field(n, "text")) for n in names})
         asked, last = specification([*names, *own]), 0
         while True:
             page = [*self._only, ["id", ">", last], *domain]
@@ -59,20 +60,18 @@ class OdooObjects:
                 limit=self._page_records,
                 count_limit=1,  # it would count all there are, for every page
             )
-            yield from (self._record(row, names) for row in told["records"])
+            yield from (self._record(row, of) for row in told["records"])
             if len(told["records"]) < self._page_records:
                 return
             last = told["records"][-1]["id"]
 
-    def _record(self, row: Mapping[str, Any], names: Collection[str]) -> Record:
-        flat = {name: at_path(row, name) for name in names}
+    def _record(self, row: Mapping[str, Any], of: Sequence[Place]) -> Record:
+        flat = {place.at: at_path(row, place.at) for place in of}
         return Record(
             id=str(row["id"]),
             revision=row["write_date"],
             changed_at=instant(row["write_date"]),
-            values=values(
-                flat, {}, names, {n: self._fields.get(n, Field(n, "text")) for n in names}
-            ),
+            values=values(flat, {}, of),
             is_active=row.get("active", True),
         )
 

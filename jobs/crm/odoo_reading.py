@@ -14,11 +14,13 @@ from jobs.crm.odoo_values import (
     PARTNER,
     SCORE,
     SCORES,
+    Place,
     at_odoo,
     fields,
     halves,
     instant,
     parted,
+    places,
     values,
 )
 
@@ -89,11 +91,11 @@ class Reader:
         Args:
             most: so many there are at most.
         """
-        last = 0
+        last, of = 0, places(names, self.fields)
         while rows := self._rows([["id", ">", last], *domain], names):
             scores = self._scores(rows, names)
             for row in rows:
-                yield from self._records(row, scores[row["id"]], names)
+                yield from self._records(row, scores[row["id"]], of)
             if len(rows) < self._page_records or len(rows) >= most:
                 return
             last = rows[-1]["id"]
@@ -108,14 +110,14 @@ class Reader:
             found = self.by_id([[field, "in", page], *domain], names, most)
             yield from (record for record in found if record.merged_into is None)
 
-    def _records(self, row: Row, scores: Sequence[Row], names: Collection[str]) -> Iterator[Record]:
+    def _records(self, row: Row, scores: Sequence[Row], of: Sequence[Place]) -> Iterator[Record]:
         own: Row = next((score for score in scores if score["x_name"] == str(row["id"])), {})
         written = [row["write_date"], own.get("write_date", "")]
         record = Record(
             id=str(row["id"]),
             revision="/".join(written),
             changed_at=max(instant(each) for each in written if each),
-            values=values(row, own, names, self.fields),
+            values=values(row, own, of),
             is_active=row["active"],
         )
         yield record
@@ -126,7 +128,7 @@ class Reader:
                     id=str(score["x_name"]),
                     revision=record.revision,
                     changed_at=record.changed_at,
-                    values=dict.fromkeys(names),
+                    values={place.name: None for place in of},
                     is_active=False,
                     merged_into=record.id,
                 )

@@ -5,8 +5,8 @@ To the pipeline a customer is one record. In Odoo it is two rows: the partner, a
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -84,13 +84,29 @@ def fields(partner: Mapping[str, Any], score: Mapping[str, Any]) -> dict[str, Fi
     return own | scored
 
 
-def values(
-    row: Mapping[str, Any],
-    score: Mapping[str, Any],
-    names: Collection[str],
-    of: Mapping[str, Field],
-) -> Values:
-    return {name: canonical(of[name], _shown(row, score, name, of[name])) for name in names}
+@dataclass(frozen=True)
+class Place:
+    """Where a field stands in Odoo's answer."""
+
+    name: str
+    field: Field
+    is_of_score: bool
+    at: str
+    known: str  # the field beside it that says whether it has a value
+
+
+def places(names: Collection[str], of: Mapping[str, Field]) -> list[Place]:
+    """Found once: the records are many."""
+    return [
+        Place(name, of[name], is_of_score, at, f"{at}{KNOWN}")
+        for name in names
+        for is_of_score in [name.startswith(OF_SCORE)]
+        for at in [in_score(name) if is_of_score else name]
+    ]
+
+
+def values(row: Mapping[str, Any], score: Mapping[str, Any], of: Sequence[Place]) -> Values:
+    return {p.name: canonical(p.field, _shown(score if p.is_of_score else row, p)) for p in of}
 
 
 def to_write(field: Field, value: str | None) -> Any:
@@ -122,15 +138,13 @@ def at_odoo(at: dt.datetime) -> str:
     return at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _shown(row: Mapping[str, Any], score: Mapping[str, Any], name: str, field: Field) -> Any:
-    at = in_score(name) if name.startswith(OF_SCORE) else name
-    told = score if name.startswith(OF_SCORE) else row
-    value = told.get(at)
-    if (value is False and field.kind != "boolean") or told.get(f"{at}{KNOWN}") is False:
+def _shown(told: Mapping[str, Any], place: Place) -> Any:
+    value, kind = told.get(place.at), place.field.kind
+    if (value is False and kind != "boolean") or told.get(place.known) is False:
         return None
     if isinstance(value, list):  # of related records: their ids
         return ",".join(str(each) for each in value)
-    return instant(value) if field.kind == "timestamp" and value else value
+    return instant(value) if kind == "timestamp" and value else value
 
 
 def _field(name: str, told: Mapping[str, Any], is_known: bool = False) -> Field:

@@ -47,7 +47,9 @@ class Writer:
                 *self._partners([c for c in ready if c.record_id]),
             )
         }
-        known = [replace(c, record_id=c.record_id or told[c.subject].record_id) for c in ready]
+        known = [
+            c if c.record_id else replace(c, record_id=told[c.subject].record_id) for c in ready
+        ]
         scored = [c for c in known if _of_score(c) and told[c.subject].outcome == "written"]
         told |= {result.subject: result for result in self._scores(scored)}
         ids = {change.subject: change.record_id for change in known}
