@@ -45,17 +45,17 @@ def parted(names: Collection[str]) -> tuple[list[str], list[str]]:
 
 def halves(values: Values) -> tuple[dict[str, str | None], dict[str, str | None]]:
     """What of a change is the partner's, and what its score's, each in one order."""
-    own, scored = _halves(tuple(values))
+    own, scored = halved(tuple(values))
     return {name: values[name] for name in own}, {name: values[name] for name in scored}
 
 
 @cache
-def _halves(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Changes are many, and their fields the same."""
+def halved(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Fields of the partner, and of its score; kept, as changes are many and their fields alike."""
     in_order = sorted(names)
     return (
-        [name for name in in_order if not name.startswith(OF_SCORE)],
-        [name for name in in_order if name.startswith(OF_SCORE)],
+        tuple(name for name in in_order if not name.startswith(OF_SCORE)),
+        tuple(name for name in in_order if name.startswith(OF_SCORE)),
     )
 
 

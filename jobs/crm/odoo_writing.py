@@ -20,7 +20,7 @@ from jobs.crm.odoo_values import (
     MODULE,
     PARTNER,
     SCORE,
-    halves,
+    halved,
     in_score,
     to_load,
     to_write,
@@ -91,10 +91,13 @@ class Writer:
         return {n: value for n, value in change.values.items() if self._fields[n].is_writable}
 
     def _partners(self, batch: Sequence[Change]) -> list[Result]:
-        alike: dict[tuple[tuple[str, str | None], ...], list[Change]] = defaultdict(list)
+        alike: dict[tuple[tuple[str, ...], tuple[str | None, ...]], list[Change]] = defaultdict(
+            list
+        )
         for change in batch:
-            alike[tuple(sorted(_of_partner(change).items()))].append(change)
-        results = [Result(change.subject, "written") for change in alike.pop((), [])]
+            names = _of_partner(change)
+            alike[names, tuple(change.values[name] for name in names)].append(change)
+        results = [Result(change.subject, "written") for change in alike.pop(((), ()), [])]
         few: list[Change] = []
         for changes in alike.values():
             if len(changes) < TOGETHER:
@@ -105,13 +108,13 @@ class Writer:
 
     def _write_alike(self, batch: Sequence[Change]) -> None:
         values = {
-            name: to_write(self._fields[name], value)
-            for name, value in _of_partner(batch[0]).items()
+            name: to_write(self._fields[name], batch[0].values[name])
+            for name in _of_partner(batch[0])
         }
         self._session.call(PARTNER, "write", [_id(change) for change in batch], vals=values)
 
     def _load_partners(self, batch: Sequence[Change]) -> list[str | None]:
-        names = list(_of_partner(batch[0]))
+        names = _of_partner(batch[0])
         rows = [[str(_id(change)), *self._row(change, names)] for change in batch]
         return load(self._session, PARTNER, [".id", *names], rows)
 
@@ -145,7 +148,7 @@ class Writer:
         return [change for change in unseen if _id(change) not in there]
 
     def _load_scores(self, batch: Sequence[Change], is_new: bool = False) -> list[str | None]:
-        names = list(_of_score(batch[0]))
+        names = _of_score(batch[0])
         numbers = [name for name in names if self._fields[name].kind in {"number", "integer"}]
         header = ["id", *(("x_name", "x_partner_id/.id") if is_new else ()), *map(in_score, names)]
         rows = [
@@ -175,15 +178,11 @@ class Writer:
     def _in_kind(
         self,
         batch: Sequence[Change],
-        part: Callable[[Change], Mapping[str, str | None]],
+        names: Callable[[Change], tuple[str, ...]],
         send: Callable[[Sequence[Change]], Sequence[str | None]],
     ) -> list[Result]:
         """Send changes of the same fields together: `load` has one heading for all rows."""
-
-        def fields(change: Change) -> list[str]:
-            return list(part(change))
-
-        parts = itertools.groupby(sorted(batch, key=fields), fields)
+        parts = itertools.groupby(sorted(batch, key=names), names)
         return [result for _, changes in parts for result in without_spoilers(list(changes), send)]
 
     def _row(self, change: Change, names: Sequence[str]) -> list[str]:
@@ -210,12 +209,13 @@ def external_id(change: Change) -> str:
     return f"{MODULE}.partner_{field}_{value}"
 
 
-def _of_partner(change: Change) -> dict[str, str | None]:
-    return halves(change.values)[0]
+def _of_partner(change: Change) -> tuple[str, ...]:
+    """Names of its fields of the partner."""
+    return halved(tuple(change.values))[0]
 
 
-def _of_score(change: Change) -> dict[str, str | None]:
-    return halves(change.values)[1]
+def _of_score(change: Change) -> tuple[str, ...]:
+    return halved(tuple(change.values))[1]
 
 
 def _id(change: Change) -> int:
