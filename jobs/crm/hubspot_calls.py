@@ -169,7 +169,7 @@ class Session:
         if status == 401:
             raise self._not_let_in(where)
         if status == 403:
-            raise Refused("permission", f"{where}: the private app lacks a scope")
+            raise CrmError("permission", f"{where}: the private app lacks a scope")
         if 400 <= status < 500:
             raise Refused(*classified(told or {}))
         if status >= 300 or not isinstance(told, dict):

@@ -136,5 +136,5 @@ def connect(access: Access) -> Odoo:
 
 def objects(access: Access, name: str, only: Sequence[Any]) -> OdooObjects | None:
     """Records of another model, of a domain; null: no module with that model is installed."""
-    session = Session(access)
+    session = Session(access, access.request_seconds(REQUEST_SECONDS))
     return OdooObjects(session, name, only, PAGE_RECORDS) if has(session, name) else None

@@ -60,9 +60,11 @@ class OdooObjects:
                 limit=self._page_records,
                 count_limit=1,  # it would count all there are, for every page
             )
-            yield from (self._record(row, of) for row in told["records"])
-            if len(told["records"]) < self._page_records:
+            # a short page is not the last: Odoo leaves out what the user may not see after it has
+            # cut the page
+            if not told["records"]:
                 return
+            yield from (self._record(row, of) for row in told["records"])
             last = told["records"][-1]["id"]
 
     def _record(self, row: Mapping[str, Any], of: Sequence[Place]) -> Record:

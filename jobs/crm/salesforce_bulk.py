@@ -51,7 +51,8 @@ class Jobs:
         except CrmError as error:
             for job in jobs:
                 self._abort(job)
-            return not_sent([change for file in files for change in file.changes], error)
+            meant = [change for file in files for change in file.changes]
+            return not_sent(meant, CrmError("transient", f"no_job: {error}"))
         started("+".join(jobs))
         return [r for job, file in zip(jobs, files, strict=True) for r in self._run(job, file)]
 
@@ -104,7 +105,8 @@ class Jobs:
             self._write("PUT", f"ingest/{job}/batches", data=file.data, headers=as_csv)
         except CrmError as error:
             self._abort(job)
-            return not_sent(changes, error)
+            # of the file as a whole: it says nothing of a single record
+            return not_sent(changes, CrmError("transient", f"not_uploaded: {error}"))
         try:
             self._write("PATCH", f"ingest/{job}", json={"state": "UploadComplete"})
             told = {result.subject: result for result in self._results(job, changes)}

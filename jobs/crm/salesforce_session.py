@@ -188,7 +188,7 @@ class Connection:
             self._in_a_row += 1
             if self._in_a_row < 3 and self.http.ended():
                 return _Busy("transient", f"{self.url}: the session has ended")
-            return Refused("permission", f"{self.url} takes no session of this user ({code})")
+            return CrmError("permission", f"{self.url} takes no session of this user ({code})")
         if status in {429, 503}:
             return _Busy("transient", f"{self.url} is busy: {status}")
         if status >= 500:

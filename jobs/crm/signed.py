@@ -68,7 +68,7 @@ class Session:
             self._access.throttle.heed(answer.headers.get("Retry-After"), BUSY_SECONDS)
             raise CrmError("transient", f"{where}: busy")
         if status in {401, 403}:
-            raise Refused("permission", f"{where}: key or signature are not accepted")
+            raise CrmError("permission", f"{where}: key or signature are not accepted")
         if 400 <= status < 500:
             raise Refused("data", where)
         if status != 200 or not answer.headers.get("Content-Type", "").startswith(

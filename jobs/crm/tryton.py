@@ -115,7 +115,8 @@ def connect(access: Access) -> Tryton:
 
 def objects(access: Access, name: str, only: Sequence[Any]) -> Reader | None:
     """Records of another model, of a domain; null: no module with that model is activated."""
-    session = Session(access.url, access.user, access.secret, throttle=access.throttle)
+    seconds = access.request_seconds(REQUEST_SECONDS)
+    session = Session(access.url, access.user, access.secret, seconds, access.throttle)
     known = session.call("model.ir.model.search", [["name", "=", name]], 0, 1, None)
     return Reader(session, name, PAGE_RECORDS, only) if known else None
 

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 
 from jobs.crm import access as ways
-from jobs.crm.access import Access
+from jobs.crm.access import Access, refuse_plain
 from jobs.crm.adapter import Adapter
 from jobs.crm.throttle import Throttle
 from jobs.delivery.mapping import ConnectionMap
@@ -36,12 +36,19 @@ def access(mapping: ConnectionMap) -> Access:
 
 
 def way(mapping: ConnectionMap) -> Access:
-    """Where a connection leads to, without its secret."""
+    """Where a connection leads to, without its secret.
+
+    Raises:
+        CrmError: it leads over a network without TLS.
+    """
     server = mapping.server
+    # without an address it is the CRM of these services
+    url = server.get("url") or settings().crm_url
+    if url.startswith("http:"):  # others are databases and folders
+        refuse_plain(url)
     return Access(
         connection=mapping.connection,
-        # without an address it is the CRM of these services
-        url=server.get("url") or settings().crm_url,
+        url=url,
         user=server.get("user", ""),
         secret="",
         options={name: value for name, value in server.items() if name not in OPTIONS},

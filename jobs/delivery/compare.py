@@ -55,7 +55,7 @@ def match(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
         db.execute(f"""
             insert into pairs
             select s.account_id, m.record_id from subjects s
-            join mirror m on m.is_active and {shown} = s.k{n}
+            join mirror m on m.is_active and {shown} = s.k{n} {_free(mapping, rung)}
             where s.account_id not in (select account_id from pairs)
         """)  # noqa: S608 quoted
     _follow_merges(db, mapping)
@@ -95,6 +95,18 @@ def match(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
                end as why
         from subjects s left join judged j on j.account_id = s.account_id
     """)
+
+
+def _free(mapping: ConnectionMap, rung: Rung) -> str:
+    """SQL: what is found by an address is not somebody else's by our own key: a household shares
+    one address."""
+    if not rung.is_contact:
+        return ""
+    own = f"m.{_shown(mapping.match[0])}"
+    return f"""
+        and m.record_id not in (select record_id from pairs)
+        and ({own} is null or {own} not in (select account_id from contacts))
+    """  # noqa: S608 quoted
 
 
 def _shown(rung: Rung) -> str:

@@ -179,14 +179,6 @@ class Ledger:
         made_at: dt.datetime = told["made_at"] or dt.datetime.now(dt.UTC)
         return made_at
 
-    def items(self, plan_id: str, accounts: Collection[str] | None = None) -> list[Item]:
-        """A plan's items, those of some customers only or all."""
-        where = _of(plan_id) if accounts is None else self._among(plan_id, accounts)
-        rows = self.rows("ops.crm_plan_items", where)
-        items = [Item(**{k: row[k] for k in Item.__dataclass_fields__}) for row in rows]
-        wanted = None if accounts is None else set(accounts)
-        return [item for item in items if wanted is None or item.account_id in wanted]
-
     def to_write(self, plan_id: str, accounts: Collection[str]) -> "ToWrite":
         """What a plan writes to some customers: column by column, for they are many."""
         names, found = set(accounts), ToWrite(defaultdict(dict), defaultdict(dict), {})
@@ -303,7 +295,7 @@ class Ledger:
             if event["crm_instance"] == crm_instance:
                 by_job[event["plan_id"], event["job"]].append(event)
         for (plan_id, job), events in by_job.items():
-            wanted = wanted_values(self.items(plan_id, [e["account_id"] for e in events]))
+            wanted = self.to_write(plan_id, [e["account_id"] for e in events]).wanted
             changes = [meant(e, wanted[e["account_id"]], create_by) for e in events]
             results = crm.poll(changes, max(e["at"] for e in events), job)
             self.resolve(self.plan(plan_id), changes, results)
@@ -364,15 +356,6 @@ def new_record(subject: str, wanted: Mapping[str, str | None], create_by: str) -
     """A record to be created, which the CRM keeps alone by its key."""
     values = dict(wanted)
     return Change(subject, None, "", values, (create_by, str(values.pop(create_by))))
-
-
-def wanted_values(items: Iterable[Item]) -> dict[str, dict[str, str | None]]:
-    """The values that a plan sends, by customer."""
-    wanted: dict[str, dict[str, str | None]] = defaultdict(dict)
-    for item in items:
-        if item.action != "blocked":
-            wanted[item.account_id][item.field] = item.new_value
-    return dict(wanted)
 
 
 def _of(plan_id: str) -> str:

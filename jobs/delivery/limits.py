@@ -2,6 +2,7 @@
 
 import bisect
 import datetime as dt
+import itertools
 import math
 from dataclasses import asdict, replace
 
@@ -10,6 +11,8 @@ from jobs.delivery.compare import Totals
 from jobs.delivery.ledger import Ledger, Plan
 from jobs.delivery.mapping import ConnectionMap
 
+# of a bulk job: it is made, filled, started, looked at, and tells of its records in three files
+BULK_REQUESTS = 7
 READINGS = 2  # of each record: before it is written, and when it is verified
 
 
@@ -34,6 +37,8 @@ def measured(
 def requests(records: int, described: Description) -> tuple[int, int]:
     """Requests that write so many records, and that read them."""
     calls = math.ceil(records / described.batch_size(records))
+    if described.bulk_records and records >= described.bulk_from:
+        calls *= BULK_REQUESTS
     return calls, READINGS * math.ceil(records / described.page_records)
 
 
@@ -44,8 +49,15 @@ def affordable(
     if quota is None:
         return records
     left = quota.limit * mapping.rate.daily_share - quota.used
-    tried = range(records + 1)
-    return max(0, bisect.bisect_right(tried, left, key=lambda n: sum(requests(n, described))) - 1)
+    steps = [0, records + 1]
+    if described.bulk_records and described.bulk_from <= records:
+        steps.insert(1, described.bulk_from)  # more records are fewer requests from here on
+    found = 0
+    for first, end in itertools.pairwise(steps):
+        tried = range(first, end)
+        fitting = bisect.bisect_right(tried, left, key=lambda n: sum(requests(n, described)))
+        found = max(found, first + fitting - 1 if fitting else 0)
+    return found
 
 
 def judged(plan: Plan, totals: Totals, mapping: ConnectionMap, allow_mass_clear: bool) -> Plan:

@@ -4,14 +4,15 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from jobs import reviewed
 from jobs.crm import adapter
 from jobs.crm.adapter import Description
+from jobs.reviewed import NoYaml
 from jobs.settings import settings
 
 ADAPTERS = Path(adapter.__file__).parent
@@ -22,8 +23,9 @@ EMAIL = "accounts.email"  # of a rung: the e-mail address of bronze.accounts
 Ownership = Literal["always", "if_empty", "if_ours"]
 Transform = Literal["as_is", "lines", "texts", "words", "first", "link"]
 
-# where a link may begin: what stands before an @ would be a password
-PAGE = re.compile(r"https?://[^/\s@?#\"'<>\\]+([/?#][^\s\"'<>\\]*)?")
+# where a link may begin: what stands before an @ would be a password, and what comes behind a host
+# without a slash would be another host
+PAGE = re.compile(r"https?://[^/\s@?#\"'<>\\]+[/?#][^\s\"'<>\\]*")
 
 
 class MappingError(Exception):
@@ -34,6 +36,13 @@ class Part(BaseModel):
     """A part of the file; what is misspelt is a fault, not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def as_texts(told: Any) -> Any:
+    """Numbers as they are written; anything else is left to be refused."""
+    if not isinstance(told, dict):
+        return told
+    return {name: str(v) if type(v) in {int, float} else v for name, v in told.items()}
 
 
 class Rung(Part):
@@ -72,8 +81,8 @@ class FieldMap(Part):
         if self.to and not PAGE.fullmatch(self.to):
             shown = re.sub(r"^.*@", "…@", self.to)
             raise ValueError(
-                f"to {shown!r} must begin with http:// or https:// and a host, without user and "
-                "password: they are secrets"
+                f"to {shown!r} must begin with http:// or https://, a host and a slash, without "
+                "user and password: they are secrets"
             )
         return self
 
@@ -120,7 +129,8 @@ class ConnectionMap(Part):
     connection: str
     sha256: str
     adapter: str
-    server: Mapping[str, str] = {}  # url, user, secret (a name), and what the adapter asks for
+    # url, user, secret (a name), and what the adapter asks for; numbers may stand without quotes
+    server: Annotated[Mapping[str, str], BeforeValidator(as_texts)] = {}
     mode: Literal["update_only", "create"] = "update_only"
     match: tuple[Rung, ...] = Field(min_length=1)  # tried in this order
     fields: Mapping[str, FieldMap] = Field(min_length=1)
@@ -233,19 +243,6 @@ TRANSFORMS: Mapping[Transform, Callable[[Sequence[Any]], Any]] = {
 }
 
 
-class _NoDoubles(yaml.SafeLoader):
-    """YAML takes the last of two lines for one field; here that is a fault."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{name} stands there twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
 def names() -> list[str]:
     """All connections."""
     return sorted(path.stem for path in settings().connections.glob("*.yaml"))
@@ -271,13 +268,9 @@ def parse(connection: str, text: str) -> ConnectionMap:
         MappingError: it is not of this form.
     """
     try:
-        # a loader of YAML's safe kind, with one more check
-        read = yaml.load(text, Loader=_NoDoubles)  # noqa: S506
-    except yaml.YAMLError as error:
-        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", "") or ""
-        where = f" (line {mark.line + 1})" if mark else ""
-        said = f": {problem}" if "twice" in problem else ""
-        raise MappingError(f"{connection}.yaml: no YAML{where}{said}: mend it") from None
+        read = reviewed.read(text)
+    except NoYaml as error:
+        raise MappingError(f"{connection}.yaml: {error}") from None
     told = read if isinstance(read, dict) else {}
     digest = hashlib.sha256(text.encode()).hexdigest()
     try:
@@ -313,7 +306,9 @@ def check(mapping: ConnectionMap, crm: Description, columns: Sequence[str]) -> N
     for name, of in mapping.fields.items():
         field = crm.fields.get(name)
         if field is None:
-            faults.append(f"{name}: {crm.system} has no such field")
+            faults.append(
+                f"{name}: {crm.system} has no such field; one of ours is made by `install`"
+            )
         elif not field.is_writable or field.kind == "other":
             faults.append(f"{name}: {crm.system} does not let us write it ({field.kind})")
         elif of.transform in ("lines", "texts", "link") and field.kind != "text":
@@ -335,6 +330,8 @@ def _key_faults(mapping: ConnectionMap, crm: Description) -> list[str]:
         for rung in mapping.match
         if rung.field != ID and rung.field not in crm.fields
     ]
+    if not crm.can_list and any(rung.is_contact for rung in mapping.match):
+        faults.append(f"match: {crm.system} is asked by key only, and not by {EMAIL}")
     faults += [
         f"objection or restriction {name}: {crm.system} has no such field"
         for name in sorted(mapping.rights_fields - set(crm.fields))

@@ -70,7 +70,7 @@ def read_from(
     """From which instant of the CRM's clock on to read; null: everything."""
     told = "max(changed_at), max(read_all_at), any_value(map_keys(fields))"
     seen, read_all_at, fields = db.sql(f"select {told} from mirror").fetchall()[0]  # noqa: S608
-    if seen is None or set(fields) != set(mapping.read_fields):
+    if seen is None or set(fields) != set(mapping.read_fields) or has_others_keys(db, mapping):
         return None
     if now - read_all_at > dt.timedelta(hours=mapping.reconcile_hours):
         return None
@@ -80,6 +80,16 @@ def read_from(
         return None
     since: dt.datetime = seen.astimezone(dt.UTC) - OVERLAP
     return since
+
+
+def has_others_keys(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> bool:
+    """Whether another installation has hashed the addresses that customers are found by."""
+    for field in {rung.field for rung in mapping.match if rung.is_contact}:
+        key, ours = f"fields[{literal(field)}]", literal(contact_keys.beginning())
+        where = f"{key} is not null and not starts_with({key}, {ours})"
+        if db.sql(f"select 1 from mirror where {where} limit 1").fetchall():  # noqa: S608 quoted
+            return True
+    return False
 
 
 def asked(mapping: ConnectionMap, crm: Adapter, keys: Collection[str]) -> Iterator[Record]:

@@ -17,6 +17,7 @@ from jobs.crm.adapter import Adapter, Description
 from jobs.delivery import compare, limits, mirror, state, subjects
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
+from jobs.delivery.compare import Totals
 from jobs.delivery.controls import Controls
 from jobs.delivery.ledger import SENT_STATES, DeliveryError, Ledger, Plan, writer
 from jobs.delivery.mapping import ConnectionMap
@@ -25,6 +26,8 @@ from jobs.delivery.subjects import OUTBOX
 from jobs.settings import settings
 
 log = logging.getLogger(__name__)
+
+NOT_BEGUN = ("planned", "waiting", "approved")
 
 
 def plan(
@@ -160,20 +163,15 @@ def written_down(
     totals, quota = compare.totals(db, mapping), crm.quota()
     # all that differs is judged: what is spread over days is no smaller
     draft = limits.judged(draft, totals, mapping, allow_mass_clear)
-    most = limits.affordable(totals.records, described, quota, mapping)
-    if most < totals.records:
-        log.warning(
-            "%s: what is left of today's requests is enough for %d of %d customers: the others are "
-            "blocked (over_budget) and come with the next plan",
-            *(mapping.connection, most, totals.records),
-        )
-        compare.put_off(db, most)
-        totals = compare.totals(db, mapping)
-    draft = limits.measured(draft, totals, described, quota, mapping)
-    draft = replace(draft, items_sha256=compare.digest(compare.batches(db)))
     plans = ledger.plans()
     newest = plans[-1] if plans else None
-    if newest and newest.state in ("planned", "waiting", "approved"):
+    most = limits.affordable(totals.records, described, quota, mapping)
+    # what was wrong is taken back as a whole, and may take more than a day
+    if draft.kind == "deliver" and most < totals.records:
+        totals = cut(db, mapping, most, totals, newest)
+    draft = limits.measured(draft, totals, described, quota, mapping)
+    draft = replace(draft, items_sha256=compare.digest(compare.batches(db)))
+    if newest and newest.state in NOT_BEGUN:
         same = replace(draft, plan_number=newest.plan_number).named
         if same.plan_id == newest.plan_id and not limits.is_too_old(ledger, newest, mapping):
             return newest
@@ -184,3 +182,30 @@ def written_down(
         *(made.updates, made.clears, made.unchanged, made.blocked),
     )
     return made
+
+
+def cut(
+    db: duckdb.DuckDBPyConnection,
+    mapping: ConnectionMap,
+    most: int,
+    totals: Totals,
+    newest: Plan | None,
+) -> Totals:
+    """Leave for another day what today's requests are not enough for.
+
+    A newest plan of the same customers stays as it is, though asking has cost requests since.
+
+    Args:
+        most: how many customers they are enough for.
+    """
+    if newest and newest.state in NOT_BEGUN and most <= newest.records < totals.records:
+        compare.put_off(db, newest.records)
+        if compare.digest(compare.batches(db)) == newest.items_sha256:
+            return compare.totals(db, mapping)
+    log.warning(
+        "%s: what is left of today's requests is enough for %d of %d customers: the others are "
+        "blocked (over_budget) and come with the next plan",
+        *(mapping.connection, most, totals.records),
+    )
+    compare.put_off(db, most)
+    return compare.totals(db, mapping)

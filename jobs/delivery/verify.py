@@ -13,7 +13,7 @@ from jobs.delivery import mapping as mappings
 from jobs.delivery import state
 from jobs.delivery.access import connect
 from jobs.delivery.echo import is_same
-from jobs.delivery.ledger import DeliveryError, Ledger, Plan, log_of, wanted_values, writer
+from jobs.delivery.ledger import DeliveryError, Ledger, Plan, log_of, writer
 from jobs.delivery.scratch import scratch
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def looked_at(
     events: Mapping[str, Mapping[str, Any]],
 ) -> tuple[int, list[tuple[str, str]]]:
     """How many fields of these customers were compared, and which differ; echoes are kept."""
-    wanted = wanted_values(ledger.items(plan.plan_id, accounts))
+    wanted = ledger.to_write(plan.plan_id, accounts).wanted
     ids = {account: str(events[account]["record_id"]) for account in accounts}
     found = crm.get(set(ids.values()), sorted({f for of in wanted.values() for f in of}))
     differing, echoes = [], []

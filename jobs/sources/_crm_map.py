@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jobs import reviewed
 from jobs.crm.access import Access, refuse_plain
 from jobs.crm.adapter import CrmError
+from jobs.reviewed import NoYaml
 from jobs.settings import settings
 from jobs.table import columns, table
 
@@ -143,11 +144,13 @@ def crm_map(path: Path | None = None) -> CrmMap:
     """
     path = path or settings().crm_source
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        told = reviewed.read(path.read_text(encoding="utf-8"))
         named = [{"name": n, "entity": n, **of} for n, of in told.pop("reads").items()]
         return CrmMap.model_validate({**told, "path": path, "reads": named})
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
-    except (OSError, UnicodeError, yaml.YAMLError, AttributeError, LookupError, TypeError) as error:
+    except NoYaml as error:
+        faults = [str(error)]
+    except (OSError, UnicodeError, AttributeError, LookupError, TypeError) as error:
         faults = [f"no map of a CRM ({type(error).__name__}: {error})"]
     raise CrmError("data", f"{path}: {'; '.join(faults)}; see docs/crm.md")

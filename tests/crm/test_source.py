@@ -137,7 +137,7 @@ def test_another_object_of_a_crm_whose_adapter_reads_customers_only_is_a_fault()
         source.objects("hubspot", Access("x", "", "", ""), "deals", [])
 
 
-def test_customers_come_from_the_crm_that_the_map_names(rig: Rig) -> None:
+def test_a_first_pull_lands_all_there_is_with_the_crms_own_clock(rig: Rig) -> None:
     rig.edit(KEYS[1], rig.age, rig.ages[1])
     (landed,) = source.land(DAY, DAY)
     assert (landed.batch_id, landed.mode) == ("crm/2017-11-26.001", "snapshot")

@@ -1,4 +1,4 @@
-"""A small scores.crm_outbox written without Spark."""
+"""A small scores.crm_outbox written without Spark, and what a plan made of it."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from jobs import lake
+from jobs.delivery.ledger import Item
 
 AS_OF = dt.date(2017, 11, 26)
 REASON = pa.struct([("code", pa.string()), ("text", pa.string())])
@@ -68,3 +69,10 @@ def write(rows: Sequence[Mapping[str, Any]]) -> None:
     """Make `rows` the whole outbox."""
     data = pa.Table.from_pylist([dict(r) for r in rows], schema=SCHEMA)
     write_deltalake(lake.location("scores.crm_outbox"), data, mode="overwrite")
+
+
+def planned(plan_id: str) -> list[Item]:
+    """What a plan says, as it was written down."""
+    names = ", ".join(Item.__dataclass_fields__)
+    sql = f"select {names} from t where plan_id = '{plan_id}'"
+    return [Item(**row) for row in lake.read("ops.crm_plan_items", sql=sql).to_pylist()]

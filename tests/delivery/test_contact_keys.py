@@ -19,13 +19,16 @@ from tests.tryton_server import Crm
 BY_EMAIL = Rung.model_validate({"field": "email", "from": EMAIL})
 
 
-def told(account: str, email: str | None, day: int, row: int = 1) -> dict[str, object]:
+def told(
+    account: str, email: str | None, day: int, pull: int = 1, row: int = 1
+) -> dict[str, object]:
     """A row of bronze.accounts."""
     return {
         "account_id": account,
         "email": email,
         "as_of_date": dt.date(2017, 11, day),
         "_known_at": dt.datetime(2017, 11, day, 6, tzinfo=dt.UTC),
+        "_batch_id": f"crm/2017-11-{day}.{pull:03}",
         "_row_number": row,
     }
 
@@ -39,21 +42,38 @@ def test_the_newest_address_finds_the_record_and_no_table_keeps_it(
     monkeypatch.setattr(mappings, "load", lambda connection: ladder)
     rows = [
         told("shop 1", "household-102@example.com", 25),
-        told("shop 1", " Household-101+shop@Example.com", 26),
+        told("shop 1", "household-103@example.com", 26, row=900),
+        told("shop 1", " Household-101+shop@Example.com", 26, pull=2),
+        told("shop 4", "household-106@example.com", 26),  # of one household with 106
         told("shop 2", None, 26),  # nothing to be found by
         told("shop 3", "not an address", 26),
         told("106", "household-107@example.com", 26),  # our own key comes first
     ]
     write_deltalake(lake.location("bronze.accounts"), pa.Table.from_pylist(rows))
-    outbox.write([outbox.row(a) for a in ("shop 1", "shop 2", "shop 3", "106")])
+    outbox.write([outbox.row(a) for a in ("shop 1", "shop 2", "shop 3", "shop 4", "106")])
     made = plan("tryton", crm=crm.adapter)
-    assert (made.records, made.blocked) == (2, 2)
+    assert (made.records, made.blocked) == (2, 3)
     assert apply("tryton", crm=crm.adapter).outcomes == {"written": 2}
     assert not verify("tryton", crm=crm.adapter).differing
     shown = {a: crm.shows(a, "score_grade") for a in ("101", "102", "106", "107")}
     assert shown == {"101": "B", "102": None, "106": "B", "107": None}
     for table in ("crm_mirror", "crm_state", "crm_plans", "crm_plan_items", "crm_deliveries"):
         assert "@" not in str(lake.read(f"ops.{table}").to_pylist()), table
+
+
+@pytest.mark.services
+def test_keys_of_another_installation_are_made_anew(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = mappings.load("tryton")
+    ladder = shipped.model_copy(update={"match": (*shipped.match, BY_EMAIL)})
+    monkeypatch.setattr(mappings, "load", lambda connection: ladder)
+    rows = [told("shop 1", "household-101@example.com", 26)]
+    write_deltalake(lake.location("bronze.accounts"), pa.Table.from_pylist(rows))
+    outbox.write([outbox.row("shop 1")])
+    for installation in ("first", "second"):
+        monkeypatch.setenv("SALES_SECRET_CONTACT_KEYS", installation)
+        assert plan("tryton", crm=crm.adapter).records == 1
 
 
 def test_addresses_of_one_mailbox_have_one_key_of_this_installation(

@@ -11,7 +11,6 @@ from jobs import lake
 from jobs.delivery import holdout
 from jobs.delivery.apply import apply
 from jobs.delivery.holdout import HELD, TREATED, Experiment, held, kept
-from jobs.delivery.ledger import Ledger
 from jobs.delivery.mapping import MappingError
 from jobs.delivery.plan import plan
 from jobs.settings import settings
@@ -101,7 +100,7 @@ def test_who_is_held_out_is_shown_nothing_and_loses_what_was_shown(crm: Crm, fil
     apply("tryton", crm=crm.adapter)
     out = {account for account, arm in kept("x").items() if arm == HELD}
     assert 0 < len(out) < len(ACCOUNTS)
-    reasons = {item.reason for item in Ledger("tryton").items(made.plan_id)}
+    reasons = {item.reason for item in outbox.planned(made.plan_id)}
     assert reasons == {"held_out"}
     assert {a for a in ACCOUNTS if crm.shows(a, "score_grade") is None} == out
     outbox.write([outbox.row(account, grade="A") for account in ACCOUNTS])

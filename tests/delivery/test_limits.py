@@ -86,6 +86,13 @@ def test_a_plan_is_no_larger_than_what_is_left_of_the_day() -> None:
     assert limits.affordable(1000, CRM, None, shipped()) == 1000
 
 
+def test_bulk_jobs_take_fewer_requests_for_more_records() -> None:
+    bulk = replace(CRM, bulk_records=10_000, bulk_from=2_000, page_records=2_000)
+    # 2,500 records: one job of 7 requests, and 4 to read; 2,000: 7 and 2; 1,200 without a job: 6, 2
+    for left, most in ((11, 2_500), (10, 2_000), (9, 2_000), (8, 1_200)):
+        assert limits.affordable(2_500, bulk, Quota(800 - left, 1000), shipped()) == most
+
+
 @pytest.mark.services
 def test_the_page_shows_what_changes_escaped_and_names_nobody(crm: Crm) -> None:
     crm.edit("103", score_grade="E", score_reasons="<script>alert(1)</script>")

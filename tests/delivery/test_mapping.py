@@ -132,7 +132,7 @@ def link(to: str, transform: str = "link") -> str:
         "",
         "http://127.0.0.1:8080/crm/tryton.html#",
         "https://bi.example/c?id=",
-        "https://bi.example",
+        "https://bi.example/",
     ],
 )
 def test_a_link_leads_to_a_page_of_the_web_or_nowhere(to: str) -> None:

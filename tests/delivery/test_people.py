@@ -66,7 +66,7 @@ def test_a_revert_puts_old_values_back_where_the_field_is_still_ours(crm: Crm) -
     crm.edit("103", score_grade="E")
     made = reverted(crm)
     assert (made.kind, made.reverts, made.records) == ("revert", second.plan_id, len(ACCOUNTS))
-    items = {(i.account_id, i.field): i for i in Ledger("tryton").items(made.plan_id)}
+    items = {(i.account_id, i.field): i for i in outbox.planned(made.plan_id)}
     assert items["103", "score_grade"].reason == "edited_by_a_person"
     assert set(items) == {(a, f) for a in ACCOUNTS for f in ("score_grade", "score_trend")}
     apply("tryton", crm=crm.adapter)

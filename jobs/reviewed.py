@@ -1,0 +1,41 @@
+"""YAML that people review: what stands there twice is a fault, and faults quote no line.
+
+A line may hold what somebody put there by mistake, such as a password: it must not reach a log.
+"""
+
+from typing import Any
+
+import yaml
+
+
+class NoYaml(ValueError):
+    """Not to be read; the message says where."""
+
+
+class _NoDoubles(yaml.SafeLoader):
+    """YAML takes the last of two lines for one field."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{name} stands there twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def read(text: str) -> Any:
+    """What a text says.
+
+    Raises:
+        NoYaml: it is no YAML, or says something twice.
+    """
+    try:
+        # a loader of YAML's safe kind, with one more check
+        return yaml.load(text, Loader=_NoDoubles)  # noqa: S506
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", "") or ""
+        where = f" (line {mark.line + 1})" if mark else ""
+        said = f": {problem}" if "twice" in problem else ""
+        raise NoYaml(f"no YAML{where}{said}: mend it") from None
