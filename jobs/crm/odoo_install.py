@@ -17,7 +17,7 @@ from jobs.crm.odoo_parts import GUARD, ON_PARTNER, ON_SCORE, PAGE
 from jobs.crm.odoo_values import MODULE, OURS, PARTNER, SCORE, SCORES
 
 GROUP = "Sales Lakehouse: delivery"
-LEAD, BLACKLIST = "crm.lead", "mail.blacklist"
+LEAD, BLACKLIST, ACTIVITY = "crm.lead", "mail.blacklist", "mail.activity"
 # Odoo keeps these itself
 KEPT_BY_ODOO = ("id", "create_date", "create_uid", "write_date", "write_uid")
 
@@ -196,6 +196,17 @@ def _reading(installer: Installer, group: int) -> None:
             _right(installer, what, found, group, may)
             if "w" in may:
                 _guard(installer, model, found)
+    for found in installer.session.call("ir.model", "search", domain=[["model", "=", ACTIVITY]]):
+        _guard(installer, ACTIVITY, found)
+        _no_new(installer, "activities", found, group)
+
+
+def _no_new(installer: Installer, what: str, model: int, group: int) -> None:
+    """The guard lets pass what is being made: none is made by the delivery's user."""
+    of = {"model_id": model, "groups": [[6, 0, [group]]], "domain_force": "[(0, '=', 1)]"}
+    kinds = {f"perm_{kind}": kind == "create" for kind in ("read", "write", "create", "unlink")}
+    name = f"{MODULE}: no new {what}"
+    installer.ensure("ir.rule", f"rule: no new {what}", {"name": name}, lambda: {**of, **kinds})
 
 
 def _guard(installer: Installer, model: str, model_id: int) -> None:

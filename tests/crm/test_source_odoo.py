@@ -222,6 +222,23 @@ def test_the_user_who_reads_may_change_no_opportunity(crm: Crm) -> None:
     assert told[0]["expected_revenue"] == 2.0, "others may"
 
 
+def test_the_user_who_reads_may_change_no_activity(crm: Crm) -> None:
+    deal = int(made(crm, LEAD, name="x", type="opportunity"))
+    customer = int(crm.ids()["301"])
+    reader = Session(Access("odoo", crm.url, odoo_key.USER, crm.key))
+    for model, record in ((LEAD, deal), (PARTNER, customer)):
+        about = {"res_model_id": model_id(crm, model), "res_id": record, "user_id": 2}
+        mine = {"summary": "call", "date_deadline": "2017-12-01", **about}
+        activity = int(made(crm, ACTIVITY, **mine))
+        for method, ids, named in (
+            ("create", None, {"vals_list": [mine]}),
+            ("write", [activity], {"vals": {"summary": "mine"}}),
+            ("action_done", [activity], {}),
+        ):
+            with pytest.raises(CrmError, match="not_allowed"):
+                reader.call(ACTIVITY, method, ids, **named)
+
+
 def test_what_odoo_has_not_is_told_and_the_rest_is_landed(
     crm: Crm, state: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
