@@ -6,7 +6,7 @@ https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.crm.odoo_parts import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS
+from jobs.crm.choices import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS
 
 Told = Mapping[str, Any]
 

@@ -5,13 +5,9 @@ what keeps the delivery's user to them. `odoo_install` makes it.
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.crm.choices import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS
 from jobs.crm.json2 import NOT_OURS
 from jobs.crm.odoo_values import KNOWN, MODULE, OURS, SCORES
-
-GRADES = ("A", "B", "C", "D", "E")
-TRENDS = ("improving", "steady", "declining", "new")
-RECENCY_BANDS = ("this week", "this month", "this quarter", "longer ago", "never")
-SPEND_BANDS = ("none", "low", "medium", "high", "very high")
 
 Plan = tuple[str, str, str, Mapping[str, Any]]
 

@@ -7,7 +7,7 @@ https://help.salesforce.com/s/articleView?id=platform.custom_field_types.htm
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.crm.odoo_parts import GRADES
+from jobs.crm.choices import GRADES
 
 # As the Metadata API calls them
 Type = Literal["Text", "LongTextArea", "Number", "Date", "Picklist"]
