@@ -566,7 +566,7 @@ def test_a_file_that_is_other_than_it_was_dropped_is_told_by_name(
     with pytest.raises(CrmError, match=f"{path.name} is gone, or other than it was dropped"):
         adapter.describe()
     ready = [Change("101", "101", "1", {"band": "low"})]
-    assert [r.outcome for r in adapter.write(ready)] == ["data"]
+    assert [r.outcome for r in adapter.write(ready)] == ["transient"]
 
 
 def test_a_folder_that_is_not_in_use_is_never_begun_by_a_delivery(tmp_path: Path) -> None:
@@ -576,7 +576,7 @@ def test_a_folder_that_is_not_in_use_is_never_begun_by_a_delivery(tmp_path: Path
     with pytest.raises(CrmError, match="was not taken into use: install it"):
         adapter.describe()
     new = Change("1", None, "", {"band": "low"}, ("id", "1"))
-    assert [r.outcome for r in adapter.write([new])] == ["data"]
+    assert [r.outcome for r in adapter.write([new])] == ["transient"]
     assert install_folder(access, dry_run=True) == [f"manifest of {tmp_path / 'drops'}"]
     assert not (tmp_path / "drops").exists()
     install_folder(access)
