@@ -189,23 +189,6 @@ def test_a_plan_waits_is_approved_in_airflow_and_sent(
     assert run in said["evidence"]
 
 
-def test_nothing_of_a_delivery_shows_the_secret_or_a_customers_address(
-    airflow: Airflow, asking: Callable[..., Crm]
-) -> None:
-    crm = asking(grade="C")
-    personal = ["household-10", "Household 10"]
-    secret = crm.settings.secret("crm_pipeline")
-    with leaks.on_command_lines([secret, *personal]) as shown:
-        run, plan = airflow.asked()
-        airflow.answer(plan)
-        assert airflow.until(run, "delivery.verify", *ENDED) == "success"
-    assert not shown
-    home = airflow.settings.state
-    # Airflow's database with its XComs and rendered templates, logs, tables, the plan's page
-    assert leaks.in_files(home, [plan.plan_id]), "they were looked at"
-    assert not leaks.in_files(home, [secret, *personal], but=["secrets"])
-
-
 def test_a_no_ends_the_plan(airflow: Airflow, asking: Callable[..., Crm]) -> None:
     crm = asking()
     before = crm.revisions()
@@ -339,3 +322,20 @@ def test_the_command_line_cannot_go_around_it(airflow: Airflow, asking: Callable
         assert ran.returncode == (0 if words == ["plan"] else 1), ran.stderr
     assert "needs a person" in ran.stderr
     assert crm.revisions() == before
+
+
+def test_nothing_of_a_delivery_shows_the_secret_or_a_customers_address(
+    airflow: Airflow, asking: Callable[..., Crm]
+) -> None:
+    crm = asking(grade="C")
+    personal = ["household-10", "Household 10"]
+    secret = crm.settings.secret("crm_pipeline")
+    with leaks.on_command_lines([secret, *personal]) as shown:
+        run, plan = airflow.asked()
+        airflow.answer(plan)
+        assert airflow.until(run, "delivery.verify", *ENDED) == "success"
+    assert not shown
+    home = airflow.settings.state
+    # Airflow's database with its XComs and rendered templates, logs, tables, the plan's page
+    assert leaks.in_files(home, [plan.plan_id]), "they were looked at"
+    assert not leaks.in_files(home, [secret, *personal], but=["secrets"])
