@@ -3,9 +3,11 @@
 A line may hold what somebody put there by mistake, such as a password: it must not reach a log.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class NoYaml(ValueError):
@@ -39,3 +41,20 @@ def read(text: str) -> Any:
         where = f" (line {mark.line + 1})" if mark else ""
         said = f": {problem}" if "twice" in problem else ""
         raise NoYaml(f"no YAML{where}{said}: mend it") from None
+
+
+class Part(BaseModel):
+    """A part of a file; what is misspelt is a fault, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def as_texts(told: Any) -> Any:
+    """Numbers as they are written; anything else is left to be refused."""
+    if not isinstance(told, dict):
+        return told
+    return {name: str(v) if type(v) in {int, float} else v for name, v in told.items()}
+
+
+# Of a CRM: url, user, secret (a name), and what its adapter asks for; numbers may stand bare
+Server = Annotated[Mapping[str, str], BeforeValidator(as_texts)]

@@ -6,25 +6,20 @@ from pathlib import Path
 
 import yaml
 
+from infra.sandbox.leading import SHIPPED, led_to
 from jobs.delivery import mapping as mappings
 from jobs.delivery.mapping import ConnectionMap
-from jobs.settings import ROOT, settings
+from jobs.settings import settings
 
 SECRET = "bench"  # noqa: S105 a name
 A_SECOND = 1000  # requests: these servers are nobody else's
-# nothing waits for a person, and nothing is refused for its size
-SHARES = ("changed", "flip", "clear", "mass_clear")
 
 
-def settled(folder: Path, state: Path | None = None) -> None:
-    """This process and its children have a lake in the folder, and connections there.
-
-    Args:
-        state: null: in the folder too.
-    """
+def settled(folder: Path) -> None:
+    """This process and its children have state, lake and connections in the folder."""
     (folder / "connections").mkdir()
     os.environ |= {
-        "SALES_STATE": str(state or folder / "state"),
+        "SALES_STATE": str(folder / "state"),
         "LAKE_URI": str(folder / "lake"),
         "CRM_CONNECTIONS": str(folder / "connections"),
         "COMPANY_CLOCK": "data",
@@ -34,12 +29,8 @@ def settled(folder: Path, state: Path | None = None) -> None:
 
 def connected(name: str, secret: str, server: Mapping[str, str]) -> ConnectionMap:
     """The shipped mapping of a CRM, with another server."""
-    told = yaml.safe_load((ROOT / f"jobs/delivery/connections/{name}.yaml").read_text())
-    told["server"] |= {**server, "secret": SECRET}
-    told |= {
-        "limits": {f"{each}_share": 1 for each in SHARES},
-        "rate": {"requests_a_second": A_SECOND},
-    }
+    told = led_to({**server, "secret": SECRET}, SHIPPED / f"{name}.yaml")
+    told["rate"] = {"requests_a_second": A_SECOND}
     (settings().connections / f"{name}.yaml").write_text(yaml.safe_dump(told))
     os.environ[f"SALES_SECRET_{SECRET.upper()}"] = secret
     return mappings.load(name)

@@ -20,6 +20,7 @@ from infra import health, state
 from infra.odoo import prepare as odoo
 from infra.odoo import serve as odoo_server
 from infra.sandbox.hubspot import __main__ as hubspot
+from infra.sandbox.leading import SHIPPED, led_to
 from infra.sandbox.listening import LOOPBACK
 from infra.sandbox.salesforce import __main__ as salesforce
 from infra.tryton import serve as tryton
@@ -27,14 +28,11 @@ from jobs import command
 from jobs.crm import odoo_install, odoo_key
 from jobs.crm.access import Access
 from jobs.crm.json2 import Session
-from jobs.settings import ROOT, Settings, settings
+from jobs.settings import Settings, settings
 
-SHIPPED = ROOT / "jobs/delivery/connections"
 ODOO_PORT = 8069  # Odoo's own
 ODOO_KEY = "odoo_sandbox"  # name of a secret
 CUSTOMERS = 100  # that are made up in an empty Odoo
-# Nothing waits for a person: these are nobody's data
-UNLIMITED = {f"{share}_share": 1 for share in ("changed", "flip", "clear", "mass_clear")}
 HEAD = "# Leads to `make sandbox CRM={}`. Change it as you like; deleted, it is made anew.\n"
 
 
@@ -59,10 +57,9 @@ def connected(here: Settings, crm: Crm, server: Mapping[str, str]) -> Path:
     of_the_company = here.connections / f"{crm}.yaml"
     sources = (path, of_the_company, SHIPPED / f"{crm}.yaml")
     source = next(each for each in sources if each.exists())
-    told = yaml.safe_load(source.read_text())
-    if source != path or not server.items() <= told["server"].items():
-        told["server"] = {**told["server"], **server}
-        told["limits"] = UNLIMITED
+    before = yaml.safe_load(source.read_text())["server"]
+    if source != path or not server.items() <= before.items():
+        told = led_to(server, source)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(HEAD.format(crm) + yaml.safe_dump(told, sort_keys=False))
     return path

@@ -13,6 +13,7 @@ from jobs.crm.objects import Objects
 from jobs.crm.throttle import Throttle
 from jobs.settings import settings
 
+WAY = ("url", "user", "secret")  # of a `server`; what else stands there is the adapter's
 ON_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -60,6 +61,20 @@ def refuse_plain(url: str) -> None:
     to = urlsplit(url)
     if to.scheme != "https" and to.hostname not in ON_THIS_MACHINE:
         raise CrmError("permission", f"{url}: secrets and what is personal go over https only")
+
+
+def led_by(connection: str, server: Mapping[str, str], throttle: Throttle | None = None) -> Access:
+    """Where a reviewed file's `server` leads to, without its secret.
+
+    Raises:
+        CrmError: it leads over a network without TLS.
+    """
+    # without an address it is the CRM of these services
+    url = server.get("url") or settings().crm_url
+    if url.startswith("http:"):  # others are databases and folders
+        refuse_plain(url)
+    options = {name: value for name, value in server.items() if name not in WAY}
+    return Access(connection, url, server.get("user", ""), "", options, throttle or Throttle())
 
 
 def own_crm() -> Access:

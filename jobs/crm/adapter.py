@@ -52,8 +52,11 @@ class Description:
 
     def batch_size(self, records: int) -> int:
         """Records of one call of `write` where so many are to be written."""
-        is_bulk = self.bulk_records and records >= self.bulk_from
-        return self.bulk_records if is_bulk else self.batch_records
+        return self.bulk_records if self.is_bulk(records) else self.batch_records
+
+    def is_bulk(self, records: int) -> bool:
+        """Whether so many records are written by bulk jobs."""
+        return self.bulk_records > 0 and records >= self.bulk_from
 
 
 @dataclass(frozen=True)

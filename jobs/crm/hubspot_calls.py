@@ -17,7 +17,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from jobs import retry_after
 from jobs.crm.access import refuse_plain
 from jobs.crm.adapter import CrmError, ErrorClass, Quota
-from jobs.crm.patience import patient
+from jobs.crm.patience import Key, patient
 from jobs.crm.throttle import Later, Throttle
 from jobs.crm.writing import NoAnswer, Refused
 
@@ -80,7 +80,7 @@ class Session:
         self._of_searches = Throttle(searches_a_second)
         # anything else than two numbers is passed over in silence
         self._timeout = (CONNECT_SECONDS, seconds)
-        self._was_let_in = False
+        self._key = Key()
 
     def batch(
         self, verb: Literal["read", "update", "upsert"], kind: str, body: Mapping[str, Any]
@@ -167,14 +167,14 @@ class Session:
         if status in BUSY or (status == 503 and "Retry-After" in headers):
             raise self._busy(where, headers, told or {})
         if status == 401:
-            raise self._not_let_in(where)
+            raise self._key.refused(f"{where}: the token is not that of a private app in use")
         if status == 403:
             raise CrmError("permission", f"{where}: the private app lacks a scope")
         if 400 <= status < 500:
             raise Refused(*classified(told or {}))
         if status >= 300 or not isinstance(told, dict):
             raise NoAnswer("unknown", where if status >= 300 else f"{where}, but not with JSON")
-        self._was_let_in = True
+        self._key.good()
         return told
 
     def _busy(self, where: str, headers: Mapping[str, str], told: Mapping[str, Any]) -> CrmError:
@@ -187,16 +187,6 @@ class Session:
             return Later("transient", f"{where}: come again in {seconds:,.0f} s")
         self._throttle.hold(seconds)
         return CrmError("transient", f"{where}: too many requests")
-
-    def _not_let_in(self, where: str) -> CrmError:
-        """A token that was good a moment ago is shown once more: a 401 is no sure sign.
-
-        https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
-        """
-        if self._was_let_in:
-            self._was_let_in = False
-            return CrmError("transient", f"{where}: the token is not known any more")
-        return CrmError("permission", f"{where}: the token is not that of a private app in use")
 
 
 def _json(body: bytes | str) -> Any:

@@ -12,7 +12,7 @@ import httpx
 
 from jobs.crm.access import Access
 from jobs.crm.adapter import CrmError, ErrorClass
-from jobs.crm.patience import NOT_SENT, patient
+from jobs.crm.patience import NOT_SENT, Key, patient
 from jobs.crm.writing import NoAnswer, Refused, WrongValues
 
 # Odoo ends a request of its own after `limit_time_real`, by default:
@@ -76,8 +76,7 @@ class Session:
         self.url = access.url.rstrip("/")
         self.database = access.options.get("database", "odoo")
         self._http = httpx.Client(timeout=httpx.Timeout(seconds, connect=5))
-        self._version, self._user_id = "", 0
-        self._was_let_in = False
+        self._version, self._user_id, self._key = "", 0, Key()
 
     def version(self) -> str:
         """The server's series, such as 19.0."""
@@ -141,7 +140,8 @@ class Session:
         except httpx.HTTPError as error:
             raise NoAnswer("unknown", f"{self.url} gave no answer: {error}") from error
         self._heed(answer)
-        self._was_let_in |= is_json2
+        if is_json2:
+            self._key.good()
         told = self._told(answer)
         if is_json2:
             if answer.status_code != 200:
@@ -159,10 +159,7 @@ class Session:
             self._access.throttle.heed(answer.headers.get("Retry-After"))
             raise CrmError("transient", f"{self.url} is busy: {answer.status_code}")
         if answer.status_code == 401:
-            # a key that was good a moment ago is shown once more: a proxy may have said it
-            kind: ErrorClass = "transient" if self._was_let_in else "permission"
-            self._was_let_in = False
-            raise CrmError(kind, f"{self.url}: wrong key for {self._access.user!r}")
+            raise self._key.refused(f"{self.url}: wrong key for {self._access.user!r}")
 
     def _told(self, answer: httpx.Response) -> Any:
         try:

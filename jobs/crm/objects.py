@@ -1,10 +1,10 @@
 """What a CRM has beside customers, such as opportunities: read, and never written."""
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from typing import Protocol
 
-from jobs.crm.adapter import Record
+from jobs.crm.adapter import CrmError, Record
 
 
 class Objects(Protocol):
@@ -20,3 +20,9 @@ class Objects(Protocol):
         `a.b` names field b of the record that a leads to.
         """
         ...
+
+
+def refuse_unknown(what: str, known: Container[str], names: Collection[str]) -> None:
+    """Raise CrmError where fields, or the first steps of their paths, are none of `what`."""
+    if unknown := sorted(name for name in names if name.partition(".")[0] not in known):
+        raise CrmError("data", f"{what} has no field {', '.join(unknown)}")

@@ -14,10 +14,11 @@ from jobs.crm.access import Access
 from jobs.crm.json2 import Session
 from jobs.crm.odoo_key import KEY_DAYS, USER
 from jobs.crm.odoo_parts import GUARD, ON_PARTNER, ON_SCORE, PAGE
+from jobs.crm.odoo_reading import BLACKLIST
 from jobs.crm.odoo_values import MODULE, OURS, PARTNER, SCORE, SCORES
 
 GROUP = "Sales Lakehouse: delivery"
-LEAD, BLACKLIST, ACTIVITY = "crm.lead", "mail.blacklist", "mail.activity"
+LEAD, ACTIVITY = "crm.lead", "mail.activity"
 # Odoo keeps these itself
 KEPT_BY_ODOO = ("id", "create_date", "create_uid", "write_date", "write_uid")
 

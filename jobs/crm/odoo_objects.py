@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.crm.adapter import CrmError, Field, Record
 from jobs.crm.json2 import Session
+from jobs.crm.objects import refuse_unknown
 from jobs.crm.odoo_reading import and_late
 from jobs.crm.odoo_values import Place, at_odoo, fields, instant, places, values
 
@@ -37,7 +38,7 @@ class OdooObjects:
         return instant(rows[0]["write_date"]) if rows else None
 
     def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
-        self._check(fields)
+        refuse_unknown(f"Odoo's {self._model}", self._told, fields)
 
         def written(at: dt.datetime | None) -> Iterator[Record]:
             return self._by_id([] if at is None else [["write_date", ">=", at_odoo(at)]], fields)
@@ -76,10 +77,6 @@ class OdooObjects:
             values=values(flat, {}, of),
             is_active=row.get("active", True),
         )
-
-    def _check(self, names: Collection[str]) -> None:
-        if unknown := sorted(n for n in names if n.partition(".")[0] not in self._told):
-            raise CrmError("data", f"Odoo's {self._model} has no field {', '.join(unknown)}")
 
     @cached_property
     def _fields(self) -> dict[str, Field]:

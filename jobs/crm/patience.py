@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from jobs.crm.adapter import CrmError
+from jobs.crm.adapter import CrmError, ErrorClass
 from jobs.crm.throttle import Later
 
 PATIENCE_SECONDS = 30.0
@@ -22,6 +22,25 @@ def patient(seconds: float = PATIENCE_SECONDS) -> Callable[[Any], Any]:
         stop=stop_after_delay(seconds),
         reraise=True,
     )
+
+
+class Key:
+    """A key that was good a moment ago is shown once more: a 401 may be a proxy's word, or early.
+
+    https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
+    """
+
+    def __init__(self) -> None:
+        self._was_good = False
+
+    def good(self) -> None:
+        self._was_good = True
+
+    def refused(self, message: str) -> CrmError:
+        """What a 401 means now."""
+        kind: ErrorClass = "transient" if self._was_good else "permission"
+        self._was_good = False
+        return CrmError(kind, message)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from jobs.crm.adapter import CrmError, Field, Kind, Record, Values, canonical
+from jobs.crm.adapter import Field, Kind, Record, Values, canonical
 from jobs.crm.jsonrpc import Session, from_wire, to_wire
+from jobs.crm.objects import refuse_unknown
 
 # Where the instant of the last write stands: a record that was only created has no `write_date`.
 # In this order, so that one written for the first time while we read is met again, not missed.
@@ -61,7 +62,7 @@ class Reader:
         return max(newest, default=None)
 
     def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
-        self._check(fields)
+        refuse_unknown(f"Tryton's {self._model}", self.fields, fields)
         if since is None:
             yield from self._by_id(fields)
             return
@@ -123,10 +124,6 @@ class Reader:
             )
             for row in rows
         ]
-
-    def _check(self, names: Collection[str]) -> None:
-        if unknown := sorted(n for n in names if n.partition(".")[0] not in self.fields):
-            raise CrmError("data", f"Tryton's {self._model} has no field {', '.join(unknown)}")
 
 
 def _instant(at: dt.datetime) -> Any:

@@ -4,13 +4,11 @@ import sys
 from dataclasses import replace
 
 from jobs.crm import access as ways
-from jobs.crm.access import Access, refuse_plain
+from jobs.crm.access import Access
 from jobs.crm.adapter import Adapter
 from jobs.crm.throttle import Throttle
 from jobs.delivery.mapping import ConnectionMap
 from jobs.settings import SettingsError, settings
-
-OPTIONS = ("url", "user", "secret")  # of `server`; what else stands there is the adapter's
 
 
 def connect(mapping: ConnectionMap) -> Adapter:
@@ -41,19 +39,8 @@ def way(mapping: ConnectionMap) -> Access:
     Raises:
         CrmError: it leads over a network without TLS.
     """
-    server = mapping.server
-    # without an address it is the CRM of these services
-    url = server.get("url") or settings().crm_url
-    if url.startswith("http:"):  # others are databases and folders
-        refuse_plain(url)
-    return Access(
-        connection=mapping.connection,
-        url=url,
-        user=server.get("user", ""),
-        secret="",
-        options={name: value for name, value in server.items() if name not in OPTIONS},
-        throttle=Throttle(mapping.rate.requests_a_second, mapping.rate.daily_share),
-    )
+    throttle = Throttle(mapping.rate.requests_a_second, mapping.rate.daily_share)
+    return ways.led_by(mapping.connection, mapping.server, throttle)
 
 
 def _from_airflow(mapping: ConnectionMap) -> Access | None:

@@ -19,13 +19,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.delivery.ledger import Item
+from jobs.delivery.ledger import ITEM_COLUMNS
 from jobs.delivery.mapping import ID, ConnectionMap, FieldMap, Rung
 from jobs.delivery.scratch import stream
 from jobs.sql import literal
 
 MERGES = 8  # of one record into the next, followed at most
-ITEM_COLUMNS = tuple(Item.__dataclass_fields__)
 NULL, FIELD_END, ROW_END = "\x00", "\x1f", "\x1e"  # no text of a CRM has them
 
 

@@ -50,8 +50,10 @@ def beginning() -> str:
 def load(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
     """Fill in the keys of `subjects` that are not the outbox's; `contacts` are all customers."""
     rungs = [n for n, rung in enumerate(mapping.match) if rung.is_contact]
+    if not rungs:
+        return
     db.execute("create or replace table contacts (account_id varchar, key varchar)")
-    if not rungs or not lake.exists(ACCOUNTS):
+    if not lake.exists(ACCOUNTS):
         return
     key = hashing()
     for batch in lake.stream(ACCOUNTS, sql=NEWEST):

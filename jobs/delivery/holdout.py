@@ -16,7 +16,8 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from jobs import lake
 from jobs.delivery.ledger import log_of
-from jobs.delivery.mapping import MappingError, Part, fault_of
+from jobs.delivery.mapping import MappingError, fault_of
+from jobs.reviewed import Part
 from jobs.settings import settings
 from jobs.sql import literal
 

@@ -55,6 +55,9 @@ class Item:
     reason: str | None = None
 
 
+ITEM_COLUMNS = tuple(Item.__dataclass_fields__)
+
+
 @dataclass(frozen=True)
 class Plan:
     """A plan in a state; as in ops.crm_plans."""
@@ -200,7 +203,7 @@ class Ledger:
     def item_batches(self, plan_id: str) -> pa.RecordBatchReader:
         """All items in the order in which they were hashed."""
         ordered = f"{self._mine(_of(plan_id))} order by account_id, field"
-        names = ", ".join(Item.__dataclass_fields__)
+        names = ", ".join(ITEM_COLUMNS)
         return lake.stream("ops.crm_plan_items", sql=f"select {names} from t where {ordered}")  # noqa: S608
 
     def to_send(self, plan_id: str) -> list[str]:

@@ -37,7 +37,7 @@ def measured(
 def requests(records: int, described: Description) -> tuple[int, int]:
     """Requests that write so many records, and that read them."""
     calls = math.ceil(records / described.batch_size(records))
-    if described.bulk_records and records >= described.bulk_from:
+    if described.is_bulk(records):
         calls *= BULK_REQUESTS
     return calls, READINGS * math.ceil(records / described.page_records)
 
@@ -50,7 +50,7 @@ def affordable(
         return records
     left = quota.limit * mapping.rate.daily_share - quota.used
     steps = [0, records + 1]
-    if described.bulk_records and described.bulk_from <= records:
+    if described.is_bulk(records):
         steps.insert(1, described.bulk_from)  # more records are fewer requests from here on
     found = 0
     for first, end in itertools.pairwise(steps):

@@ -4,15 +4,15 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from jobs import reviewed
 from jobs.crm import adapter
 from jobs.crm.adapter import Description
-from jobs.reviewed import NoYaml
+from jobs.reviewed import NoYaml, Part, Server
 from jobs.settings import settings
 
 ADAPTERS = Path(adapter.__file__).parent
@@ -30,19 +30,6 @@ PAGE = re.compile(r"https?://[^/\s@?#\"'<>\\]+[/?#][^\s\"'<>\\]*")
 
 class MappingError(Exception):
     """A mapping that cannot be used; the message names every fault at once."""
-
-
-class Part(BaseModel):
-    """A part of the file; what is misspelt is a fault, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-def as_texts(told: Any) -> Any:
-    """Numbers as they are written; anything else is left to be refused."""
-    if not isinstance(told, dict):
-        return told
-    return {name: str(v) if type(v) in {int, float} else v for name, v in told.items()}
 
 
 class Rung(Part):
@@ -129,8 +116,7 @@ class ConnectionMap(Part):
     connection: str
     sha256: str
     adapter: str
-    # url, user, secret (a name), and what the adapter asks for; numbers may stand without quotes
-    server: Annotated[Mapping[str, str], BeforeValidator(as_texts)] = {}
+    server: Server = Field(default_factory=dict)
     mode: Literal["update_only", "create"] = "update_only"
     match: tuple[Rung, ...] = Field(min_length=1)  # tried in this order
     fields: Mapping[str, FieldMap] = Field(min_length=1)
@@ -181,6 +167,11 @@ class ConnectionMap(Part):
         return sorted({*self.fields, *keys, *self.rights_fields})
 
     @property
+    def contact_fields(self) -> set[str]:
+        """Of the CRM, that customers are found by and that are personal data."""
+        return {rung.field for rung in self.match if rung.is_contact}
+
+    @property
     def rights_fields(self) -> set[str]:
         """Where the CRM says what a customer does not want."""
         objection = [self.objection] if self.objection else []
@@ -189,8 +180,7 @@ class ConnectionMap(Part):
     def unwanted(self, field: str) -> list[tuple[str, Said]]:
         """Why a field of ours may not be shown, as a reason, and what of the CRM says so."""
         found = [("objected", self.objection)] if self.objection else []
-        channel = self.fields[field].channel if field in self.fields else None
-        if channel is not None:
+        if channel := self.fields[field].channel:
             found.append((f"no_contact_by_{channel}", self.restrictions[channel]))
         return found
 

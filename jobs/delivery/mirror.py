@@ -84,7 +84,7 @@ def read_from(
 
 def has_others_keys(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> bool:
     """Whether another installation has hashed the addresses that customers are found by."""
-    for field in {rung.field for rung in mapping.match if rung.is_contact}:
+    for field in mapping.contact_fields:
         key, ours = f"fields[{literal(field)}]", literal(contact_keys.beginning())
         where = f"{key} is not null and not starts_with({key}, {ours})"
         if db.sql(f"select 1 from mirror where {where} limit 1").fetchall():  # noqa: S608 quoted
@@ -101,7 +101,7 @@ def asked(mapping: ConnectionMap, crm: Adapter, keys: Collection[str]) -> Iterat
 
 def without_contacts(mapping: ConnectionMap, records: Iterable[Record]) -> Iterable[Record]:
     """The records, with hashes in the place of addresses that customers are found by."""
-    fields = {rung.field for rung in mapping.match if rung.is_contact}
+    fields = mapping.contact_fields
     if not fields:
         return records
     key = contact_keys.hashing()

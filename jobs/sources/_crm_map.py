@@ -4,16 +4,17 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from jobs import reviewed
-from jobs.crm.access import Access, refuse_plain
+from jobs.crm.access import Access, led_by
 from jobs.crm.adapter import CrmError
-from jobs.reviewed import NoYaml
+from jobs.reviewed import NoYaml, Part, Server
 from jobs.settings import settings
 from jobs.table import columns, table
 
@@ -22,13 +23,6 @@ CHANGED_AT, AS_OF, IS_ACTIVE, MERGED_INTO = "changed_at", "as_of_date", "is_acti
 ID = "id"
 IDS = {"accounts": "record_id", "opportunities": "opportunity_id", "activities": "activity_id"}
 TOLD_BY_RECORD = (IS_ACTIVE, MERGED_INTO)  # where no field of the CRM is named for them
-WAYS = ("url", "user", "secret")  # of `server`; what else stands there is the adapter's
-
-
-class Part(BaseModel):
-    """A part of the file; what is misspelt is a fault, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Read(Part):
@@ -111,7 +105,7 @@ class CrmMap(Part):
 
     path: Path
     adapter: str
-    server: Mapping[str, str] = Field(default_factory=dict)
+    server: Server = Field(default_factory=dict)
     reads: tuple[Read, ...] = Field(min_length=1)
 
     def access(self) -> Access:
@@ -121,16 +115,8 @@ class CrmMap(Part):
             CrmError: it would go over a network unencrypted.
             SettingsError: its secret is nowhere.
         """
-        # without an address it is the CRM of these services
-        url = self.server.get("url") or settings().crm_url
-        refuse_plain(url)
-        return Access(
-            self.path.name,
-            url,
-            self.server.get("user", ""),
-            settings().secret(self.server.get("secret", self.adapter)),
-            {name: value for name, value in self.server.items() if name not in WAYS},
-        )
+        secret = settings().secret(self.server.get("secret", self.adapter))
+        return replace(led_by(self.path.name, self.server), secret=secret)
 
 
 def crm_map(path: Path | None = None) -> CrmMap:

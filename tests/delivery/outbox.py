@@ -9,7 +9,7 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from jobs import lake
-from jobs.delivery.ledger import Item
+from jobs.delivery.ledger import ITEM_COLUMNS, Item
 
 AS_OF = dt.date(2017, 11, 26)
 REASON = pa.struct([("code", pa.string()), ("text", pa.string())])
@@ -73,6 +73,5 @@ def write(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def planned(plan_id: str) -> list[Item]:
     """What a plan says, as it was written down."""
-    names = ", ".join(Item.__dataclass_fields__)
-    sql = f"select {names} from t where plan_id = '{plan_id}'"
+    sql = f"select {', '.join(ITEM_COLUMNS)} from t where plan_id = '{plan_id}'"
     return [Item(**row) for row in lake.read("ops.crm_plan_items", sql=sql).to_pylist()]

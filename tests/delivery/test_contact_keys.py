@@ -33,13 +33,18 @@ def told(
     }
 
 
-@pytest.mark.services
-def test_the_newest_address_finds_the_record_and_no_table_keeps_it(
-    crm: Crm, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def by_email(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> Crm:
+    """The CRM, whose connection has one rung more."""
     shipped = mappings.load("tryton")
     ladder = shipped.model_copy(update={"match": (*shipped.match, BY_EMAIL)})
     monkeypatch.setattr(mappings, "load", lambda connection: ladder)
+    return crm
+
+
+@pytest.mark.services
+def test_the_newest_address_finds_the_record_and_no_table_keeps_it(by_email: Crm) -> None:
+    crm = by_email
     rows = [
         told("shop 1", "household-102@example.com", 25),
         told("shop 1", "household-103@example.com", 26, row=900),
@@ -63,17 +68,14 @@ def test_the_newest_address_finds_the_record_and_no_table_keeps_it(
 
 @pytest.mark.services
 def test_keys_of_another_installation_are_made_anew(
-    crm: Crm, monkeypatch: pytest.MonkeyPatch
+    by_email: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = mappings.load("tryton")
-    ladder = shipped.model_copy(update={"match": (*shipped.match, BY_EMAIL)})
-    monkeypatch.setattr(mappings, "load", lambda connection: ladder)
     rows = [told("shop 1", "household-101@example.com", 26)]
     write_deltalake(lake.location("bronze.accounts"), pa.Table.from_pylist(rows))
     outbox.write([outbox.row("shop 1")])
     for installation in ("first", "second"):
         monkeypatch.setenv("SALES_SECRET_CONTACT_KEYS", installation)
-        assert plan("tryton", crm=crm.adapter).records == 1
+        assert plan("tryton", crm=by_email.adapter).records == 1
 
 
 def test_addresses_of_one_mailbox_have_one_key_of_this_installation(
