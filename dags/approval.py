@@ -20,9 +20,11 @@ class AskAPerson(HITLOperator):
 
     def execute(self, context: Any) -> Any:
         from jobs.delivery import approval, mapping, page
-        from jobs.delivery.ledger import Ledger
+        from jobs.delivery.ledger import OPEN_STATES, Ledger
 
         plan = Ledger(self.connection).plan(planned(context))
+        if plan.state in OPEN_STATES:
+            self.withdraw_others(plan, context["run_id"])
         if plan.state != "waiting":
             self.log.info("plan %d is %s: nobody has to look", plan.plan_number, plan.state)
             return None
@@ -32,6 +34,18 @@ class AskAPerson(HITLOperator):
         self.assigned_users = [{"id": name, "name": name} for name in of.approvers]
         self.response_timeout = dt.timedelta(hours=of.limits.answer_hours)
         return super().execute(context)
+
+    def withdraw_others(self, plan: Any, run: str) -> None:
+        """Nobody is asked any longer what has no consequence; a delivery does not fail for it."""
+        from jobs.airflow_api import AirflowUnreachable
+        from jobs.delivery import approval
+
+        try:
+            count = approval.withdraw_others(plan, run)
+        except AirflowUnreachable as error:
+            self.log.warning("other runs that wait for a person stay as they are: %s", error)
+        else:
+            self.log.info("%d other runs wait for a person no longer", count)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """A yes is left to `apply`; a no, and no answer in time, end the plan."""

@@ -46,9 +46,9 @@ def get(api: httpx.Client, path: str, asked: Mapping[str, Any]) -> Any:
     """What the API answers.
 
     Raises:
-        AirflowUnreachable: it answers something else than what was asked for.
+        AirflowUnreachable: it does not answer, or something else than what was asked for.
     """
-    answer = api.get(path, params=dict(asked))
+    answer = _asked(api, "GET", path, params=dict(asked))
     if answer.status_code != 200:
         raise AirflowUnreachable(f"Airflow answers {answer.status_code} to {path}")
     return answer.json()
@@ -58,8 +58,17 @@ def patch(api: httpx.Client, path: str, told: Mapping[str, Any]) -> None:
     """Change what stands at a path.
 
     Raises:
-        AirflowUnreachable: it refuses.
+        AirflowUnreachable: it does not answer, or refuses.
     """
-    answer = api.patch(path, json=dict(told))
+    answer = _asked(api, "PATCH", path, json=dict(told))
     if answer.status_code != 200:
         raise AirflowUnreachable(f"Airflow answers {answer.status_code} to {path}")
+
+
+def _asked(api: httpx.Client, method: str, path: str, **told: Any) -> httpx.Response:
+    try:
+        return api.request(method, path, **told)
+    except httpx.HTTPError as error:
+        raise AirflowUnreachable(
+            f"Airflow at {api.base_url} does not answer: see `make status`"
+        ) from error

@@ -18,6 +18,7 @@ from jobs.delivery.waiting import pause_until
 
 DAG_ID, TASK_ID = "crm_delivery", "delivery.approve"
 APPROVE, REFUSE = "Approve", "Refuse"
+WAITING = "awaiting_input"  # Airflow's state of a task that asks
 LIMIT = 100  # questions with one plan's id
 # Airflow 3.3 fails a task that is answered before its scheduler has seen the worker of the question
 # end: it takes the end for that of the answer.
@@ -50,13 +51,14 @@ def answer(plan: Plan) -> Answer | None:
         AirflowUnreachable: Airflow cannot be asked.
     """
     with airflow_api.client() as api:
-        told = [_answer(each) for each in _questions(api, plan, True) if _is_of(each, plan)]
+        given = _questions(api, plan.plan_id, response_received=True)
+    told = [_answer(each) for each in given if _is_of(each, plan)]
     return max(told, key=lambda each: each.at, default=None)
 
 
-def _questions(api: httpx.Client, plan: Plan, is_answered: bool) -> list[dict[str, Any]]:
-    asked = {"task_id": TASK_ID, "subject_search": plan.plan_id, "limit": LIMIT}
-    asked |= {"response_received": is_answered}
+def _questions(api: httpx.Client, about: str, **of: Any) -> list[dict[str, Any]]:
+    """The task's questions whose headline holds a text, and which are as told."""
+    asked = {"task_id": TASK_ID, "subject_search": about, "limit": LIMIT, **of}
     told = airflow_api.get(api, f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", asked)
     found: list[dict[str, Any]] = told["hitl_details"]
     return found
@@ -120,7 +122,7 @@ def respond(plan: Plan, option: str, user: str, password: str) -> str:
         AirflowUnreachable: Airflow cannot be asked, or refuses the login or the answer.
     """
     with airflow_api.client(user=user, password=password) as api:
-        open_ = _questions(api, plan, False)
+        open_ = _questions(api, plan.plan_id, response_received=False, state=WAITING)
         if not open_:
             raise NotApproved(
                 f"no run of {DAG_ID} asks for plan {plan.plan_number}: trigger one in Airflow"
@@ -128,7 +130,29 @@ def respond(plan: Plan, option: str, user: str, password: str) -> str:
         asked_at = dt.datetime.fromisoformat(open_[-1]["created_at"])
         pause_until(asked_at + dt.timedelta(seconds=SETTLED_SECONDS))
         ran = open_[-1]["task_instance"]
-        place = f"/dags/{DAG_ID}/dagRuns/{ran['dag_run_id']}/taskInstances/{TASK_ID}"
-        answer = {"chosen_options": [option]}
+        place, answer = _place(ran), {"chosen_options": [option]}
         airflow_api.patch(api, f"{place}/{ran['map_index']}/hitlDetails", answer)
     return f"run {ran['dag_run_id']}"
+
+
+def withdraw_others(plan: Plan, run: str) -> int:
+    """End the other runs that ask about the connection: the plan of this run took their plan's
+    place, or is the same; returns how many.
+
+    Each would be among a person's required actions, and keep one more run from beginning, until
+    its hours are over. Their tasks are skipped: nobody said no.
+
+    Raises:
+        AirflowUnreachable: Airflow cannot be asked, or refuses.
+    """
+    with airflow_api.client() as api:
+        asking = _questions(api, f" to {plan.connection}? ", state=WAITING)
+        others = [each["task_instance"] for each in asking]
+        others = [ran for ran in others if ran["dag_run_id"] != run]
+        for ran in others:
+            airflow_api.patch(api, _place(ran), {"new_state": "skipped"})
+    return len(others)
+
+
+def _place(ran: dict[str, Any]) -> str:
+    return f"/dags/{DAG_ID}/dagRuns/{ran['dag_run_id']}/taskInstances/{TASK_ID}"

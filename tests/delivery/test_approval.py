@@ -306,12 +306,26 @@ def test_a_newer_plan_takes_the_place_of_one_that_waits(
     before = crm.revisions()
     second_run, second = airflow.asked()
     assert second.plan_number == first.plan_number + 1
-    airflow.answer(first)
-    assert airflow.until(first_run, "delivery.apply", *ENDED) == "failed"
-    assert crm.revisions() == before, "a yes to the first is none to the second"
+    # nobody is asked about the first any longer, and its run keeps no other from beginning
+    assert airflow.until(first_run, "delivery.apply", *ENDED) == "skipped"
+    with pytest.raises(NotApproved, match="no run of crm_delivery asks for plan"):
+        airflow.answer(first)
+    assert crm.revisions() == before
     airflow.answer(second)
     assert airflow.until(second_run, "delivery.verify", *ENDED) == "success"
     assert crm.shows("101", "score_grade") == "A"
+
+
+def test_however_often_it_is_asked_for_a_plan_waits_once(
+    airflow: Airflow, asking: Callable[..., Crm]
+) -> None:
+    asking()
+    runs = [airflow.asked() for _ in range(5)]
+    assert len({plan.plan_id for _, plan in runs}) == 1
+    waiting = [run for run, _ in runs if airflow.state(run, "delivery.approve") == "awaiting_input"]
+    assert waiting == [runs[-1][0]]
+    airflow.answer(runs[-1][1])
+    assert airflow.until(waiting[0], "delivery.verify", *ENDED) == "success"
 
 
 def test_the_command_line_cannot_go_around_it(airflow: Airflow, asking: Callable[..., Crm]) -> None:
