@@ -144,6 +144,12 @@ class Settings:
         return self.port_base + 40
 
     @property
+    def sandbox_ports(self) -> Mapping[str, int]:
+        """Of the CRMs for trying; Odoo's database has the port after it."""
+        names = ("salesforce", "hubspot", "odoo")
+        return {name: self.port_base + 60 + place for place, name in enumerate(names)}
+
+    @property
     def mlflow_url(self) -> str:
         return f"http://127.0.0.1:{self.mlflow_port}"
 

@@ -20,17 +20,17 @@ from infra import health, state
 from infra.odoo import prepare as odoo
 from infra.odoo import serve as odoo_server
 from infra.sandbox.hubspot import __main__ as hubspot
-from infra.sandbox.leading import SHIPPED, led_to
+from infra.sandbox.leading import SHIPPED, UNLIMITED, led_to
 from infra.sandbox.listening import LOOPBACK
 from infra.sandbox.salesforce import __main__ as salesforce
 from infra.tryton import serve as tryton
 from jobs import command
 from jobs.crm import odoo_install, odoo_key
 from jobs.crm.access import Access
+from jobs.crm.adapter import CrmError
 from jobs.crm.json2 import Session
 from jobs.settings import Settings, settings
 
-ODOO_PORT = 8069  # Odoo's own
 ODOO_KEY = "odoo_sandbox"  # name of a secret
 CUSTOMERS = 100  # that are made up in an empty Odoo
 HEAD = "# Leads to `make sandbox CRM={}`. Change it as you like; deleted, it is made anew.\n"
@@ -59,7 +59,7 @@ def connected(here: Settings, crm: Crm, server: Mapping[str, str]) -> Path:
     source = next(each for each in sources if each.exists())
     before = yaml.safe_load(source.read_text())["server"]
     if source != path or not server.items() <= before.items():
-        told = led_to(server, source)
+        told = led_to(server, source, {} if source == path else UNLIMITED)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(HEAD.format(crm) + yaml.safe_dump(told, sort_keys=False))
     return path
@@ -106,7 +106,7 @@ def of_odoo(here: Settings, port: int) -> None:
     with odoo_server.running(here, place, place.home / "odoo.log") as process:
         admin = Access("odoo", place.url, odoo.ADMIN, here.secret("odoo_admin_key"))
         odoo_install.install(admin)
-        if not here.has_secret(ODOO_KEY):
+        if not works(here, place.url):
             keep(here, ODOO_KEY, odoo_key.new_key(admin))
         with_customers(admin)
         typer.echo(
@@ -141,8 +141,24 @@ def free(port: int) -> None:
 
 def keep(here: Settings, name: str, secret: str) -> None:
     """Write a secret down as those are that we make ourselves."""
-    with os.fdopen(os.open(here.secrets / name, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+    with os.fdopen(
+        os.open(here.secrets / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w"
+    ) as file:
         file.write(secret)
+
+
+def works(here: Settings, url: str) -> bool:
+    """Whether the delivery's key is there and Odoo knows it: its database may be a new one."""
+    if not here.has_secret(ODOO_KEY):
+        return False
+    key = here.secret(ODOO_KEY)
+    try:
+        Session(Access("odoo", url, odoo_key.USER, key)).call("res.users", "context_get")
+    except CrmError as error:
+        if error.kind != "permission":
+            raise
+        return False
+    return True
 
 
 def with_customers(admin: Access) -> None:
@@ -171,12 +187,7 @@ def main(
     """Start a CRM for trying, with a connection that leads to it, until Ctrl-C."""
     here = settings()
     state.claim(here)
-    ports = {
-        Crm.salesforce: salesforce.PORT,
-        Crm.hubspot: hubspot.PORT,
-        Crm.odoo: ODOO_PORT,
-        Crm.tryton: here.crm_port,
-    }
+    ports = {**here.sandbox_ports, Crm.tryton: here.crm_port}
     chosen = port if port and crm != Crm.tryton else ports[crm]
     free(chosen)
     STARTS[crm](here, chosen)

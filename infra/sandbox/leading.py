@@ -13,11 +13,16 @@ SHIPPED = ROOT / "jobs/delivery/connections"
 UNLIMITED = {f"{share}_share": 1 for share in ("changed", "flip", "clear", "mass_clear")}
 
 
-def led_to(server: Mapping[str, str], source: Path) -> dict[str, Any]:
-    """What a connection's file says, with another server and without limits.
+def led_to(
+    server: Mapping[str, str], source: Path, limits: Mapping[str, float] = UNLIMITED
+) -> dict[str, Any]:
+    """What a connection's file says, with another server and other limits.
 
     Args:
         server: what differs, such as the address.
+        limits: empty: they stay.
     """
     told: dict[str, Any] = yaml.safe_load(source.read_text())
-    return told | {"server": {**told["server"], **server}, "limits": UNLIMITED}
+    if limits:
+        told["limits"] = dict(limits)
+    return told | {"server": {**told["server"], **server}}

@@ -40,6 +40,7 @@ def test_a_mapping_that_somebody_changed_stays_and_leads_to_where_the_sandbox_is
     path = connected(settings(), Crm.hubspot, {"url": "http://127.0.0.1:1"})
     told = yaml.safe_load(path.read_text())
     told["fields"].pop("score_grade")
+    told["limits"] = {"changed_share": 0.25}
     path.write_text(mine := f"# mine\n{yaml.safe_dump(told)}")
     assert connected(settings(), Crm.hubspot, {"url": "http://127.0.0.1:1"}) == path
     assert path.read_text() == mine
@@ -47,6 +48,7 @@ def test_a_mapping_that_somebody_changed_stays_and_leads_to_where_the_sandbox_is
     moved = mappings.parse("s", path.read_text())
     assert moved.server["url"] == "http://127.0.0.1:2"
     assert "score_grade" not in moved.fields
+    assert moved.limits.changed_share == 0.25
 
 
 def test_the_companys_own_mapping_goes_before_the_shipped_one(

@@ -13,7 +13,6 @@ from infra.sandbox.listening import LOOPBACK
 from jobs import command
 from jobs.settings import settings
 
-PORT = 8480
 TOKEN, PERSON = "hubspot_sandbox", "hubspot_sandbox_person"
 # seconds until a search finds what was created and what was changed [assumed]
 LAG_CREATED, LAG_UPDATED = 10.0, 60.0
@@ -34,7 +33,7 @@ def contacts(count: int) -> list[dict[str, str]]:
 
 
 def main(
-    port: Annotated[int, typer.Option(help="on this machine only")] = PORT,
+    port: Annotated[int | None, typer.Option(help="on this machine only")] = None,
     records: Annotated[int, typer.Option(help="made-up contacts at the start")] = 1000,
     lag_created: Annotated[
         float, typer.Option(help="s until a search finds a new one")
@@ -45,6 +44,7 @@ def main(
 ) -> None:
     """A double of HubSpot with made-up contacts, in memory, until Ctrl-C."""
     here = settings()
+    port = port or here.sandbox_ports["hubspot"]
     account = Account(lag_created, lag_updated)
     account.start(contacts(records))
     token, person = here.make_secret(TOKEN), here.make_secret(PERSON)

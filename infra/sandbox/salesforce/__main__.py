@@ -16,7 +16,6 @@ from infra.sandbox.salesforce.serving import config
 from jobs import command
 from jobs.settings import Settings, settings
 
-PORT = 8443
 SECRET, PERSON = "salesforce_sandbox", "salesforce_sandbox_person"  # names of secrets
 
 
@@ -32,12 +31,13 @@ def pair(here: Settings) -> Pair:
 
 
 def main(
-    port: Annotated[int, typer.Option(help="on this machine only")] = PORT,
+    port: Annotated[int | None, typer.Option(help="on this machine only")] = None,
     records: Annotated[int | None, typer.Option(help="start anew with so many contacts")] = None,
     daily: Annotated[int, typer.Option(help="requests granted a day")] = DAILY_REQUESTS,
 ) -> None:
     """A double of Salesforce with made-up contacts; what is written there outlives it."""
     here = settings()
+    port = port or here.sandbox_ports["salesforce"]
     shown = pair(here)
     secret, token = here.make_secret(SECRET), here.make_secret(PERSON)
     made = org.opened(home(here) / "org.sqlite", secret, token, daily)
