@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import pyarrow as pa
+from deltalake import DeltaTable
 from filelock import FileLock, Timeout
 
 from jobs import lake
@@ -148,6 +149,8 @@ class Ledger:
         self.connection, self.lease = connection, lease
         told = self.rows("ops.crm_deliveries", columns="max(sequence) as last")
         self._sequence = (told[0]["last"] or 0) if told else 0
+        self._deliveries = lake.Appender(log_of("ops.crm_deliveries"))
+        self._items: DeltaTable | None = None
 
     def plans(self) -> list[Plan]:
         """All plans in their newest state, oldest plan first."""
@@ -188,12 +191,17 @@ class Ledger:
         sent = f"{self._among(plan_id, accounts)} and action <> 'blocked'"
         columns = "account_id, field, old_value, new_value, record_id"
         sql = f"select {columns} from t where {self._mine(sent)}"  # noqa: S608 quoted
-        told = [each.to_pylist() for each in lake.read("ops.crm_plan_items", sql=sql).columns]
+        told = [each.to_pylist() for each in lake.query(self._items_now(), sql).columns]
         for account, field, old, new, record_id in zip(*told, strict=True):
             if account in names:
                 found.wanted[account][field], found.seen[account][field] = new, old
                 found.record_ids[account] = record_id
         return found
+
+    def _items_now(self) -> DeltaTable:
+        self._items = self._items or lake.opened("ops.crm_plan_items")
+        self._items.update_incremental()
+        return self._items
 
     def _among(self, plan_id: str, accounts: Collection[str]) -> str:
         """A plan's items lie in order: a range finds them without a look at the others."""
@@ -322,7 +330,6 @@ class Ledger:
     def _log(self, plan: Plan, events: Sequence[tuple[Change, Mapping[str, Any]]]) -> None:
         if not events:
             return
-        log = log_of("ops.crm_deliveries")
         of_all = {
             "connection": self.connection,
             "crm_instance": plan.crm_instance,
@@ -339,7 +346,7 @@ class Ledger:
         for name in {name for _, told in events for name in told} - {"record_id"}:
             columns[name] = [told.get(name) for _, told in events]
         self._sequence += len(events)
-        lake.append_columns(log, columns)
+        self._deliveries.append(columns)
 
 
 def in_state(plan: Plan, state: str, note: str | None = None) -> Plan:

@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tenacity import wait_random_exponential
@@ -66,6 +67,7 @@ class Sending:
         # by field: why a customer may not be shown it, and what of the CRM says so
         self.unwanted = {f: told for f in mapping.fields if (told := mapping.unwanted(f))}
         self.counts: Counter[str] = Counter()
+        self._behind: Future[None] | None = None  # what became of a window, being written down
 
     def send(self, accounts: Sequence[str], progress: Callable[[int], None]) -> int:
         """Returns the number of records written.
@@ -74,6 +76,13 @@ class Sending:
             Stopped: too much was refused, or had moved.
             CrmError: the CRM takes nothing.
         """
+        with ThreadPoolExecutor(1) as self._thread:
+            try:
+                return self._in_rounds(accounts, progress)
+            finally:
+                self._written_down()
+
+    def _in_rounds(self, accounts: Sequence[str], progress: Callable[[int], None]) -> int:
         todo, sent = accounts, 0
         for attempt in range(1, ROUNDS + 1):
             again: list[str] = []
@@ -117,6 +126,7 @@ class Sending:
                 left_alone.append(change)
             else:
                 ready.append(change)
+        self._written_down()
         self.ledger.resolve(self.plan, left_alone, spared)
         self.ledger.intend(self.plan, ready, attempt)
         return Window(of, ready, spared)
@@ -186,8 +196,18 @@ class Sending:
             results += [Result(c.subject, "transient", "not_sent") for c in ready[begun:]]
             told_of = {result.subject for result in results}
             known = [change for change in ready if change.subject in told_of]
-            self.ledger.resolve(self.plan, known, results, next_try_at)
+            self._written_down()
+            # while the next window is read: nothing is sent before it is there
+            self._behind = self._thread.submit(
+                self.ledger.resolve, self.plan, known, results, next_try_at
+            )
         return results
+
+    def _written_down(self) -> None:
+        """Wait until the ledger has what became of the last window."""
+        if self._behind:
+            self._behind.result()
+            self._behind = None
 
     def answered(self, batch: Sequence[Change]) -> list[Result]:
         """Write a batch; where the answer is lost, find out before anything else is sent."""
