@@ -4,6 +4,7 @@ A line may hold what somebody put there by mistake, such as a password: it must 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
@@ -36,6 +37,10 @@ def read(text: str) -> Any:
     try:
         # a loader of YAML's safe kind, with one more check
         return yaml.load(text, Loader=_NoDoubles)  # noqa: S506
+    except (ValueError, RecursionError):  # a day that is none, a number too long, too deep
+        raise NoYaml(
+            "no YAML: a day that is none, a number too long, or nested too deeply: mend it"
+        ) from None
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", "") or ""
         where = f" (line {mark.line + 1})" if mark else ""
@@ -43,10 +48,35 @@ def read(text: str) -> Any:
         raise NoYaml(f"no YAML{where}{said}: mend it") from None
 
 
+def read_file(path: Path) -> Any:
+    """What a file says.
+
+    Raises:
+        NoYaml: as `read`, or it cannot be read.
+    """
+    return read(text_of(path))
+
+
+def text_of(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        NoYaml: it is not there, or is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise NoYaml(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise NoYaml("is not UTF-8: save it as that") from None
+
+
 class Part(BaseModel):
     """A part of a file; what is misspelt is a fault, not ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
+    )
 
 
 def as_texts(told: Any) -> Any:

@@ -24,11 +24,12 @@ from infra.sandbox.leading import SHIPPED, UNLIMITED, led_to
 from infra.sandbox.listening import LOOPBACK
 from infra.sandbox.salesforce import __main__ as salesforce
 from infra.tryton import serve as tryton
-from jobs import command
+from jobs import command, reviewed
 from jobs.crm import odoo_install, odoo_key
 from jobs.crm.access import Access
 from jobs.crm.adapter import CrmError
 from jobs.crm.json2 import Session
+from jobs.delivery import mapping as mappings
 from jobs.settings import Settings, settings
 
 ODOO_KEY = "odoo_sandbox"  # name of a secret
@@ -47,6 +48,10 @@ class Taken(Exception):
     """The port on which the sandbox would listen is another's."""
 
 
+class Broken(Exception):
+    """A connection of which no sandbox's can be made."""
+
+
 def connected(here: Settings, crm: Crm, server: Mapping[str, str]) -> Path:
     """The connection that leads to a sandbox; the mapping of one that is there stays as it is.
 
@@ -57,7 +62,10 @@ def connected(here: Settings, crm: Crm, server: Mapping[str, str]) -> Path:
     of_the_company = here.connections / f"{crm}.yaml"
     sources = (path, of_the_company, SHIPPED / f"{crm}.yaml")
     source = next(each for each in sources if each.exists())
-    before = yaml.safe_load(source.read_text())["server"]
+    try:
+        before = mappings.parse(source.stem, reviewed.text_of(source)).server
+    except (mappings.MappingError, reviewed.NoYaml) as error:
+        raise Broken(f"{source}: {error}; mend it, or delete it") from None
     if source != path or not server.items() <= before.items():
         told = led_to(server, source, {} if source == path else UNLIMITED)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +189,10 @@ STARTS = {
 def main(
     crm: Annotated[Crm, typer.Argument(help="which one")],
     port: Annotated[
-        int | None, typer.Option(help="of this machine; Odoo's database has the next; not Tryton's")
+        int | None,
+        typer.Option(
+            min=1024, max=65_534, help="of this machine; Odoo's database has the next; not Tryton's"
+        ),
     ] = None,
 ) -> None:
     """Start a CRM for trying, with a connection that leads to it, until Ctrl-C."""

@@ -70,8 +70,16 @@ def led_by(connection: str, server: Mapping[str, str], throttle: Throttle | None
         CrmError: it leads over a network without TLS.
     """
     # without an address it is the CRM of these services
-    url = server.get("url") or settings().crm_url
-    if url.startswith("http:"):  # others are databases and folders
+    url = (server.get("url") or settings().crm_url).strip()
+    try:
+        to = urlsplit(url)  # its scheme is in small letters
+    except ValueError:
+        raise CrmError("data", f"{connection}: server.url is no address") from None
+    if "@" in to.netloc:
+        raise CrmError(
+            "data", f"{connection}: server.url must be without user and password: they are secrets"
+        )
+    if to.scheme == "http":  # others are databases and folders
         refuse_plain(url)
     options = {name: value for name, value in server.items() if name not in WAY}
     return Access(connection, url, server.get("user", ""), "", options, throttle or Throttle())

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -169,6 +169,10 @@ class Adapter(Protocol):
         ...
 
 
+MOST_DIGITS = 308  # before the point: of the largest float
+EXACT = Context(prec=400)
+
+
 class NotCanonical(ValueError):
     """A value that the field cannot hold; the message says why."""
 
@@ -206,11 +210,11 @@ def _number(field: Field, value: Any) -> str:
         number = Decimal(str(value))
     except InvalidOperation:
         raise NotCanonical("not_a_number") from None
-    if not number.is_finite():
+    if not number.is_finite() or number.adjusted() > MOST_DIGITS:
         raise NotCanonical("not_finite")
     scale = 0 if field.kind == "integer" else field.scale
     if scale is not None:
-        number = round(number, scale)
+        number = number.quantize(Decimal(1).scaleb(-scale), context=EXACT)
     return f"{number.normalize() + 0:f}"
 
 

@@ -12,8 +12,10 @@ record where there is none, once. docs/http.md.
 """
 
 import datetime as dt
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from jobs.crm.access import Access
 from jobs.crm.adapter import (
@@ -55,6 +57,7 @@ class Http:
         self._session, self._options = session, options
         self._request_seconds, self._page_records = request_seconds, page_records
         self._key = options["key"]
+        self._batch_records = _records(options.get("batch_records", str(PAGE_RECORDS)))
         self._fields = told_fields(options["fields"])
 
     def describe(self) -> Description:
@@ -67,7 +70,7 @@ class Http:
             fields=self._fields,
             enforced_keys=(self._key,),
             can_create=self._options.get("creates") == "true",
-            batch_records=int(self._options.get("batch_records", PAGE_RECORDS)),
+            batch_records=self._batch_records,
             page_records=self._page_records,
             request_seconds=self._request_seconds,
             can_list=False,
@@ -90,8 +93,9 @@ class Http:
     ) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {key: [] for key in keys}
         for record in self._among(field, keys, {field, *fields}):
-            if record.is_active:
-                found[str(record.values[field])].append(record)
+            of = found.get(str(record.values[field]))
+            if record.is_active and of is not None:
+                of.append(record)
         return found
 
     def write(
@@ -112,10 +116,9 @@ class Http:
             | ({"key": dict([c.key])} if c.record_id is None and c.key else {"id": c.record_id})
             for c in batch
         ]
-        results = self._session.ask(self._options["write"], {"records": rows}, is_write=True)[
-            "results"
-        ]
-        if len(results) != len(batch):
+        told_all = self._session.ask(self._options["write"], {"records": rows}, is_write=True)
+        results = told_all.get("results") if isinstance(told_all, dict) else None
+        if not isinstance(results, list) or [type(each) for each in results] != [dict] * len(batch):
             raise NoAnswer("unknown", "the answer has not one result for each record")
         for change, result in zip(batch, results, strict=True):
             if (code := result.get("code")) != "ok":
@@ -129,15 +132,30 @@ class Http:
         for at in range(0, len(wanted), self._page_records):
             page = wanted[at : at + self._page_records]
             asked = {"field": field, "keys": page, "fields": sorted(fields)}
-            for row in self._session.ask(self._options["read"], asked)["records"]:
-                values = {
-                    name: canonical(
-                        self._fields.get(name, Field(name, "text")), row["values"][name]
-                    )
-                    for name in fields
-                }
-                at_ = dt.datetime.fromisoformat(row["changed_at"])
-                yield Record(row["id"], row["revision"], at_, values, row["is_active"])
+            answer = self._session.ask(self._options["read"], asked)
+            try:
+                records = [self._record(row, fields) for row in answer["records"]]
+            except (KeyError, TypeError, ValueError) as error:
+                raise CrmError(
+                    "data",
+                    f"{self._options['read']} answers in another form than docs/http.md tells: "
+                    f"{type(error).__name__}",
+                ) from None
+            yield from records
+
+    def _record(self, row: Mapping[str, Any], fields: Collection[str]) -> Record:
+        values = {
+            name: canonical(self._fields.get(name, Field(name, "text")), row["values"][name])
+            for name in fields
+        }
+        at = dt.datetime.fromisoformat(row["changed_at"])
+        return Record(row["id"], row["revision"], at, values, row["is_active"])
+
+
+def _records(told: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,4}", told):
+        raise CrmError("data", f"server.batch_records {told!r}: write a number from 1 to 99999")
+    return int(told)
 
 
 def connect(access: Access) -> Http:

@@ -143,6 +143,11 @@ class Session:
             status, headers, body = answer.status, answer.headers, answer.data
         except REFUSALS as error:
             status, headers, body = error.status, error.headers or {}, error.body or ""
+        except AttributeError as error:
+            # the client decodes the body of its own word for a certificate that is not believed
+            if getattr(error.__context__, "status", None) != 0:
+                raise
+            status, headers, body = 0, {}, ""
         except NOT_SENT as error:
             raise CrmError(
                 "transient", f"{self._url} cannot be reached: {type(error).__name__}"

@@ -75,7 +75,10 @@ class Session:
             "application/json"
         ):
             raise NoAnswer("unknown", where)
-        return answer.json()
+        try:
+            return answer.json()
+        except ValueError:
+            raise NoAnswer("unknown", f"{where}, and no JSON") from None
 
 
 def signature(secret: str, at: str, nonce: str, path: str, body: bytes) -> str:

@@ -20,7 +20,7 @@ from jobs.delivery import verify as verifying
 from jobs.delivery.access import connect
 from jobs.delivery.approval import APPROVE, REFUSE, respond
 from jobs.delivery.controls import Controls, dead_letters
-from jobs.delivery.ledger import FINAL, Ledger, Plan
+from jobs.delivery.ledger import FINAL, DeliveryError, Ledger, Plan
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 dead = typer.Typer(no_args_is_help=True, help="What the CRM refused: list, replay, discard.")
@@ -166,6 +166,8 @@ def release(
     """Give a field that a person changed back to the pipeline, for its next delivery."""
     if field not in mappings.load(connection).fields:
         raise mappings.MappingError(f"{connection}.yaml maps no field {field!r}")
+    if account and not Ledger(connection).knows(account):
+        raise DeliveryError(f"no plan for {connection} has a customer {account!r}")
     Controls(connection).say("release", reason=reason, field=field, account_id=account)
     whose = f"of customer {account}" if account else "of all customers"
     typer.echo(f"{field} {whose} is ours again: the next plan writes it")
@@ -185,6 +187,14 @@ def resume(connection: Connection = "tryton", reason: Reason = None) -> None:
     mappings.load(connection)
     Controls(connection).say("resume", reason=reason)
     typer.echo(f"{connection} goes on")
+
+
+def refuse_other_letters(connection: str, account: str | None) -> None:
+    """Raise DeliveryError where there is no such dead letter."""
+    of = {event["account_id"] for event in dead_letters(connection)}
+    if not of or (account and account not in of):
+        what = f"no dead letter of customer {account!r}" if account else "no dead letters"
+        raise DeliveryError(f"{connection} has {what}: see `dead list`")
 
 
 @dead.command("list")
@@ -207,6 +217,7 @@ def dead_replay(
 ) -> None:
     """Send them again with the next plan, the CRM having been mended."""
     mappings.load(connection)
+    refuse_other_letters(connection, account)
     Controls(connection).say("replay", reason=reason, account_id=account)
     typer.echo("the next plan sends them again")
 
@@ -217,6 +228,7 @@ def dead_discard(
 ) -> None:
     """Drop them from the list; they are sent when their values change."""
     mappings.load(connection)
+    refuse_other_letters(connection, account)
     Controls(connection).say("discard", reason=reason, account_id=account)
     typer.echo("dropped; they are sent again when their values change")
 

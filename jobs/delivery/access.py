@@ -33,14 +33,15 @@ def access(mapping: ConnectionMap) -> Access:
         raise
 
 
-def way(mapping: ConnectionMap) -> Access:
-    """Where a connection leads to, without its secret.
+def way(mapping: ConnectionMap, url: str | None = None) -> Access:
+    """Where a connection leads to, without its secret; null: to the address of its file.
 
     Raises:
         CrmError: it leads over a network without TLS.
     """
+    server = {**mapping.server, "url": url} if url else mapping.server
     throttle = Throttle(mapping.rate.requests_a_second, mapping.rate.daily_share)
-    return ways.led_by(mapping.connection, mapping.server, throttle)
+    return ways.led_by(mapping.connection, server, throttle)
 
 
 def _from_airflow(mapping: ConnectionMap) -> Access | None:
@@ -60,8 +61,7 @@ def _from_airflow(mapping: ConnectionMap) -> Access | None:
     scheme = found.schema or "https"
     port = f":{found.port}" if found.port else ""
     return replace(
-        way(mapping),
-        url=mapping.server.get("url") or f"{scheme}://{found.host}{port}",
+        way(mapping, mapping.server.get("url") or f"{scheme}://{found.host}{port}"),
         user=mapping.server.get("user") or found.login or "",
         secret=found.password,
     )

@@ -228,7 +228,10 @@ def _kept(of: FieldMap) -> str:
     if of.ownership == "always":
         return "null"
     if of.ownership == "if_empty":
-        return "case when old is null or is_released then null else 'not_empty' end"
+        return """
+            case when old is null or is_released or (gone is not null and is_ours) then null
+                 else 'not_empty' end
+        """
     return """
         case when is_released or is_ours then null
              when not is_known then case when old is not null then 'filled_by_a_person' end

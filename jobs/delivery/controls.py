@@ -34,12 +34,14 @@ class Controls:
             of: plan_id, account_id, field, evidence.
         """
         told = dict.fromkeys(("plan_id", "account_id", "field", "evidence")) | of
+        told_at = [row["at"] for row in Ledger(self.connection).rows(NAME, columns='"at"')]
+        now = dt.datetime.now(dt.UTC)  # a clock that was put back does not undo what is said now
         row = {
             "connection": self.connection,
             "verb": verb,
             "person": person or getpass.getuser(),
             "reason": reason,
-            "at": dt.datetime.now(dt.UTC),
+            "at": max([now, *(at + dt.timedelta(microseconds=1) for at in told_at)]),
         }
         lake.append(log_of(NAME), [row | told])
 

@@ -10,14 +10,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import yaml
 from filelock import FileLock
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from jobs import lake
+from jobs import lake, reviewed
 from jobs.delivery.ledger import log_of
 from jobs.delivery.mapping import MappingError, fault_of
-from jobs.reviewed import Part
+from jobs.reviewed import NoYaml, Part
 from jobs.settings import settings
 from jobs.sql import literal
 
@@ -60,9 +59,9 @@ def running(day: dt.date | None) -> dict[str, Experiment]:
     if day is None or not path.exists():
         return {}
     try:
-        found = Experiments.validate_python(yaml.safe_load(path.read_text()) or {})
-    except yaml.YAMLError:
-        raise MappingError(f"{path.name}: no YAML: mend it") from None
+        found = Experiments.validate_python(reviewed.read_file(path) or {})
+    except NoYaml as error:
+        raise MappingError(f"{path.name}: {error}") from None
     except ValidationError as error:
         faults = "; ".join(fault_of(each) for each in error.errors())
         raise MappingError(f"{path.name}: {faults}") from None

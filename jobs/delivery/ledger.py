@@ -33,6 +33,7 @@ SENT_STATES = ("applying", "partly", "applied", "reverted")
 FINAL = ("written", "data", "permission", "conflict", "unknown")
 REFUSED = ("data", "permission")  # what the CRM will not take as long as it is the same
 UNRESOLVED = ("intent", "sent")  # it may or may not have reached the CRM
+VERIFIED = "verified: "  # how the note of a plan begins that was read back
 
 
 class DeliveryError(Exception):
@@ -171,7 +172,9 @@ class Ledger:
             )
         if wanted is None:
             return plans[-1]
-        found = [p for p in plans if p.plan_id.startswith(wanted) or str(p.plan_number) == wanted]
+        # a number is one plan's, though another's id may begin with it
+        found = [p for p in plans if str(p.plan_number) == wanted]
+        found = found or [p for p in plans if wanted and p.plan_id.startswith(wanted)]
         if len(found) != 1:
             raise DeliveryError(
                 f"{'several plans begin' if found else 'no plan begins'} with {wanted!r} "
@@ -184,6 +187,19 @@ class Ledger:
         (told,) = self.rows("ops.crm_plans", _of(plan.plan_id), columns="min(at) as made_at")
         made_at: dt.datetime = told["made_at"] or dt.datetime.now(dt.UTC)
         return made_at
+
+    def verified_at(self, plan: Plan) -> dt.datetime | None:
+        """When what it wrote was last read back; null: never."""
+        told = f"{_of(plan.plan_id)} and note like {literal(f'{VERIFIED}%')}"
+        (last,) = self.rows("ops.crm_plans", told, columns="max(at) as at")
+        at: dt.datetime | None = last["at"]
+        return at
+
+    def echoes(self, plan: Plan, accounts: Collection[str]) -> dict[tuple[str, str], str]:
+        """What the CRM made of values that this plan wrote, by customer and field."""
+        told = f"{_of(plan.plan_id)} and {lake.one_of('account_id', accounts)}"
+        rows = self.rows("ops.crm_echoes", told, "account_id, field, echo")
+        return {(row["account_id"], row["field"]): row["echo"] for row in rows}
 
     def to_write(self, plan_id: str, accounts: Collection[str]) -> "ToWrite":
         """What a plan writes to some customers: column by column, for they are many."""
@@ -207,6 +223,11 @@ class Ledger:
         """A plan's items lie in order: a range finds them without a look at the others."""
         ends = literal(min(accounts, default="")), literal(max(accounts, default=""))
         return f"{_of(plan_id)} and account_id between {ends[0]} and {ends[1]}"
+
+    def knows(self, account: str) -> bool:
+        """Whether a plan names a customer."""
+        of = f"account_id = {literal(account)} limit 1"
+        return bool(self.rows("ops.crm_plan_items", of, "account_id"))
 
     def item_batches(self, plan_id: str) -> pa.RecordBatchReader:
         """All items in the order in which they were hashed."""
@@ -351,7 +372,9 @@ class Ledger:
 
 def in_state(plan: Plan, state: str, note: str | None = None) -> Plan:
     """The plan as it is from now on."""
-    return replace(plan, state=state, at=dt.datetime.now(dt.UTC), note=note)
+    # a clock that was put back does not bring the states' order about
+    at = max(dt.datetime.now(dt.UTC), plan.at + dt.timedelta(microseconds=1))
+    return replace(plan, state=state, at=at, note=note)
 
 
 def meant(event: Mapping[str, Any], wanted: Mapping[str, str | None], create_by: str) -> Change:

@@ -25,6 +25,7 @@ Transform = Literal["as_is", "lines", "texts", "words", "first", "link"]
 
 # where a link may begin: what stands before an @ would be a password, and what comes behind a host
 # without a slash would be another host
+SECRET = re.compile(r"[a-z0-9_]*")
 PAGE = re.compile(r"https?://[^/\s@?#\"'<>\\]+[/?#][^\s\"'<>\\]*")
 
 
@@ -96,8 +97,10 @@ class Limits(Part):
     creates: int = Field(0, ge=0)  # customers
     clear_share: float = Field(0.02, ge=0, le=1)  # of the customers with values of ours
     mass_clear_share: float = Field(0.2, ge=0, le=1)  # above it only with --allow-mass-clear
-    answer_hours: float = Field(24, gt=0)  # after these a plan that waits for a person expires
-    plan_days: float = Field(7, gt=0)  # a plan older than this is not sent any more
+    answer_hours: float = Field(
+        24, gt=0, le=8_760
+    )  # after these a plan that waits for a person expires
+    plan_days: float = Field(7, gt=0, le=365)  # a plan older than this is not sent any more
     refused_share: float = Field(0.05, ge=0, le=1)  # rejected by the CRM: above it apply stops
     moved_share: float = Field(0.01, ge=0, le=1)  # changed since the plan: above it apply stops
     canary: int = Field(100, ge=1)  # customers that are sent and verified first
@@ -106,7 +109,7 @@ class Limits(Part):
 class Rate(Part):
     """How fast the CRM may be asked."""
 
-    requests_a_second: float = Field(20, gt=0)
+    requests_a_second: float = Field(20, gt=0, le=10_000)
     daily_share: float = Field(0.8, gt=0, le=1)  # of the organisation's requests a day
 
 
@@ -127,15 +130,17 @@ class ConnectionMap(Part):
     rate: Rate = Rate()
     approvers: tuple[str, ...] = ()  # names of users of Airflow
     four_eyes: bool = False  # who asked for a plan may not approve it
-    reconcile_hours: float = Field(24, gt=0)  # between two reads of everything there is
+    reconcile_hours: float = Field(24, gt=0, le=8_760)  # between two reads of everything there is
 
     @model_validator(mode="after")
     def consistent(self) -> "ConnectionMap":
         faults = (
             []
-            if (ADAPTERS / f"{self.adapter}.py").exists()
-            else [f"adapter {self.adapter!r}: jobs/crm/{self.adapter}.py is missing"]
+            if is_adapter(self.adapter)
+            else [f"adapter {self.adapter!r}: jobs/crm has no adapter of this name"]
         )
+        if not SECRET.fullmatch(self.server.get("secret", "")):  # not shown: it may be one
+            faults.append("server.secret is the name of a secret: small letters, digits and _")
         faults += [
             f"{name}: purpose {of.purpose!r} is none of {', '.join(self.purposes)}"
             for name, of in self.fields.items()
@@ -233,6 +238,13 @@ TRANSFORMS: Mapping[Transform, Callable[[Sequence[Any]], Any]] = {
 }
 
 
+def is_adapter(name: str) -> bool:
+    """Whether a file of jobs/crm is one; it is not imported: a mapping is read without its CRM."""
+    path = ADAPTERS / f"{name}.py"
+    is_plain = re.fullmatch(r"[a-z0-9_]+", name) is not None
+    return is_plain and path.exists() and "\ndef connect(access: " in path.read_text()
+
+
 def names() -> list[str]:
     """All connections."""
     return sorted(path.stem for path in settings().connections.glob("*.yaml"))
@@ -248,7 +260,11 @@ def load(connection: str) -> ConnectionMap:
         raise MappingError(
             f"no connection {connection!r}; the connections are: {', '.join(names())}"
         )
-    return parse(connection, (settings().connections / f"{connection}.yaml").read_text())
+    try:
+        text = reviewed.text_of(settings().connections / f"{connection}.yaml")
+    except NoYaml as error:
+        raise MappingError(f"{connection}.yaml {error}") from None
+    return parse(connection, text)
 
 
 def parse(connection: str, text: str) -> ConnectionMap:

@@ -49,7 +49,7 @@ def refreshed(
     now = dt.datetime.now(dt.UTC)
     since = read_from(db, mapping, crm, now) if described.can_list else None
     if not described.can_list:
-        records: Iterable[Record] = asked(mapping, crm, keys)
+        records: Iterable[Record] = asked(db, mapping, crm, keys)
     else:
         records = crm.read(mapping.read_fields, since)
     count = taken(db, without_contacts(mapping, records), now)
@@ -92,11 +92,18 @@ def has_others_keys(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> bo
     return False
 
 
-def asked(mapping: ConnectionMap, crm: Adapter, keys: Collection[str]) -> Iterator[Record]:
-    """The records of the customers, from a CRM that must be asked by key."""
+def asked(
+    db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Adapter, keys: Collection[str]
+) -> Iterator[Record]:
+    """The records of the customers, and of those that were delivered to before and have no key any
+    more, from a CRM that must be asked by key."""
+    told = db.sql("select distinct record_id from state where record_id <> ''").fetchall()
+    left = {row[0] for row in told}
     rung = next(rung for rung in mapping.match if rung.field != ID)
     for records in crm.find(rung.field, keys, mapping.read_fields).values():
+        left -= {record.id for record in records}
         yield from records
+    yield from crm.get(left, mapping.read_fields).values()
 
 
 def without_contacts(mapping: ConnectionMap, records: Iterable[Record]) -> Iterable[Record]:

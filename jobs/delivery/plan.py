@@ -38,7 +38,8 @@ def plan(
     requester: str | None = None,
     allow_mass_clear: bool = False,
 ) -> Plan:
-    """Compare, write the plan down, and return it; one that is open and says the same stays.
+    """Compare, write the plan down, and return it; one that is open and says the same stays, and so
+    does a revert that waits for a person.
 
     Args:
         today: business day after whose eve values have expired; null: as `business_day` says.
@@ -57,6 +58,8 @@ def plan(
     crm = crm or connect(mapping)
     described = crm.describe()
     with writer(connection) as ledger, scratch() as db:
+        if asked := waiting_revert(ledger, mapping):
+            return asked
         Controls(connection).refuse_paused()
         at = version_for(ledger, version)
         mappings.check(mapping, described, outbox_columns(at))
@@ -68,6 +71,16 @@ def plan(
         draft = numbered(ledger, mapping, described, at, today)
         draft = replace(draft, requester=requester or getpass.getuser())
         return written_down(ledger, draft, db, mapping, crm, described, allow_mass_clear)
+
+
+def waiting_revert(ledger: Ledger, mapping: ConnectionMap) -> Plan | None:
+    """What takes a plan back and waits for a person: its own pause must not keep it from being
+    asked about."""
+    for newest in ledger.plans()[-1:]:
+        is_asked = (newest.kind, newest.state) == ("revert", "waiting")
+        if is_asked and not limits.is_too_old(ledger, newest, mapping):
+            return newest if Controls(mapping.connection).pause() else None
+    return None
 
 
 def gather(

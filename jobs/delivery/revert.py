@@ -1,8 +1,9 @@
 """Take a plan back: a plan of its own, which puts the old values back where the field is ours.
 
-What a person changed since stays theirs. Customers that the plan created are emptied and listed,
-not deleted. The connection is paused until a person resumes it: the next delivery would bring the
-same values again.
+What a person changed since stays theirs, and what a later plan wrote stays. Who objects or is held
+out today gets nothing back: their fields are emptied. Customers that the plan created are emptied
+and listed, not deleted. The connection is paused until a person resumes it: the next delivery would
+bring the same values again.
 """
 
 import getpass
@@ -10,15 +11,17 @@ from dataclasses import replace
 
 import duckdb
 
+from jobs import lake
 from jobs.crm.adapter import Adapter, Description
-from jobs.delivery import compare, mirror, state
+from jobs.delivery import compare, mirror, state, subjects
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
 from jobs.delivery.controls import Controls
 from jobs.delivery.ledger import DeliveryError, Plan, writer
 from jobs.delivery.mapping import ConnectionMap
-from jobs.delivery.plan import numbered, written_down
+from jobs.delivery.plan import business_day, numbered, written_down
 from jobs.delivery.scratch import load, scratch
+from jobs.delivery.subjects import OUTBOX
 from jobs.sql import literal
 
 REVERTIBLE = ("applying", "partly", "applied")
@@ -74,10 +77,14 @@ def gather(
     """Load what the plan sent, and the CRM as it is now."""
     mine = f"connection = {literal(mapping.connection)} and plan_id = {literal(plan.plan_id)}"
     state.refreshed(db, mapping.connection, plan.crm_instance)
-    columns = "account_id varchar, field varchar, action varchar, old_value varchar"
+    columns = (
+        "plan_id varchar, account_id varchar, field varchar, action varchar, old_value varchar, "
+        "new_value varchar"
+    )
     load(db, "sent_items", "ops.crm_plan_items", columns, f"{mine} and action <> 'blocked'")
     keys = [r[0] for r in db.sql("select distinct account_id from sent_items").fetchall()]
     mirror.refreshed(db, mapping, crm, described, keys)
+    subjects.load_barred(db, business_day(lake.version(OUTBOX)))
     db.execute("""
         create or replace table matched as
         select account_id, any_value(s.record_id) as record_id,
@@ -95,16 +102,20 @@ def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
         create or replace table items as
         with shown as (
             select i.account_id, t.record_id, i.field, i.action, r.fields[i.field] as now,
-                   i.old_value as back, t.value, t.echo, t.has_echo, t.maybe, t.is_written
+                   case when b.account_id is null then i.old_value end as back, b.why as barred,
+                   t.plan_id <> i.plan_id and r.fields[i.field] is distinct from i.new_value
+                       as is_later, t.value, t.echo, t.has_echo, t.maybe, t.is_written
             from sent_items i
             join state t on t.account_id = i.account_id and t.field = i.field
             join matched m on m.account_id = i.account_id and m.why is null
             join mirror r on r.record_id = m.record_id
+            left join barred b on b.account_id = i.account_id
             where i.field <> {key} or i.action <> 'create'
         ),
         judged as (
             select *,
-                   case when {compare.is_ours("now")} then null
+                   case when barred is null and is_later then 'delivered_by_a_later_plan'
+                        when {compare.is_ours("now")} then null
                         when now is null then 'cleared_by_a_person'
                         else 'edited_by_a_person' end as why
             from shown
@@ -114,6 +125,7 @@ def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
                case when why is not null then 'blocked'
                     when back is null then 'clear' else 'update' end as action,
                now as old_value, back as new_value,
-               coalesce(why, case when action = 'create' then 'created_by_the_plan' end) as reason
+               coalesce(why, barred, case when action = 'create' then 'created_by_the_plan' end)
+                   as reason
         from judged
     """)  # noqa: S608 quoted

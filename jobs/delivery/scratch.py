@@ -1,5 +1,7 @@
 """A database on disk for one comparison: a million customers are too many to hold."""
 
+import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from filelock import FileLock, Timeout
 
 from jobs import lake
 from jobs.delivery.ledger import log_of
@@ -15,15 +18,18 @@ from jobs.sql import literal
 
 MEMORY = "700MB"  # of DuckDB's own; the rest of two gigabytes is Arrow's and Python's
 ROWS = 50_000  # of a batch that is handed on
+PREFIX, LOCK = ".plan-", "lock"  # of a comparison's folder; in it what its process holds
 
 
 @contextmanager
 def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty database, wiped afterwards."""
+    """An empty database, wiped afterwards; so is what a killed comparison left behind."""
     settings().state.mkdir(parents=True, exist_ok=True)
+    _wipe_left()
     # in the state folder: /tmp is memory on many machines, and it holds personal data
     with (
-        tempfile.TemporaryDirectory(dir=settings().state, prefix=".plan-") as folder,
+        tempfile.TemporaryDirectory(dir=settings().state, prefix=PREFIX) as folder,
+        FileLock(Path(folder) / LOCK),
         duckdb.connect(Path(folder) / "scratch.duckdb") as db,
     ):
         db.execute("pragma disable_checkpoint_on_shutdown")  # it is wiped
@@ -31,6 +37,12 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
         db.execute(f"set temp_directory = '{folder}/spilled'")
         db.execute("set preserve_insertion_order = false")
         yield db
+
+
+def _wipe_left() -> None:
+    for lock in settings().state.glob(f"{PREFIX}*/{LOCK}"):
+        with contextlib.suppress(Timeout), FileLock(lock, timeout=0):
+            shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def load(db: duckdb.DuckDBPyConnection, name: str, table: str, columns: str, where: str) -> None:

@@ -56,6 +56,23 @@ def load(
     """)
 
 
+def load_barred(db: duckdb.DuckDBPyConnection, today: dt.date | None) -> None:
+    """Load `barred`: who may be shown nothing, whichever plan is taken back, and why.
+
+    Args:
+        today: business day, by which hold-outs are drawn.
+    """
+    rows = lake.read(OUTBOX, sql="select account_id, is_contactable from t").to_pylist()
+    willing = {row["account_id"] for row in rows if row["is_contactable"]}
+    why = {row["account_id"]: "objected" for row in rows if row["account_id"] not in willing}
+    why |= dict.fromkeys(holdout.held(willing, today), "held_out")
+    schema = pa.schema([("account_id", pa.string()), ("why", pa.string())])
+    made = [{"account_id": account, "why": reason} for account, reason in why.items()]
+    db.register("rows", pa.Table.from_pylist(made, schema))
+    db.execute("create or replace table barred as select * from rows")
+    db.unregister("rows")
+
+
 def outbox(version: int) -> Iterator[list[dict[str, Any]]]:
     for batch in lake.stream(OUTBOX, at=version):
         yield batch.to_pylist()

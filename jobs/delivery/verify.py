@@ -13,7 +13,7 @@ from jobs.delivery import mapping as mappings
 from jobs.delivery import state
 from jobs.delivery.access import connect
 from jobs.delivery.echo import is_same
-from jobs.delivery.ledger import DeliveryError, Ledger, Plan, log_of, writer
+from jobs.delivery.ledger import VERIFIED, DeliveryError, Ledger, Plan, log_of, writer
 from jobs.delivery.scratch import scratch
 
 log = logging.getLogger(__name__)
@@ -61,9 +61,11 @@ def verify(connection: str, plan: str | None = None, crm: Adapter | None = None)
         missing = Counter(str(events[a]["event"]) if a in events else "not_sent" for a in accounts)
         records = missing.pop("written", 0)
         written = [a for a in accounts if a in events and events[a]["event"] == "written"]
+        verified_at = ledger.verified_at(chosen)
         fields, differing = 0, list[tuple[str, str]]()
         for at in range(0, len(written), AT_ONCE):
-            looked, wrong = looked_at(ledger, crm, chosen, written[at : at + AT_ONCE], events)
+            part = written[at : at + AT_ONCE]
+            looked, wrong = looked_at(ledger, crm, chosen, part, events, verified_at)
             fields += looked
             differing += wrong
         with scratch() as db:
@@ -77,17 +79,28 @@ def looked_at(
     plan: Plan,
     accounts: Sequence[str],
     events: Mapping[str, Mapping[str, Any]],
+    verified_at: dt.datetime | None,
 ) -> tuple[int, list[tuple[str, str]]]:
-    """How many fields of these customers were compared, and which differ; echoes are kept."""
+    """How many fields of these customers were compared, and which differ; echoes are kept.
+
+    Args:
+        verified_at: what was written before and looks otherwise only now, a person has changed.
+    """
     wanted = ledger.to_write(plan.plan_id, accounts).wanted
     ids = {account: str(events[account]["record_id"]) for account in accounts}
     found = crm.get(set(ids.values()), sorted({f for of in wanted.values() for f in of}))
+    before = ledger.echoes(plan, accounts)
     differing, echoes = [], []
     for account, field, value in each(wanted):
         record = found.get(ids[account])
-        if record is not None and record.values[field] == value:
+        if record is None:
+            differing.append((account, field))
             continue
-        if record is not None and is_same(value, record.values[field]):
+        shown = record.values[field]
+        if shown in (value, before.get((account, field), value)):
+            continue
+        is_first = verified_at is None or events[account]["at"] > verified_at
+        if is_first and is_same(value, shown):
             echoes.append(echo(plan, account, field, value, record))
         else:
             differing.append((account, field))
@@ -121,4 +134,4 @@ def noted(ledger: Ledger, seen: Verified) -> Verified:
     """Write down what was seen."""
     plan = seen.plan
     log.info("delivery plan %d for %s: %s", plan.plan_number, plan.connection, seen)
-    return replace(seen, plan=ledger.record(plan, plan.state, f"verified: {seen}"))
+    return replace(seen, plan=ledger.record(plan, plan.state, f"{VERIFIED}{seen}"))

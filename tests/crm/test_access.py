@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.crm.access import Access
+from jobs.crm.access import Access, led_by
 from jobs.crm.adapter import CrmError
 
 
@@ -25,3 +25,21 @@ def test_what_an_adapter_cannot_do_without_is_named_at_once() -> None:
     with pytest.raises(CrmError, match=r"crm_eu: server.key, server.object is missing"):
         access().need("object", "key")
     assert "secret" not in repr(access())
+
+
+@pytest.mark.parametrize(
+    ("url", "match"),
+    [
+        ("http://crm.example", "https"),
+        ("HTTP://crm.example", "https"),
+        (" Http://crm.example", "https"),
+        ("https://ann:pw@crm.example", "must be without user and password"),
+        ("http://[::1", "is no address"),
+    ],
+)
+def test_no_secret_goes_over_a_network_unencrypted_or_stands_in_an_address(
+    url: str, match: str
+) -> None:
+    with pytest.raises(CrmError, match=match) as refused:
+        led_by("crm_eu", {"url": url})
+    assert "pw" not in str(refused.value)

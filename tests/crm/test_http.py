@@ -1,6 +1,7 @@
 """The adapter of signed JSON where it is unlike others; the rest is in test_conformance.py."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,8 +9,14 @@ import pytest
 from jobs.crm.access import connect
 from jobs.crm.adapter import Change, CrmError
 from jobs.crm.signed import Session, signature
+from jobs.delivery.apply import apply
+from jobs.delivery.plan import plan
+from tests.connections import connections
 from tests.crm.rigs import http as rigs
 from tests.crm.rigs.http import OPTIONS, HttpRig
+from tests.delivery import outbox
+
+__all__ = ["connections"]
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +115,59 @@ def test_an_answer_that_is_too_short_is_none(rig: HttpRig, monkeypatch: pytest.M
     monkeypatch.setattr(Session, "ask", lambda *_, **__: {"results": []})
     [result] = rig.adapter().write([Change("101", "1", "1", {"reasons": "x"})])
     assert result.outcome == "unknown"
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "x", "1e3"])
+def test_what_is_no_number_of_records_is_refused(rig: HttpRig, told: str) -> None:
+    with pytest.raises(CrmError, match=f"batch_records '{told}': write a number"):
+        connect("http", rig.access(options=OPTIONS | {"batch_records": told}))
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"records": [{"id": "1"}]}, {"records": "none"}])
+def test_an_answer_of_another_form_is_told_in_a_sentence(
+    rig: HttpRig, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    monkeypatch.setattr(Session, "ask", lambda *_, **__: answer)
+    with pytest.raises(CrmError, match="/read answers in another form than"):
+        rig.adapter().get(["1"], ["reasons"])
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"results": ["ok"]}, {"results": None}])
+def test_a_write_whose_answer_is_of_another_form_may_or_may_not_have_been(
+    rig: HttpRig, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    monkeypatch.setattr(Session, "ask", lambda *_, **__: answer)
+    [result] = rig.adapter().write([Change("101", "1", "1", {"reasons": "x"})])
+    assert result.outcome == "unknown"
+
+
+def test_records_that_nobody_asked_for_are_left_out(
+    rig: HttpRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = rig.crm.read
+    monkeypatch.setattr(
+        rig.crm, "read", lambda told: read({**told, "keys": ["101", "102"]}) if told["keys"] else []
+    )
+    assert set(rig.adapter().find("code", ["101"], ["reasons"])) == {"101"}
+
+
+def test_who_left_the_outbox_is_emptied_though_the_crm_is_asked_by_key_only(
+    rig: HttpRig, connections: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = "  reasons: {from: reasons, as: texts, ownership: if_ours, purpose: p}\n"
+    text = (connections / "tryton.yaml").read_text()
+    limits = text[text.rindex("limits:") :]
+    (connections / "http.yaml").write_text(
+        "adapter: http\nmatch: [{field: code, from: account_id}]\n"
+        f"purposes: {{p: {{text: advise, legal_basis: consent}}}}\n{limits}\nfields:\n{fields}"
+    )
+    outbox.write([outbox.row("101"), outbox.row("102")])
+    plan("http", crm=rig.adapter())
+    apply("http", crm=rig.adapter())
+    outbox.write([outbox.row("102")])
+    made = plan("http", crm=rig.adapter())
+    assert (made.records, made.clears) == (1, 1)
+    apply("http", crm=rig.adapter())
+    at = rig.crm.by_code("101")
+    assert at
+    assert rig.crm.records[at]["reasons"] is None

@@ -297,3 +297,18 @@ def test_the_commands_say_what_is_not_as_delivered_and_fail(
     assert ran.returncode == 1
     assert "customer 105: score_grade is not as delivered" in ran.stdout
     assert command("plan", "nonsense").returncode == 2
+
+
+def test_an_edit_after_the_first_verify_is_a_persons_and_no_form_of_ours(crm: Crm) -> None:
+    reasons = [{"code": "a", "text": "Likes <milk> and bread"}]
+    outbox.write([outbox.row(account, reasons=reasons) for account in ACCOUNTS])
+    plan("tryton", crm=crm.adapter)
+    apply("tryton", crm=crm.adapter)
+    assert verify("tryton", crm=crm.adapter).differing == ()
+    crm.edit("101", score_reasons="Likes and bread")
+    assert verify("tryton", crm=crm.adapter).differing == (("101", "score_reasons"),)
+    reasons = [{"code": "a", "text": "Likes cheese"}]
+    outbox.write([outbox.row(account, reasons=reasons) for account in ACCOUNTS])
+    plan("tryton", crm=crm.adapter)
+    apply("tryton", crm=crm.adapter)
+    assert crm.shows("101", "score_reasons") == "Likes and bread"

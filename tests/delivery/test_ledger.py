@@ -3,16 +3,20 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
 from jobs import lake
 from jobs.crm.adapter import Change, Outcome, Result
-from jobs.delivery import state
-from jobs.delivery.ledger import Item, Ledger, Plan
+from jobs.delivery import controls, state
+from jobs.delivery import ledger as ledgers
+from jobs.delivery.controls import Controls
+from jobs.delivery.ledger import DeliveryError, Item, Ledger, Plan
 from jobs.delivery.scratch import scratch
 from jobs.ops import crm_deliveries
+from jobs.settings import settings
 
 pytestmark = pytest.mark.usefixtures("state")
 
@@ -124,3 +128,38 @@ def test_events_are_numbered_on_in_a_connection() -> None:
         c: sorted(r["sequence"] for r in rows if r["connection"] == c) for c in ("tryton", "other")
     }
     assert numbers == {"tryton": [1, 2, 3, 4], "other": [1, 2]}
+
+
+def test_a_plan_is_named_by_its_number_though_another_id_begins_with_it() -> None:
+    planned(1, "A")
+    Ledger("tryton").add(replace(PLAN, plan_number=2, plan_id="1fe"), [])
+    assert Ledger("tryton").plan("1").plan_number == 1
+    assert Ledger("tryton").plan("1f").plan_number == 2
+    with pytest.raises(DeliveryError, match="no plan begins with ''"):
+        Ledger("tryton").plan("")
+
+
+def test_a_clock_that_is_put_back_changes_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = planned(1, "A")
+    back = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=10)
+    Controls("tryton").say("resume")
+    clock = SimpleNamespace(**{**vars(dt), "datetime": SimpleNamespace(now=lambda zone: back)})
+    monkeypatch.setattr(ledgers, "dt", clock)
+    monkeypatch.setattr(controls, "dt", clock)
+    Ledger("tryton").record(made, "applied")
+    Controls("tryton").say("pause")
+    assert Ledger("tryton").plan(None).state == "applied"
+    assert Controls("tryton").pause()
+
+
+def test_what_a_killed_comparison_left_is_wiped_and_one_at_work_stays() -> None:
+    left = settings().state / ".plan-left"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    (left / "scratch.duckdb").write_text("customers")
+    with scratch() as at_work:
+        assert not left.exists()
+        with scratch():
+            assert len(list(settings().state.glob(".plan-*"))) == 2
+        assert at_work.sql("select 1").fetchall() == [(1,)]
+    assert not list(settings().state.glob(".plan-*"))

@@ -90,7 +90,7 @@ def test_a_purpose_that_is_not_there_and_a_key_that_is_mapped_too_are_faults() -
         (
             f"adapter: hub\nmatch: [{{field: a, from: b}}]\n{PURPOSES}\n"
             "fields: {c: {from: d, as: as_is, ownership: always, purpose: p}}",
-            r"jobs/crm/hub\.py is missing",
+            "adapter .hub.: jobs/crm has no adapter of this name",
         ),
     ],
 )
@@ -201,3 +201,36 @@ def test_transforms_take_null_and_empty(
     transform: Transform, values: list[Any], made: object
 ) -> None:
     assert TRANSFORMS[transform](values) == made
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("adapter: throttle", "adapter 'throttle': jobs/crm has no adapter of this name"),
+        ("adapter: ../crm/http", "adapter '../crm/http': jobs/crm has no adapter"),
+        ("limits: {plan_days: .inf}", "limits.plan_days inf must be"),
+        ("rate: {requests_a_second: .inf}", "rate.requests_a_second inf must be"),
+        ("reconcile_hours: 1.0e+300", r"reconcile_hours 1e\+300 must be less"),
+        ("server: {secret: sk-live-hunter2}", "server.secret is the name of a secret"),
+        ("since: 2017-13-45", "no YAML: a day that is none"),
+        (f"since: {'[' * 5_000}", "no YAML"),
+        (f"since: {'9' * 5_000}", "no YAML: a day that is none, a number too long"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_in_a_sentence(more: str, said: str) -> None:
+    fields = "  grade: {from: grade, as: as_is, ownership: if_ours, purpose: p}"
+    text = f"match: [{{field: code, from: account_id}}]\n{PURPOSES}\nfields:\n{fields}\n{more}\n"
+    text += "" if "adapter" in more else "adapter: tryton\n"
+    with pytest.raises(MappingError, match=said) as refused:
+        mappings.parse("x", text)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_file_that_is_no_text_or_not_there_is_told_in_a_sentence(
+    connections: Path, state: Path
+) -> None:
+    (connections / "latin.yaml").write_bytes(b"# caf\xe9\n")
+    (connections / "gone.yaml").symlink_to("/nonexistent")
+    for name, said in (("latin", "is not UTF-8"), ("gone", "cannot be read")):
+        with pytest.raises(MappingError, match=f"{name}.yaml {said}"):
+            mappings.load(name)

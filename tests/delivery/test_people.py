@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from tenacity import wait_none
+from typer.testing import CliRunner
 
 from jobs.crm.adapter import Change, Result, untold
 from jobs.crm.tryton import Tryton
 from jobs.delivery import mapping as mappings
 from jobs.delivery import sending
+from jobs.delivery.__main__ import app
 from jobs.delivery.apply import Applied, apply
 from jobs.delivery.controls import Controls, dead_letters
 from jobs.delivery.ledger import DeliveryError, Ledger, Plan
@@ -17,6 +19,7 @@ from jobs.delivery.mapping import Said
 from jobs.delivery.plan import plan
 from jobs.delivery.revert import revert
 from jobs.delivery.sending import Stopped
+from jobs.settings import settings
 from tests.delivery import outbox
 from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm
 
@@ -198,3 +201,73 @@ def test_who_will_not_be_phoned_after_the_plan_is_spared_what_is_for_the_phone(
     assert apply("tryton", crm=crm.adapter).outcomes == {"written": 1}
     assert crm.shows("101", "score_grade") == "B", "scores stay"
     assert crm.shows("101", "score_next_products") is None
+
+
+def test_a_revert_shows_nothing_of_who_objects_or_is_held_out_by_now(
+    crm: Crm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered(crm, grade="B")
+    outbox.write([outbox.row(a, grade="A", is_contactable=a != "101") for a in ACCOUNTS])
+    plan("tryton", crm=crm.adapter)
+    apply("tryton", crm=crm.adapter)
+    (tmp_path / "experiments.yaml").write_text(
+        "e: {salt: s, share: 0.5, starts: 2017-01-01, ends: 2018-01-01}\n"
+    )
+    monkeypatch.setenv("CRM_EXPERIMENTS", str(tmp_path / "experiments.yaml"))
+    settings.cache_clear()
+    made = reverted(crm)
+    apply("tryton", crm=crm.adapter)
+    reasons = {i.account_id: i.reason for i in outbox.planned(made.plan_id)}
+    held = {account for account, reason in reasons.items() if reason == "held_out"}
+    assert 0 < len(held) < len(ACCOUNTS) - 1
+    shown = {account for account in ACCOUNTS if crm.shows(account, "score_grade")}
+    assert shown == {*ACCOUNTS} - held - {"101"}
+    assert {crm.shows(account, "score_grade") for account in shown} == {"B"}
+
+
+def test_what_a_later_plan_wrote_is_not_taken_back_with_an_older_one(crm: Crm) -> None:
+    first = delivered(crm, grade="B").plan
+    delivered(crm, grade="C")
+    made = reverted(crm, str(first.plan_number))
+    apply("tryton", crm=crm.adapter)
+    of_grades = {i.reason for i in outbox.planned(made.plan_id) if i.field == "score_grade"}
+    assert of_grades == {"delivered_by_a_later_plan"}
+    assert crm.shows("101", "score_grade") == "C"
+    assert crm.shows("101", "score_trend") is None, "what the later one left is the older one's"
+
+
+def test_a_revert_that_needs_a_person_is_what_is_planned_until_it_is_answered(
+    crm: Crm, connections: Path
+) -> None:
+    delivered(crm)
+    of = connections / "tryton.yaml"
+    of.write_text(of.read_text().replace("limits: {changed_share: 1", "limits: {changed_share: 0"))
+    made = reverted(crm)
+    assert (made.state, made.kind) == ("waiting", "revert")
+    assert plan("tryton", crm=crm.adapter).plan_id == made.plan_id, "what the DAG then asks about"
+    Controls("tryton").say("resume", "ann")
+    assert plan("tryton", crm=crm.adapter).kind == "deliver"
+    assert Ledger("tryton").plan(made.plan_id).state == "superseded"
+
+
+def test_a_field_that_was_empty_is_emptied_for_who_objects(crm: Crm, connections: Path) -> None:
+    of = connections / "tryton.yaml"
+    of.write_text(of.read_text().replace("ownership: if_ours", "ownership: if_empty"))
+    delivered(crm)
+    outbox.write([outbox.row(account, is_contactable=account != "101") for account in ACCOUNTS])
+    plan("tryton", crm=crm.adapter)
+    apply("tryton", crm=crm.adapter)
+    assert crm.shows("101", "score_grade") is None
+    assert crm.shows("102", "score_grade") == "B"
+
+
+def test_nothing_is_released_or_replayed_that_is_not_there(crm: Crm) -> None:
+    delivered(crm)
+    for words, said in (
+        (["release", "score_grade", "999"], "no plan for tryton has a customer '999'"),
+        (["dead", "replay"], "tryton has no dead letters: see"),
+        (["dead", "discard", "101"], "tryton has no dead letter of customer '101'"),
+    ):
+        ran = CliRunner().invoke(app, words)
+        assert ran.exit_code
+        assert said in str(ran.exception)
