@@ -1,4 +1,4 @@
-"""Delivery: what the outbox says reaches the CRM, field by field, once.
+"""Delivery: what the outbox says reaches the CRM, field by field, once; a DAG per connection.
 
 **plan** compares `scores.crm_outbox` with what the CRM holds and with what was delivered before,
 and writes down every value to update or to clear, and what it may not touch; **approve** waits for
@@ -17,21 +17,21 @@ twice.
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, chain
 
-from dags.tasks import DEFAULTS, OUTBOX, asset, boxes, cron
+from dags.tasks import DEFAULTS, OUTBOX, asset, cron, delivery
+from jobs.settings import settings
 
-with DAG(
-    "crm_delivery",
-    doc_md=__doc__,
-    schedule=AssetOrTimeSchedule(
-        timetable=cron("0 7 * * *"),
-        assets=asset(OUTBOX),
-    ),
-    catchup=False,
-    # a run that waits for a person must not keep a newer plan from taking its place
-    max_active_runs=4,
-    default_args=DEFAULTS,
-    tags=["daily", "crm"],
-):
-    steps = ("delivery.plan", "delivery.approve", "delivery.apply", "delivery.verify")
-    day = boxes(delivery=steps)
-    chain(*(day[step] for step in steps))
+for connection, dag_id in settings().delivery_dags.items():
+    with DAG(
+        dag_id,
+        doc_md=f"{__doc__}\n**Connection:** {connection}",
+        schedule=AssetOrTimeSchedule(
+            timetable=cron("0 7 * * *"),
+            assets=asset(OUTBOX),
+        ),
+        catchup=False,
+        # a run that waits for a person must not keep a newer plan from taking its place
+        max_active_runs=4,
+        default_args=DEFAULTS,
+        tags=["daily", "crm", connection],
+    ):
+        chain(*delivery(connection))

@@ -56,13 +56,12 @@ DEFAULTS: dict[str, Any] = {
 }
 
 OUTBOX = "scores.crm_outbox"
-APPROVE = "delivery.approve"
 
 # Built from what stands when an input failed: what was sold does not wait for the CRM.
 FROM_WHAT_STANDS = ("silver.account_identities",)
 
-# one slot each: `airflow pools set gpu 1 …`; the CRM has one writer per connection
-POOLS = {"bench": "gpu", "train": "gpu", "promote": "gpu", "delivery": "crm_tryton"}
+# one slot each: `airflow pools set gpu 1 …`; so has crm_<connection>, which has one writer
+POOLS = {"bench": "gpu", "train": "gpu", "promote": "gpu"}
 # Of the day's chains of tables the longest ends here: what leads to it goes first.
 PRIORITIES = {"gold.product_weeks": 50}
 
@@ -138,8 +137,8 @@ def version_meant_for_crm(written: Iterable[Any]) -> int:
     meant = [event for event in written if event.extra.get("deliver")]
     if not meant:
         raise AirflowSkipException(
-            f"no run wrote {OUTBOX} to be delivered; trigger crm_delivery by hand to deliver the "
-            "newest version"
+            f"no run wrote {OUTBOX} to be delivered; trigger this DAG by hand to deliver "
+            "the newest version"
         )
     return int(max(meant, key=lambda event: event.timestamp).extra["version"])
 
@@ -260,6 +259,7 @@ def promote(family: str) -> str:
 
 @task(inlets=[asset(OUTBOX)])
 def deliver(
+    connection: str,
     step: str,
     *,
     triggering_asset_events: Any = None,
@@ -283,7 +283,7 @@ def deliver(
         told["plan"] = planned["plan"]
     take = getattr(importlib.import_module(f"jobs.delivery.{step}"), step)
     with no_retry_after(MappingError, DeliveryError, NoSuchTable), no_retry_where_refused():
-        done = take("tryton", **told)
+        done = take(connection, **told)
     if step == "apply" and done.left:
         raise AirflowException(
             f"the CRM put {done.left} of {done.plan.records} customers off; the next attempt goes "
@@ -292,7 +292,8 @@ def deliver(
     if step == "verify" and done.differing:
         raise AirflowFailException(
             f"{len(done.differing)} of {done.fields} fields are not as delivered; "
-            "see `python -m jobs.delivery verify`, and the next plan for whose they are"
+            f"see `python -m jobs.delivery verify --connection {connection}`, and the next plan "
+            "for whose they are"
         )
     plan = done if step == "plan" else done.plan
     return {"plan": plan.plan_id, "state": plan.state, "records": plan.records, "note": plan.note}
@@ -336,7 +337,6 @@ VERBS: dict[str, Callable[..., Any]] = {
     "bench": bench,
     "train": train,
     "promote": promote,
-    "delivery": deliver,
     "optimize": keep_up,
     "vacuum": keep_up,
     "check": keep_up,
@@ -345,24 +345,28 @@ VERBS: dict[str, Callable[..., Any]] = {
 }
 
 
-def ask(connection: str, task_id: str) -> Any:
-    """The task that asks a person about the run's delivery plan."""
+def delivery(connection: str) -> list[Any]:
+    """The steps of a delivery, in their order."""
     from dags.approval import AskAPerson
 
-    # as in jobs/delivery/approval.py, which knows the CRMs and is not for the scheduler to read
-    return AskAPerson(
-        connection=connection,
-        options=["Approve", "Refuse"],
-        task_id=task_id,
-        execution_timeout=None,
-        retries=0,
-    )
+    with TaskGroup("delivery", prefix_group_id=False):
+        made = [
+            deliver.override(task_id=f"delivery.{step}", pool=f"crm_{connection}")(connection, step)
+            for step in ("plan", "apply", "verify")
+        ]
+        # as in jobs/delivery/approval.py, which knows the CRMs and is not for the scheduler to read
+        asked = AskAPerson(
+            connection=connection,
+            options=["Approve", "Refuse"],
+            task_id="delivery.approve",
+            execution_timeout=None,
+            retries=0,
+        )
+    return [made[0], asked, *made[1:]]
 
 
 def unit(name: str) -> Any:
     """The task of a unit."""
-    if name == APPROVE:
-        return ask("tryton", name)
     verb, _, rest = name.partition(".")
     if verb not in LAYERS:
         return VERBS[verb].override(task_id=name, pool=POOLS.get(verb, "default_pool"))(rest)

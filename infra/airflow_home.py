@@ -14,8 +14,6 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from jobs.airflow_api import SECRET, USER, AirflowUnreachable, client
 from jobs.settings import ROOT, Settings
 
-POOLS = {"gpu": "one training at a time", "crm_tryton": "one writer to the CRM"}
-
 
 class AirflowFailed(Exception):
     """Airflow's database could not be made, or its API refused what set-up asks of it."""
@@ -86,6 +84,12 @@ def prepare(settings: Settings) -> None:
         done.write_text(release)
 
 
+def pools(settings: Settings) -> dict[str, str]:
+    """What each is for, by its name."""
+    of_crms = {f"crm_{name}": f"one writer to {name}" for name in settings.deliveries}
+    return {"gpu": "one training at a time"} | of_crms
+
+
 # right after its start the API is busy, and its answer may be an error of the database
 @retry(
     retry=retry_if_exception_type((AirflowFailed, AirflowUnreachable, httpx.HTTPError)),
@@ -100,7 +104,7 @@ def make_pools(settings: Settings) -> None:
         AirflowFailed: the API refused.
     """
     with client(settings) as api:
-        for name, description in POOLS.items():
+        for name, description in pools(settings).items():
             wanted = {"name": name, "slots": 1, "description": description}
             answer = api.post("/pools", json=wanted)
             if answer.status_code not in (201, 409):

@@ -89,7 +89,8 @@ def watch(at: dt.datetime) -> dict[str, Any]:
     stuck = health.faults(health.refresh(at), at)
     told = [unit for unit in open_faults() if unit.startswith("delivery to ")]
     for unit in dict.fromkeys((*stuck, *told)):
-        _keep(unit, stuck.get(unit), DELIVER, at, "crm_delivery")
+        dag_id = settings().delivery_dags.get(unit.removeprefix("delivery to "), "crm_delivery")
+        _keep(unit, stuck.get(unit), DELIVER, at, dag_id)
     tables = due.late_tables(at)
     some = "; ".join(str(each) for each in tables[:3])
     _keep(LATE_TABLES, f"{len(tables)} tables: {some}" if tables else None, RUN, at)

@@ -47,6 +47,7 @@ IN_FILE = (
     "SALES_DEVICE",
     "WEBSHOP_URL",
     "CRM_CONNECTIONS",
+    "CRM_DELIVERIES",
     "CRM_EXPERIMENTS",
     "CRM_SOURCE",
     "JAVA_HOME",
@@ -79,6 +80,7 @@ class Settings:
     device: str  # SALES_DEVICE: auto, cpu or cuda
     webshop_url: str  # WEBSHOP_URL: address of the web shop's API; empty: there is none
     connections: Path  # CRM_CONNECTIONS: folder of the CRM connections, <name>.yaml each
+    deliveries: tuple[str, ...]  # CRM_DELIVERIES: the connections that Airflow delivers to
     experiments: Path  # CRM_EXPERIMENTS: file of the experiments whose customers are held out
     crm_source: Path  # CRM_SOURCE: file that says which CRM is read, and what of it
     java_home: str  # JAVA_HOME: Java 17 or newer; empty: `java` on the path, else a fetched one
@@ -144,6 +146,12 @@ class Settings:
         return self.port_base + 40
 
     @property
+    def delivery_dags(self) -> Mapping[str, str]:
+        """Airflow's DAG by the connection that it delivers to."""
+        first, *others = self.deliveries
+        return {first: "crm_delivery"} | {name: f"crm_delivery_{name}" for name in others}
+
+    @property
     def sandbox_ports(self) -> Mapping[str, int]:
         """Of the CRMs for trying; Odoo's database has the port after it."""
         names = ("salesforce", "hubspot", "odoo")
@@ -182,6 +190,7 @@ class Settings:
             "SALES_DEVICE": self.device,
             "WEBSHOP_URL": self.webshop_url,
             "CRM_CONNECTIONS": str(self.connections),
+            "CRM_DELIVERIES": ",".join(self.deliveries),
             "CRM_EXPERIMENTS": str(self.experiments),
             "CRM_SOURCE": str(self.crm_source),
             "JAVA_HOME": self.java_home,
@@ -211,7 +220,8 @@ class Settings:
             value = path.read_text().strip()
         except FileNotFoundError:
             raise SettingsError(
-                f"secret {name!r} is not set: export {variable}, or run `make up`: it makes {path}"
+                f"secret {name!r} is not set: export {variable}, or write it into {path} (those of "
+                "our own services `make up` makes)"
             ) from None
         if not value:
             raise SettingsError(
@@ -253,6 +263,14 @@ class _Told:
 
     def text(self, name: str, default: str) -> str:
         return self.texts.get(name, default)
+
+    def names(self, name: str, default: str) -> tuple[str, ...]:
+        """Different names with commas between; at least one."""
+        text = self.text(name, default)
+        found = tuple(part.strip() for part in text.split(","))
+        if len({*found}) < len(found) or not all(re.fullmatch(r"\w{1,64}", n) for n in found):
+            self.faults.append(f"{name}={text!r} must be names with commas between, each once")
+        return found
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         text = self.text(name, str(default))
@@ -384,6 +402,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
         webshop_url=told.address("WEBSHOP_URL", path=r"(/[^\s@?#]*)?"),
         connections=told.folder("CRM_CONNECTIONS", ROOT / "jobs/delivery/connections"),
+        deliveries=told.names("CRM_DELIVERIES", "tryton"),
         experiments=Path(
             told.text("CRM_EXPERIMENTS", str(ROOT / "jobs/delivery/experiments.yaml"))
         ).resolve(),

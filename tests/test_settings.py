@@ -240,3 +240,10 @@ def test_a_shop_s_address_may_have_a_path() -> None:
     for wrong in ("shop.example.com", "https://shop.example.com/api?key=1", "https://"):
         with pytest.raises(SettingsError, match=r"WEBSHOP_URL='.*' must be http://host/path"):
             from_environment({"WEBSHOP_URL": wrong})
+
+
+@pytest.mark.parametrize("told", ["tryton,", "odoo,odoo", "a-b", "../x"])
+def test_connections_that_are_delivered_to_are_names_each_once(told: str) -> None:
+    with pytest.raises(SettingsError, match=r"CRM_DELIVERIES=.* must be names with commas"):
+        from_environment({"CRM_DELIVERIES": told})
+    assert from_environment({}).delivery_dags == {"tryton": "crm_delivery"}

@@ -21,6 +21,7 @@ from jobs.delivery.access import connect
 from jobs.delivery.approval import APPROVE, REFUSE, respond
 from jobs.delivery.controls import Controls, dead_letters
 from jobs.delivery.ledger import FINAL, DeliveryError, Ledger, Plan
+from jobs.delivery.subjects import OUTBOX
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 dead = typer.Typer(no_args_is_help=True, help="What the CRM refused: list, replay, discard.")
@@ -55,8 +56,12 @@ def told(made: Plan) -> None:
     """What a plan says, in a few lines."""
     typer.echo(headline(made))
     typer.echo(f"  business day {made.as_of_date}, outbox version {made.outbox_version}")
+    if not made.customers and not made.records:
+        typer.echo(f"  no customer to compare: {OUTBOX} is empty, or none of it is in the CRM")
+    new = f", {made.creates:,} of them new," if made.creates else ""
     typer.echo(
-        f"  {made.records:,} of {made.customers:,} customers to write in {made.calls:,} calls"
+        f"  {made.records:,} customers to write{new} in {made.calls:,} calls; "
+        f"{made.customers:,} of ours are in the CRM"
     )
     typer.echo(f"  {made.creates:,} creates, {made.updates:,} updates, {made.clears:,} clears")
     typer.echo(f"  {made.unchanged:,} unchanged, {made.blocked:,} blocked")
@@ -105,6 +110,8 @@ def approve(
     mapping = mappings.load(connection)
     chosen = Ledger(connection).plan(plan)
     told(chosen)
+    if chosen.state != "waiting":
+        raise DeliveryError(f"plan {chosen.plan_number} is {chosen.state}: nobody is asked")
     name = user or typer.prompt("user of Airflow", default=next(iter(mapping.approvers), None))
     password = typer.prompt("password", hide_input=True)
     option = REFUSE if refuse else APPROVE
@@ -147,7 +154,7 @@ def verify(plan: PlanId = None, connection: Connection = "tryton") -> None:
 def revert(plan: PlanId = None, connection: Connection = "tryton") -> None:
     """Plan what takes a plan back, and pause the connection; `apply` sends it."""
     told(reverting.revert(connection, plan))
-    typer.echo(f"{connection} is paused: `resume` ends that")
+    typer.echo(f"{connection} is paused: `resume --connection {connection}` ends that")
 
 
 @app.command()
@@ -178,7 +185,7 @@ def pause(connection: Connection = "tryton", reason: Reason = None) -> None:
     """Let nothing be planned or sent until `resume`."""
     mappings.load(connection)
     Controls(connection).say("pause", reason=reason)
-    typer.echo(f"{connection} is paused: `resume` ends that")
+    typer.echo(f"{connection} is paused: `resume --connection {connection}` ends that")
 
 
 @app.command()
@@ -233,6 +240,16 @@ def dead_discard(
     typer.echo("dropped; they are sent again when their values change")
 
 
+def lacks(mapping: mappings.ConnectionMap) -> list[str]:
+    """What a company will want to know before the first plan."""
+    found = []
+    if not mapping.approvers:
+        found.append("no approvers are named: a plan that needs a person cannot be sent")
+    if mapping.objection is None:
+        found.append("no field of the CRM says who objects to profiling: objection is not set")
+    return found
+
+
 @app.command()
 def doctor(connection: Connection = "tryton") -> None:
     """Whether the CRM can be reached, lets us in, and has what the mapping names."""
@@ -244,6 +261,8 @@ def doctor(connection: Connection = "tryton") -> None:
     typer.echo(f"  {len(mapping.fields)} fields are there and may be written")
     creates = "are created" if mapping.mode == "create" else "are reported, not created"
     typer.echo(f"  customers that it lacks {creates}; it finds ours by {mapping.match[0].field}")
+    for lack in lacks(mapping):
+        typer.echo(f"  note: {lack}")
     if quota := crm.quota():
         share = f"{mapping.rate.daily_share:.0%}"
         typer.echo(f"  {quota.used:,} of {quota.limit:,} requests used today, we stop at {share}")
@@ -277,7 +296,7 @@ def status(connection: Connection = "tryton") -> None:
     mappings.load(connection)
     plans = Ledger(connection).plans()
     if not plans:
-        typer.echo(f"{connection} has no plan yet: run `python -m jobs.delivery plan`")
+        typer.echo(f"{connection} has no plan yet: `plan --connection {connection}` makes one")
     for made in plans[-SHOWN:]:
         note = f": {made.note}" if made.note else ""
         typer.echo(f"{headline(made)} at {made.at:%Y-%m-%d %H:%M:%S} UTC{note}")

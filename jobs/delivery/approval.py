@@ -15,8 +15,9 @@ from jobs import airflow_api
 from jobs.delivery.ledger import DeliveryError, Plan
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.waiting import pause_until
+from jobs.settings import settings
 
-DAG_ID, TASK_ID = "crm_delivery", "delivery.approve"
+TASK_ID = "delivery.approve"
 APPROVE, REFUSE = "Approve", "Refuse"
 WAITING = "awaiting_input"  # Airflow's state of a task that asks
 LIMIT = 100  # questions with one plan's id
@@ -51,15 +52,31 @@ def answer(plan: Plan) -> Answer | None:
         AirflowUnreachable: Airflow cannot be asked.
     """
     with airflow_api.client() as api:
-        given = _questions(api, plan.plan_id, response_received=True)
+        given = _questions(api, plan, plan.plan_id, response_received=True)
     told = [_answer(each) for each in given if _is_of(each, plan)]
     return max(told, key=lambda each: each.at, default=None)
 
 
-def _questions(api: httpx.Client, about: str, **of: Any) -> list[dict[str, Any]]:
+def dag_id(plan: Plan) -> str:
+    """Of the DAG that asks about the plans of a connection.
+
+    Raises:
+        NotApproved: there is none.
+    """
+    found = settings().delivery_dags.get(plan.connection)
+    if found is None:
+        raise NotApproved(
+            f"plan {plan.plan_number} of {plan.connection} needs a person, and Airflow delivers to "
+            f"{', '.join(settings().deliveries)} only: write {plan.connection} into CRM_DELIVERIES "
+            "and start the services anew"
+        )
+    return found
+
+
+def _questions(api: httpx.Client, plan: Plan, about: str, **of: Any) -> list[dict[str, Any]]:
     """The task's questions whose headline holds a text, and which are as told."""
     asked = {"task_id": TASK_ID, "subject_search": about, "limit": LIMIT, **of}
-    told = airflow_api.get(api, f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", asked)
+    told = airflow_api.get(api, f"/dags/{dag_id(plan)}/dagRuns/~/hitlDetails", asked)
     found: list[dict[str, Any]] = told["hitl_details"]
     return found
 
@@ -68,7 +85,7 @@ def _is_of(detail: dict[str, Any], plan: Plan) -> bool:
     """Whether an answer is to this plan's question, of our task, and of its options."""
     ran = detail["task_instance"]
     return bool(
-        (ran["dag_id"], ran["task_id"]) == (DAG_ID, TASK_ID)
+        (ran["dag_id"], ran["task_id"]) == (dag_id(plan), TASK_ID)
         and detail["subject"] == subject(plan)
         and detail["options"] == [APPROVE, REFUSE]
         and detail["responded_by_user"]
@@ -97,7 +114,7 @@ def required(plan: Plan, mapping: ConnectionMap) -> Answer:
     if given is None:
         raise NotApproved(
             f"{named} needs a person ({plan.needs_person}): answer the task {TASK_ID} of the DAG "
-            f"{DAG_ID} in Airflow; where no run of it waits, trigger one"
+            f"{dag_id(plan)} in Airflow; where no run of it waits, trigger one"
         )
     if given.option != APPROVE:
         raise NotApproved(f"{named} was refused by {given.person} at {given.at:%Y-%m-%d %H:%M} UTC")
@@ -122,10 +139,10 @@ def respond(plan: Plan, option: str, user: str, password: str) -> str:
         AirflowUnreachable: Airflow cannot be asked, or refuses the login or the answer.
     """
     with airflow_api.client(user=user, password=password) as api:
-        open_ = _questions(api, plan.plan_id, response_received=False, state=WAITING)
+        open_ = _questions(api, plan, plan.plan_id, response_received=False, state=WAITING)
         if not open_:
             raise NotApproved(
-                f"no run of {DAG_ID} asks for plan {plan.plan_number}: trigger one in Airflow"
+                f"no run of {dag_id(plan)} asks for plan {plan.plan_number}: trigger one in Airflow"
             )
         asked_at = dt.datetime.fromisoformat(open_[-1]["created_at"])
         pause_until(asked_at + dt.timedelta(seconds=SETTLED_SECONDS))
@@ -146,7 +163,7 @@ def withdraw_others(plan: Plan, run: str) -> int:
         AirflowUnreachable: Airflow cannot be asked, or refuses.
     """
     with airflow_api.client() as api:
-        asking = _questions(api, f" to {plan.connection}? ", state=WAITING)
+        asking = _questions(api, plan, f" to {plan.connection}? ", state=WAITING)
         others = [each["task_instance"] for each in asking]
         others = [ran for ran in others if ran["dag_run_id"] != run]
         for ran in others:
@@ -155,4 +172,4 @@ def withdraw_others(plan: Plan, run: str) -> int:
 
 
 def _place(ran: dict[str, Any]) -> str:
-    return f"/dags/{DAG_ID}/dagRuns/{ran['dag_run_id']}/taskInstances/{TASK_ID}"
+    return f"/dags/{ran['dag_id']}/dagRuns/{ran['dag_run_id']}/taskInstances/{TASK_ID}"

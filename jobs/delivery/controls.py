@@ -61,7 +61,8 @@ class Controls:
             why = f": {pause['reason']}" if pause["reason"] else ""
             raise DeliveryError(
                 f"{self.connection} is paused by {pause['person']} since "
-                f"{pause['at']:%Y-%m-%d %H:%M} UTC{why}; `python -m jobs.delivery resume` ends it"
+                f"{pause['at']:%Y-%m-%d %H:%M} UTC{why}; "
+                f"`python -m jobs.delivery resume --connection {self.connection}` ends it"
             )
 
     def load(self, db: duckdb.DuckDBPyConnection) -> None:

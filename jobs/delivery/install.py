@@ -56,6 +56,6 @@ def _installer(mapping: ConnectionMap) -> ModuleType:
     found = module(f"{mapping.adapter}_install")
     if found is None:
         raise DeliveryError(
-            f"{mapping.adapter} is prepared by hand: docs/delivery.md names its page"
+            f"{mapping.adapter} is prepared by hand: see docs/delivery.md, What it writes to"
         )
     return found

@@ -168,7 +168,8 @@ class Ledger:
         plans = self.plans()
         if not plans:
             raise DeliveryError(
-                f"{self.connection} has no plan yet: run `python -m jobs.delivery plan`"
+                f"{self.connection} has no plan yet: run `python -m jobs.delivery plan "
+                f"--connection {self.connection}`"
             )
         if wanted is None:
             return plans[-1]
@@ -178,7 +179,8 @@ class Ledger:
         if len(found) != 1:
             raise DeliveryError(
                 f"{'several plans begin' if found else 'no plan begins'} with {wanted!r} "
-                f"for {self.connection}: see `python -m jobs.delivery status`"
+                f"for {self.connection}: see `python -m jobs.delivery status --connection "
+                f"{self.connection}`"
             )
         return found[0]
 

@@ -29,6 +29,18 @@ SECRET = re.compile(r"[a-z0-9_]*")
 PAGE = re.compile(r"https?://[^/\s@?#\"'<>\\]+[/?#][^\s\"'<>\\]*")
 
 
+# Kinds of fields that take a column's values, by its type
+NUMBERS = ("text", "number")
+TAKES: Mapping[str, Sequence[str]] = {
+    "string": ("text", "choice"),
+    "boolean": ("text", "boolean"),
+    "date": ("text", "date"),
+    "timestamp": ("text", "timestamp"),
+    **dict.fromkeys(("double", "float", "decimal"), NUMBERS),
+    **dict.fromkeys(("long", "integer", "short"), (*NUMBERS, "integer")),
+}
+
+
 class MappingError(Exception):
     """A mapping that cannot be used; the message names every fault at once."""
 
@@ -302,8 +314,11 @@ def fault_of(error: Mapping[str, Any]) -> str:
     return f"{where}{told} {said[0].lower()}{said[1:]}" if where else said
 
 
-def check(mapping: ConnectionMap, crm: Description, columns: Sequence[str]) -> None:
+def check(mapping: ConnectionMap, crm: Description, columns: Mapping[str, str]) -> None:
     """Hold a mapping against what the CRM describes and what the outbox has.
+
+    Args:
+        columns: the outbox's, with their types as Delta writes them.
 
     Raises:
         MappingError: with all faults.
@@ -319,14 +334,24 @@ def check(mapping: ConnectionMap, crm: Description, columns: Sequence[str]) -> N
             faults.append(f"{name}: {crm.system} does not let us write it ({field.kind})")
         elif of.transform in ("lines", "texts", "link") and field.kind != "text":
             faults.append(f"{name}: {of.transform} needs a text field, it is a {field.kind}")
+        elif unfit := _unfit(of, field.kind, columns):
+            faults.append(f"{name}: {unfit}")
     if faults:
         raise MappingError(f"{mapping.connection}.yaml: {'; '.join(faults)}")
 
 
-def _column_faults(mapping: ConnectionMap, columns: Sequence[str]) -> list[str]:
+def _unfit(of: FieldMap, kind: str, columns: Mapping[str, str]) -> str | None:
+    """Why no value of a column can stand in a field of this kind; null: they can."""
+    made = columns.get(of.columns[0], "") if of.transform == "as_is" else "string"
+    if not made or kind in TAKES.get(made.partition("(")[0], ("text",)):
+        return None
+    return f"{of.columns[0]} is a {made}, the CRM's field a {kind}"
+
+
+def _column_faults(mapping: ConnectionMap, columns: Mapping[str, str]) -> list[str]:
     wanted = {rung.column for rung in mapping.match if not rung.is_contact}
     wanted |= {column for of in mapping.fields.values() for column in of.columns}
-    missing = sorted(wanted - set(columns))
+    missing = sorted(wanted - columns.keys())
     return [f"column {column}: the outbox has none of this name" for column in missing]
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from jobs import lake
 from jobs.crm.adapter import Adapter, Description, Record
 from jobs.delivery import contact_keys
-from jobs.delivery.ledger import log_of
+from jobs.delivery.ledger import Ledger, log_of
 from jobs.delivery.mapping import ID, ConnectionMap
 from jobs.delivery.scratch import ROWS, keep, load
 from jobs.sql import literal
@@ -55,7 +55,7 @@ def refreshed(
     count = taken(db, without_contacts(mapping, records), now)
     if since is None:
         db.execute("create or replace table mirror as select * from news")
-    elif not differing(db):
+    elif not without_gone(db, mapping, crm) and not differing(db):
         return count
     else:
         merge(db)
@@ -80,6 +80,21 @@ def read_from(
         return None
     since: dt.datetime = seen.astimezone(dt.UTC) - OVERLAP
     return since
+
+
+def without_gone(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Adapter) -> int:
+    """Take out whom a delivery found gone since everything was read: what is read of changes may
+    tell nothing of them. Returns how many."""
+    [(read_all_at,)] = db.sql("select max(read_all_at) from mirror").fetchall()
+    gone = "reason = 'record_is_gone'"
+    rows = Ledger(mapping.connection).rows("ops.crm_deliveries", gone, 'record_id, "at"')
+    ids = {row["record_id"] for row in rows if row["at"] > read_all_at}
+    known = {row[0] for row in db.sql("select record_id from mirror").fetchall()} if ids else set()
+    ids &= known
+    lost = ids - crm.get(ids, mapping.read_fields).keys() if ids else ids
+    for record_id in lost:
+        db.execute("delete from mirror where record_id = ?", [record_id])
+    return len(lost)
 
 
 def has_others_keys(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> bool:

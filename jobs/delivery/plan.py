@@ -99,9 +99,10 @@ def gather(
     Controls(mapping.connection).load(db)
 
 
-def outbox_columns(version: int | None = None) -> list[str]:
-    """The columns of the outbox at a version (null: the newest)."""
-    return [field.name for field in lake.opened(OUTBOX, version).schema().fields]
+def outbox_columns(version: int | None = None) -> dict[str, str]:
+    """The columns of the outbox at a version (null: the newest), with their types."""
+    fields = lake.opened(OUTBOX, version).schema().fields
+    return {field.name: str(getattr(field.type, "type", "array")) for field in fields}
 
 
 def version_for(ledger: Ledger, wanted: int | None) -> int:
@@ -118,7 +119,8 @@ def version_for(ledger: Ledger, wanted: int | None) -> int:
     if wanted > newest:
         raise DeliveryError(
             f"{OUTBOX} has no version {wanted}, its newest is {newest}: it was made anew; "
-            "`python -m jobs.delivery plan` delivers what it says now"
+            f"`python -m jobs.delivery plan --connection {ledger.connection}` delivers what it "
+            "says now"
         )
     sent = [p.outbox_version for p in ledger.plans() if p.state in SENT_STATES]
     return max([wanted, *(version for version in sent if version <= newest)])

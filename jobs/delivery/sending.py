@@ -264,8 +264,9 @@ class Sending:
         if refused > max(TOO_FEW, limits.refused_share * tried):
             raise Stopped(
                 f"the CRM refused {refused:,} of {tried:,} customers, more than "
-                f"{limits.refused_share:.0%}: see `python -m jobs.delivery dead`; the rest was not "
-                "sent, plan again when it is mended"
+                f"{limits.refused_share:.0%}: see `python -m jobs.delivery dead list "
+                f"--connection {self.plan.connection}`; the rest was not sent, plan again when it "
+                "is mended"
             )
         if counts[MOVED] > max(TOO_FEW, limits.moved_share * self.plan.records):
             raise Stopped(
@@ -277,7 +278,8 @@ class Sending:
 def stop_if_hopeless(told: Sequence[Result]) -> None:
     """A whole batch refused for one reason of the CRM's own is no matter of single records."""
     kinds = {result.outcome for result in told}
-    if (told and kinds <= {"transient"}) or (len(told) > 1 and kinds == {"permission"}):
+    is_passing = len(told) >= SMALLEST_BATCH and kinds == {"transient"}
+    if is_passing or (len(told) > 1 and kinds == {"permission"}):
         kind = told[0].outcome
         assert kind != "written"
         raise CrmError(kind, f"the CRM takes nothing: {told[0].reason}; run again when it does")

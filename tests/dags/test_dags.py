@@ -6,8 +6,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from dags.tasks import POOLS
-from infra.airflow_home import POOLS as MADE_POOLS
-from jobs.settings import ROOT
+from infra.airflow_home import pools as pools_made
+from jobs.settings import ROOT, settings
 from jobs.table import LAYERS, names, table
 
 DAGS = ("crm_delivery", "lake_weekly", "sales_daily", "training_weekly", "watch")
@@ -99,7 +99,25 @@ def test_learning_and_delivery_wait_for_their_pools(bag: DagBag) -> None:
     assert pools["promote.forecasts"] == "gpu"  # its probes fit
     assert pools["delivery.plan"] == pools["delivery.apply"] == "crm_tryton"
     assert pools["silver.order_lines"] == "default_pool"
-    assert set(POOLS.values()) <= set(MADE_POOLS)
+    assert {*POOLS.values(), "crm_tryton"} == set(pools_made(settings()))
+
+
+def test_every_connection_that_is_delivered_to_has_a_dag_and_a_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CRM_DELIVERIES", "salesforce, odoo")
+    settings.cache_clear()
+    try:
+        found = DagBag(dag_folder=str(ROOT / "dags")).dags
+        made = pools_made(settings())
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+    assert {name for name in found if "delivery" in name} == {"crm_delivery", "crm_delivery_odoo"}
+    for name, connection in (("crm_delivery", "salesforce"), ("crm_delivery_odoo", "odoo")):
+        assert found[name].get_task("delivery.approve").connection == connection
+        assert found[name].get_task("delivery.apply").pool == f"crm_{connection}"
+        assert f"crm_{connection}" in made
 
 
 def test_the_outbox_starts_a_delivery(bag: DagBag) -> None:

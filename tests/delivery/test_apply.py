@@ -49,6 +49,16 @@ class PutsOff(Tryton):
         return [*super().write(batch[:middle]), *rest]
 
 
+class Locks(Tryton):
+    """A CRM in which somebody holds one customer all the time."""
+
+    def write(
+        self, batch: Sequence[Change], started: Callable[[str], None] = untold
+    ) -> list[Result]:
+        held = [Result(c.subject, "transient", "locked") for c in batch if c.subject == "102"]
+        return [*super().write([c for c in batch if c.subject != "102"]), *held]
+
+
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds follow each other without a pause."""
@@ -191,6 +201,22 @@ def test_a_plan_of_which_customers_were_put_off_is_partly_sent_and_goes_on(
     assert verify("tryton", crm=crm.adapter).plan.state == "applied"
 
 
+def test_one_customer_that_stays_locked_is_left_for_the_next_apply(
+    crm: Crm, waiting: ledgers.Plan
+) -> None:
+    done = apply("tryton", crm=Locks(crm.adapter._session, REQUEST_SECONDS))
+    assert (done.plan.state, done.left) == ("partly", 1)
+    assert done.outcomes == {"written": len(ACCOUNTS) - 1, "transient": 1}
+
+
+def test_who_was_found_gone_is_not_compared_again(crm: Crm, waiting: ledgers.Plan) -> None:
+    crm.delete("103")
+    assert apply("tryton", crm=crm.adapter).outcomes["conflict"] == 1
+    outbox.write([outbox.row(account, grade="A") for account in ACCOUNTS])
+    made = plan("tryton", crm=crm.adapter)
+    assert (made.customers, made.records) == (len(ACCOUNTS) - 1, len(ACCOUNTS) - 1)
+
+
 def test_verify_counts_whom_a_plan_did_not_reach(crm: Crm, waiting: ledgers.Plan) -> None:
     crm.edit("103", score_spend_band="theirs")
     apply("tryton", crm=crm.adapter)
@@ -268,8 +294,8 @@ def test_the_commands_tell_what_they_did(crm: Crm) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["apply"], "tryton has no plan yet: run `python -m jobs.delivery plan`"),
-        (["verify"], "tryton has no plan yet: run `python -m jobs.delivery plan`"),
+        (["apply"], "tryton has no plan yet: run `python -m jobs.delivery plan --conn"),
+        (["verify"], "tryton has no plan yet: run `python -m jobs.delivery plan --conn"),
         (["apply", "--connection", "x'y"], 'no connection "x\'y"; the connections are: tryton'),
         (["plan"], "scores.crm_outbox does not exist"),
     ],

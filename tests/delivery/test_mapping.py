@@ -1,16 +1,19 @@
 """A mapping says all its faults at once, and the shipped one fits the outbox and the CRM."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs.crm.adapter import Description, Field
+from jobs.crm.adapter import Description, Field, Kind
 from jobs.delivery import mapping as mappings
 from jobs.delivery.mapping import TRANSFORMS, MappingError, Transform
+from jobs.delivery.plan import outbox_columns
 from jobs.spark.scores.crm_outbox import SCHEMA
 from jobs.table import columns
 from tests.connections import SHIPPED
+from tests.delivery import outbox
 from tests.tryton_server import Crm
 
 CRM = Description(
@@ -47,8 +50,8 @@ def test_every_shipped_mapping_is_of_the_form_and_asks_for_columns_that_there_ar
 
 @pytest.mark.services
 def test_the_shipped_mapping_fits_the_outbox_and_tryton(crm: Crm) -> None:
-    names = [column.name for column in columns(SCHEMA)]
-    mappings.check(mappings.load("tryton"), crm.adapter.describe(), names)
+    outbox.write([outbox.row("101")])
+    mappings.check(mappings.load("tryton"), crm.adapter.describe(), outbox_columns())
 
 
 def test_a_mapping_of_another_form_names_every_fault() -> None:
@@ -107,7 +110,7 @@ def test_a_mapping_that_does_not_fit_names_every_fault() -> None:
         more="mode: create\nobjection: {field: no_profiling, value: 'true'}",
     )
     with pytest.raises(MappingError) as refused:
-        mappings.check(mapping, CRM, ["account_id", "items"])
+        mappings.check(mapping, CRM, {"account_id": "string", "items": "array"})
     told = str(refused.value)
     for part in (
         "key email: tryton has no such field",
@@ -234,3 +237,30 @@ def test_a_file_that_is_no_text_or_not_there_is_told_in_a_sentence(
     for name, said in (("latin", "is not UTF-8"), ("gone", "cannot be read")):
         with pytest.raises(MappingError, match=f"{name}.yaml {said}"):
             mappings.load(name)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "fits"),
+    [
+        ("string", "choice", True),
+        ("string", "number", False),
+        ("string", "date", False),
+        ("double", "number", True),
+        ("double", "choice", False),
+        ("decimal(12,2)", "integer", False),
+        ("long", "integer", True),
+        ("date", "date", True),
+        ("date", "text", True),
+        ("boolean", "date", False),
+    ],
+)
+def test_a_column_fits_a_field_of_its_kind_only(column: str, kind: Kind, fits: bool) -> None:
+    mapping = parsed("  grade: {from: items, as: as_is, ownership: if_ours, purpose: p}")
+    crm = replace(CRM, fields={**CRM.fields, "grade": Field("grade", kind)})
+    told = {"account_id": "string", "items": column}
+    if fits:
+        mappings.check(mapping, crm, told)
+        return
+    with pytest.raises(MappingError) as refused:
+        mappings.check(mapping, crm, told)
+    assert f"grade: items is a {column}, the CRM's field a {kind}" in str(refused.value)

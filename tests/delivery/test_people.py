@@ -271,3 +271,12 @@ def test_nothing_is_released_or_replayed_that_is_not_there(crm: Crm) -> None:
         ran = CliRunner().invoke(app, words)
         assert ran.exit_code
         assert said in str(ran.exception)
+
+
+def test_what_we_never_wrote_is_not_cleared_for_who_objects(crm: Crm) -> None:
+    crm.edit("101", score_name="of another tool")  # the mapping says it is ours, whatever it shows
+    outbox.write([outbox.row("101", is_contactable=False), outbox.row("102")])
+    made = plan("tryton", crm=crm.adapter)
+    assert made.clears == 0
+    apply("tryton", crm=crm.adapter)
+    assert crm.shows("101", "score_name") == "of another tool"
