@@ -126,7 +126,7 @@ def test_what_it_says_is_all_that_is_needed_to_try_a_mapping(crm: str, state: Pa
         )
         fields = mappings.parse(crm, (SHIPPED / f"{crm}.yaml").read_text()).fields
         assert f"{len(fields)} fields are there and may be written" in asked(doctor, state)
-        assert f"{CUSTOMERS} of {CUSTOMERS} customers to write" in asked(plan, state)
+        assert f"{CUSTOMERS} customers to write in" in asked(plan, state)
         assert f"{CUSTOMERS} customers written now" in asked(apply, state)
         verify = apply.replace('C="apply', 'C="verify')
         # a link that leads nowhere yet is not written
