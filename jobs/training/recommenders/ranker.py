@@ -5,6 +5,7 @@ was bought in the weeks after; the last of these days says how many trees, and t
 is learnt.
 """
 
+import contextlib
 import datetime as dt
 import json
 import logging
@@ -116,20 +117,16 @@ class Ranker(ProductRecommender):
     def _boosters(self, past: Sequence[dt.date], as_of: dt.date) -> dict[Task, list[lgb.Booster]]:
         parts: dict[Task, list[Examples]] = {task: [] for task in TASKS}
         judged: dict[Task, Examples] = {}
-        negatives, seed, most = self.params.negatives, self.params.seed, self.params.accounts
+        if self.store:  # what a day's candidates take, and all days' examples, is not held at once
+            for date in past:
+                with contextlib.suppress(EmptyCatalogue):
+                    self._day(date)
         for date in past:
-            try:
-                at = self._day(date)
-            except EmptyCatalogue as nothing:
-                logger.warning("%s: %s is not learnt from: %s", self.name, date, nothing)
-                continue
-            after = bought_after(self.sources, at, self.params.horizon_days, as_of)
-            for task in TASKS:
-                parts[task].append(examples(at, after, task, negatives, seed, most))
-                if date == past[-1]:
-                    judged[task] = examples(at, after, task, None, seed, most)
-            logger.info("%s: learnt what came after %s", self.name, date)
-        learnt = {task: [one for one in parts[task] if len(one.bought)] for task in TASKS}
+            for task, (some, every) in self._examples(date, as_of, date == past[-1]).items():
+                parts[task].append(some)
+                if every:
+                    judged[task] = every
+        learnt = {task: [one for one in parts.pop(task) if len(one.bought)] for task in TASKS}
         self.shown = learnt["any"][-1] if learnt["any"] else None
         p = self.params
         settings = {
@@ -140,10 +137,31 @@ class Ranker(ProductRecommender):
             "seed": p.seed,
             "num_threads": p.threads,
         }
+        found: dict[Task, list[lgb.Booster]] = {}
+        for task in TASKS:
+            if of := learnt.pop(task):
+                last = judged.pop(task)
+                found[task] = trees.learnt(task, of, last, p.rounds, settings, self.store)
+        return found
+
+    def _examples(
+        self, date: dt.date, as_of: dt.date, is_last: bool
+    ) -> dict[Task, tuple[Examples, Examples | None]]:
+        """A past day's, by task; of the last one also all, by which trees are counted."""
+        negatives, seed, most = self.params.negatives, self.params.seed, self.params.accounts
+        try:
+            at = self._day(date)
+        except EmptyCatalogue as nothing:
+            logger.warning("%s: %s is not learnt from: %s", self.name, date, nothing)
+            return {}
+        after = bought_after(self.sources, at, self.params.horizon_days, as_of)
+        logger.info("%s: learning what came after %s", self.name, date)
         return {
-            task: trees.learnt(task, learnt[task], judged[task], p.rounds, settings, self.store)
+            task: (
+                examples(at, after, task, negatives, seed, most),
+                examples(at, after, task, None, seed, most) if is_last else None,
+            )
             for task in TASKS
-            if learnt[task]
         }
 
     @property
