@@ -331,5 +331,5 @@ def digest(items: Iterator[pa.RecordBatch] | pa.RecordBatchReader) -> str:
     for batch in items:
         columns: list[Any] = [batch.column(name).cast(pa.string()) for name in ITEM_COLUMNS]
         lines = pc.binary_join_element_wise(*(pc.fill_null(c, NULL) for c in columns), FIELD_END)
-        told.update("".join(f"{line}{ROW_END}" for line in lines.to_pylist()).encode())
+        told.update(ROW_END.join([*lines.to_pylist(), ""]).encode())
     return told.hexdigest()

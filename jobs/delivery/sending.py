@@ -33,6 +33,7 @@ BETWEEN_ROUNDS: wait_base = wait_random_exponential(0.5, max=20)  # seconds
 SMALLEST_BATCH = 10
 TOO_FEW = 10  # records: fewer refused or moved ones say nothing of the whole
 
+NOTHING_AHEAD: tuple[Sequence[str], None] = ((), None)
 AGAIN = ("transient", "conflict")
 MOVED = "moved_since_the_plan"
 
@@ -68,6 +69,7 @@ class Sending:
         self.unwanted = {f: told for f in mapping.fields if (told := mapping.unwanted(f))}
         self.counts: Counter[str] = Counter()
         self._behind: Future[None] | None = None  # what became of a window, being written down
+        self._ahead: tuple[Sequence[str], Future[ToWrite] | None] = NOTHING_AHEAD
 
     def send(self, accounts: Sequence[str], progress: Callable[[int], None]) -> int:
         """Returns the number of records written.
@@ -87,8 +89,9 @@ class Sending:
         for attempt in range(1, ROUNDS + 1):
             again: list[str] = []
             next_try_at = next_attempt(BETWEEN_ROUNDS, attempt)
-            for n, part in enumerate(self.parts(todo, is_first=attempt == 1)):
+            for n, (part, then) in enumerate(self.parts(todo, is_first=attempt == 1)):
                 window = self.ready(part, attempt)
+                self._read_ahead(then)
                 results = self.sent(window, next_try_at)
                 sent += sum(r.outcome == "written" for r in results)
                 again += [r.subject for r in results if r.outcome in AGAIN]
@@ -103,20 +106,40 @@ class Sending:
                 pause_until(next_try_at)
         return sent
 
-    def parts(self, todo: Sequence[str], is_first: bool) -> Iterator[Sequence[str]]:
-        """The first one is small: a canary."""
+    def parts(
+        self, todo: Sequence[str], is_first: bool
+    ) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+        """Each with what comes after it where the batches stay as they are. The first one is small:
+        a canary."""
+
+        def following(at: int) -> Sequence[str]:
+            return todo[at : at + self.size * max(1, WINDOW_RECORDS // self.size)]
+
         at = 0
         if is_first and len(todo) > self.mapping.limits.canary:
             at = self.mapping.limits.canary
-            yield todo[:at]
+            yield todo[:at], following(at)
         while at < len(todo):
-            part = todo[at : at + self.size * max(1, WINDOW_RECORDS // self.size)]
+            part = following(at)
             at += len(part)
-            yield part
+            yield part, following(at)
+
+    def _read_ahead(self, accounts: Sequence[str]) -> None:
+        """Read from the plan, which never changes, while the CRM writes what comes before."""
+        if accounts:
+            told = self._thread.submit(self.ledger.to_write, self.plan.plan_id, accounts)
+            self._ahead = accounts, told
+
+    def _planned(self, accounts: Sequence[str]) -> ToWrite:
+        (ahead, told), self._ahead = self._ahead, NOTHING_AHEAD
+        found = told.result() if told else None
+        if found is not None and ahead == accounts:
+            return found
+        return self.ledger.to_write(self.plan.plan_id, accounts)
 
     def ready(self, accounts: Sequence[str], attempt: int) -> Window:
         """Read a window's records again, and write down what is meant."""
-        of = self.ledger.to_write(self.plan.plan_id, accounts)
+        of = self._planned(accounts)
         found = self.read_again(of)
         ready, spared, left_alone = [], [], []
         for account in accounts:
