@@ -89,7 +89,7 @@ def watch(at: dt.datetime) -> dict[str, Any]:
     stuck = health.faults(health.refresh(at), at)
     told = [unit for unit in open_faults() if unit.startswith("delivery to ")]
     for unit in dict.fromkeys((*stuck, *told)):
-        dag_id = settings().delivery_dags.get(unit.removeprefix("delivery to "), "crm_delivery")
+        dag_id = settings().delivery_dags.get(unit.removeprefix("delivery to "))
         _keep(unit, stuck.get(unit), DELIVER, at, dag_id)
     tables = due.late_tables(at)
     some = "; ".join(str(each) for each in tables[:3])
@@ -104,13 +104,13 @@ def watch(at: dt.datetime) -> dict[str, Any]:
 
 
 def _keep(
-    unit: str, what: str | None, cure: str, at: dt.datetime, dag: str = "sales_daily"
+    unit: str, what: str | None, cure: str, at: dt.datetime, dag: str | None = "sales_daily"
 ) -> None:
-    """A fault that is there is open, one that is not is closed."""
+    """A fault that is there is open, one that is not is closed; null: no DAG is its own."""
     if what is None:
         well(unit)
     else:
-        report(Fault(unit, "late", what, cure, f"{settings().airflow_url}/dags/{dag}", at))
+        report(Fault(unit, "late", what, cure, f"{settings().airflow_url}/dags/{dag or ''}", at))
 
 
 def _send_what_waits() -> None:

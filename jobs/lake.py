@@ -196,6 +196,15 @@ def append(log: Log, rows: Sequence[Mapping[str, Any]]) -> None:
     _write(log, pa.Table.from_pylist([dict(row) for row in rows], plain_schema(log)), None)
 
 
+# another writer of the same log was first: deltalake's own retries cover plain appends only
+_until_committed = retry(
+    retry=retry_if_exception_type(CommitFailedError),
+    wait=wait_random_exponential(0.05, max=2),
+    stop=stop_after_attempt(20),
+    reraise=True,
+)
+
+
 class Appender:
     """Adds rows to a log again and again: its handle stays open, which saves half of the time."""
 
@@ -203,6 +212,7 @@ class Appender:
         self._log, self._schema = log, plain_schema(log)
         self._table: DeltaTable | None = None
 
+    @_until_committed
     def append(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Add rows, as values by column; a column that is not there is null."""
         count = len(next(iter(columns.values())))
@@ -215,13 +225,13 @@ class Appender:
         if self._table is None:
             create(self._log)
             self._table = opened(self._log.name)
-        # Delta lets an append through whatever others appended since the handle was opened
-        write_deltalake(
-            self._table,
-            pa.Table.from_arrays(arrays, schema=self._schema),
-            mode="append",
-            schema_mode="merge",
-        )
+        data = pa.Table.from_arrays(arrays, schema=self._schema)
+        try:
+            # Delta lets it through whatever others appended since the handle was opened
+            write_deltalake(self._table, data, mode="append", schema_mode="merge")
+        except CommitFailedError:  # another one changed more than rows: the handle knows it not
+            self._table = None
+            raise
 
 
 def replace(log: Log, rows: Sequence[Mapping[str, Any]], predicate: str) -> None:
@@ -245,13 +255,7 @@ def plain_schema(log: Log) -> pa.Schema:
     return pa.schema([field.remove_metadata() for field in arrow_schema(log.schema)])
 
 
-# another writer of the same log was first: deltalake's own retries cover plain appends only
-@retry(
-    retry=retry_if_exception_type(CommitFailedError),
-    wait=wait_random_exponential(0.05, max=2),
-    stop=stop_after_attempt(20),
-    reraise=True,
-)
+@_until_committed
 def _write(log: Log, data: pa.Table, predicate: str | None) -> None:
     _write_once(log, data, predicate)
 

@@ -75,11 +75,12 @@ def deliver() -> float:
     """Follow the delivery that the day's outbox started; start one where none was."""
     since = progress_so_far()["day"]["began"]
     deadline = time.monotonic() + ASSET_SECONDS
+    of = settings().delivery_dags[CONNECTION]
     while time.monotonic() < deadline:
-        if started := newest(settings(), "crm_delivery", since):
-            return dag("crm_delivery", started.run_id)
+        if started := newest(settings(), of, since):
+            return dag(of, started.run_id)
         time.sleep(1)
-    return dag("crm_delivery", "demo-delivery")
+    return dag(of, "demo-delivery")
 
 
 # minutes each, of fitting what they propose as of past weeks too: a person waits here

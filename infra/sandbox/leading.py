@@ -25,4 +25,4 @@ def led_to(
     told: dict[str, Any] = yaml.safe_load(source.read_text())
     if limits:
         told["limits"] = dict(limits)
-    return told | {"server": {**told["server"], **server}}
+    return told | {"server": {**told.get("server", {}), **server}}

@@ -215,7 +215,7 @@ def _number(field: Field, value: Any) -> str:
     scale = 0 if field.kind == "integer" else field.scale
     if scale is not None:
         number = number.quantize(Decimal(1).scaleb(-scale), context=EXACT)
-    return f"{number.normalize() + 0:f}"
+    return f"{EXACT.add(number.normalize(EXACT), 0):f}"
 
 
 def _parsed(parse: Callable[[str], T], text: str) -> T | None:

@@ -24,6 +24,7 @@ from jobs.crm.adapter import (
     Description,
     ErrorClass,
     Field,
+    NotCanonical,
     Quota,
     Record,
     Result,
@@ -86,7 +87,8 @@ class Http:
         raise CrmError("data", "this CRM tells of records by key only: can_list is false")
 
     def get(self, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
-        return {record.id: record for record in self._among("id", ids, fields)}
+        found = self._among("id", ids, fields)
+        return {record.id: record for record in found if record.id in ids}
 
     def find(
         self, field: str, keys: Collection[str], fields: Collection[str]
@@ -144,12 +146,17 @@ class Http:
             yield from records
 
     def _record(self, row: Mapping[str, Any], fields: Collection[str]) -> Record:
-        values = {
-            name: canonical(self._fields.get(name, Field(name, "text")), row["values"][name])
-            for name in fields
-        }
+        if not isinstance(row["id"], str):
+            raise TypeError("an id is a text")
+        values = {name: self._value(name, row["values"][name]) for name in fields}
         at = dt.datetime.fromisoformat(row["changed_at"])
         return Record(row["id"], row["revision"], at, values, row["is_active"])
+
+    def _value(self, name: str, told: Any) -> str | None:
+        try:
+            return canonical(self._fields.get(name, Field(name, "text")), told)
+        except NotCanonical:  # what a person wrote is theirs, whatever we would make of it
+            return str(told)
 
 
 def _records(told: str) -> int:

@@ -45,8 +45,8 @@ def headline(plan: Plan) -> str:
 def unsent(plan: Plan, customers: int) -> typer.Exit:
     """Says that a plan is not done, and ends with 1."""
     typer.echo(
-        f"error: the CRM put {customers:,} customers off: run `apply` again, it goes on with "
-        f"plan {plan.plan_number}",
+        f"error: the CRM put {customers:,} customers off: run `apply --connection "
+        f"{plan.connection}` again, it goes on with plan {plan.plan_number}",
         err=True,
     )
     return typer.Exit(1)
@@ -196,12 +196,14 @@ def resume(connection: Connection = "tryton", reason: Reason = None) -> None:
     typer.echo(f"{connection} goes on")
 
 
-def refuse_other_letters(connection: str, account: str | None) -> None:
+def refuse_other_letters(
+    connection: str, account: str | None, with_discarded: bool = False
+) -> None:
     """Raise DeliveryError where there is no such dead letter."""
-    of = {event["account_id"] for event in dead_letters(connection)}
+    of = {event["account_id"] for event in dead_letters(connection, with_discarded)}
     if not of or (account and account not in of):
         what = f"no dead letter of customer {account!r}" if account else "no dead letters"
-        raise DeliveryError(f"{connection} has {what}: see `dead list`")
+        raise DeliveryError(f"{connection} has {what}: see `dead list --connection {connection}`")
 
 
 @dead.command("list")
@@ -224,7 +226,7 @@ def dead_replay(
 ) -> None:
     """Send them again with the next plan, the CRM having been mended."""
     mappings.load(connection)
-    refuse_other_letters(connection, account)
+    refuse_other_letters(connection, account, with_discarded=True)
     Controls(connection).say("replay", reason=reason, account_id=account)
     typer.echo("the next plan sends them again")
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from jobs.crm.adapter import Adapter
+from jobs.crm.adapter import Adapter, CrmError
 from jobs.delivery import approval, compare, limits
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
@@ -75,7 +75,7 @@ def apply(
         left = [account for account in ledger.to_send(chosen.plan_id) if account not in done]
         try:
             sent = Sending(ledger, crm, described, chosen, mapping).send(left, progress)
-        except Stopped as stopped:
+        except (Stopped, CrmError) as stopped:
             ledger.record(chosen, "partly", str(stopped))
             raise
         return ended(ledger, chosen, sent)

@@ -139,17 +139,21 @@ def respond(plan: Plan, option: str, user: str, password: str) -> str:
         AirflowUnreachable: Airflow cannot be asked, or refuses the login or the answer.
     """
     with airflow_api.client(user=user, password=password) as api:
-        open_ = _questions(api, plan, plan.plan_id, response_received=False, state=WAITING)
-        if not open_:
-            raise NotApproved(
-                f"no run of {dag_id(plan)} asks for plan {plan.plan_number}: trigger one in Airflow"
-            )
-        asked_at = dt.datetime.fromisoformat(open_[-1]["created_at"])
+        asked_at = dt.datetime.fromisoformat(_open(api, plan)["created_at"])
         pause_until(asked_at + dt.timedelta(seconds=SETTLED_SECONDS))
-        ran = open_[-1]["task_instance"]
+        ran = _open(api, plan)["task_instance"]  # a newer run may have withdrawn it meanwhile
         place, answer = _place(ran), {"chosen_options": [option]}
         airflow_api.patch(api, f"{place}/{ran['map_index']}/hitlDetails", answer)
     return f"run {ran['dag_run_id']}"
+
+
+def _open(api: httpx.Client, plan: Plan) -> dict[str, Any]:
+    found = _questions(api, plan, plan.plan_id, response_received=False, state=WAITING)
+    if not found:
+        raise NotApproved(
+            f"no run of {dag_id(plan)} asks for plan {plan.plan_number}: trigger one in Airflow"
+        )
+    return found[-1]
 
 
 def withdraw_others(plan: Plan, run: str) -> int:
@@ -163,12 +167,17 @@ def withdraw_others(plan: Plan, run: str) -> int:
         AirflowUnreachable: Airflow cannot be asked, or refuses.
     """
     with airflow_api.client() as api:
-        asking = _questions(api, plan, f" to {plan.connection}? ", state=WAITING)
-        others = [each["task_instance"] for each in asking]
-        others = [ran for ran in others if ran["dag_run_id"] != run]
-        for ran in others:
-            airflow_api.patch(api, _place(ran), {"new_state": "skipped"})
-    return len(others)
+        subject = f" to {plan.connection}? "
+        asking = _questions(api, plan, subject, response_received=False, state=WAITING)
+        places = [_place(each["task_instance"]) for each in asking]
+        places = [place for place in places if f"/dagRuns/{run}/" not in place]
+        count = 0
+        for place in places:
+            # one that is answered meanwhile goes on
+            if airflow_api.get(api, place, {})["state"] == WAITING:
+                airflow_api.patch(api, place, {"new_state": "skipped"})
+                count += 1
+    return count
 
 
 def _place(ran: dict[str, Any]) -> str:

@@ -226,7 +226,10 @@ def is_ours(shown: str) -> str:
 def _kept(of: FieldMap) -> str:
     """SQL: why a field is left to the salesperson; null: it is ours to write."""
     if of.ownership == "always":  # what we never wrote is not ours to clear
-        return "case when gone is not null and not is_known then 'filled_by_a_person' end"
+        return """
+            case when gone is not null and not (coalesce(is_written, false) or is_ours)
+                 then 'filled_by_a_person' end
+        """
     if of.ownership == "if_empty":
         return """
             case when old is null or is_released or (gone is not null and is_ours) then null

@@ -34,8 +34,11 @@ class Controls:
             of: plan_id, account_id, field, evidence.
         """
         told = dict.fromkeys(("plan_id", "account_id", "field", "evidence")) | of
-        told_at = [row["at"] for row in Ledger(self.connection).rows(NAME, columns='"at"')]
-        now = dt.datetime.now(dt.UTC)  # a clock that was put back does not undo what is said now
+        # a clock that was put back does not undo what is said now; others are held against events,
+        # which have the same clock
+        order = ("pause", "resume")
+        told_at = [row["at"] for row in self.said(*order)] if verb in order else []
+        now = dt.datetime.now(dt.UTC)
         row = {
             "connection": self.connection,
             "verb": verb,

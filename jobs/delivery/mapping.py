@@ -25,7 +25,6 @@ Transform = Literal["as_is", "lines", "texts", "words", "first", "link"]
 
 # where a link may begin: what stands before an @ would be a password, and what comes behind a host
 # without a slash would be another host
-SECRET = re.compile(r"[a-z0-9_]*")
 PAGE = re.compile(r"https?://[^/\s@?#\"'<>\\]+[/?#][^\s\"'<>\\]*")
 
 
@@ -39,6 +38,9 @@ TAKES: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("double", "float", "decimal"), NUMBERS),
     **dict.fromkeys(("long", "integer", "short"), (*NUMBERS, "integer")),
 }
+
+
+SECRET = re.compile(r"[a-z0-9_]*")  # the name of one
 
 
 class MappingError(Exception):

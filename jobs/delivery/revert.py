@@ -100,9 +100,9 @@ def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
     key = literal(mapping.create_by.field)
     db.execute(f"""
         create or replace table items as
-        with shown as (
+        with told as (
             select i.account_id, t.record_id, i.field, i.action, r.fields[i.field] as now,
-                   case when b.account_id is null then i.old_value end as back, b.why as barred,
+                   i.old_value, coalesce(b.why, {_unwanted(mapping)}) as barred,
                    t.plan_id <> i.plan_id and r.fields[i.field] is distinct from i.new_value
                        as is_later, t.value, t.echo, t.has_echo, t.maybe, t.is_written
             from sent_items i
@@ -112,6 +112,7 @@ def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
             left join barred b on b.account_id = i.account_id
             where i.field <> {key} or i.action <> 'create'
         ),
+        shown as (select *, case when barred is null then old_value end as back from told),
         judged as (
             select *,
                    case when barred is null and is_later then 'delivered_by_a_later_plan'
@@ -129,3 +130,14 @@ def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
                    as reason
         from judged
     """)  # noqa: S608 quoted
+
+
+def _unwanted(mapping: ConnectionMap) -> str:
+    """SQL: why a field must not be shown, as the CRM says it of the customer; null: it may be."""
+    whens = [
+        f"when i.field = {literal(field)} and r.fields[{literal(said.field)}] = "
+        f"{literal(said.value)} then {literal(reason)}"
+        for field in mapping.fields
+        for reason, said in mapping.unwanted(field)
+    ]
+    return f"case {' '.join(whens)} end" if whens else "null"

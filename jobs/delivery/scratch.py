@@ -24,14 +24,7 @@ PREFIX, LOCK = ".plan-", "lock"  # of a comparison's folder; in it what its proc
 @contextmanager
 def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database, wiped afterwards; so is what a killed comparison left behind."""
-    settings().state.mkdir(parents=True, exist_ok=True)
-    _wipe_left()
-    # in the state folder: /tmp is memory on many machines, and it holds personal data
-    with (
-        tempfile.TemporaryDirectory(dir=settings().state, prefix=PREFIX) as folder,
-        FileLock(Path(folder) / LOCK),
-        duckdb.connect(Path(folder) / "scratch.duckdb") as db,
-    ):
+    with _folder() as folder, duckdb.connect(folder / "scratch.duckdb") as db:
         db.execute("pragma disable_checkpoint_on_shutdown")  # it is wiped
         db.execute(f"set memory_limit = '{MEMORY}'")
         db.execute(f"set temp_directory = '{folder}/spilled'")
@@ -39,10 +32,26 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
         yield db
 
 
-def _wipe_left() -> None:
-    for lock in settings().state.glob(f"{PREFIX}*/{LOCK}"):
-        with contextlib.suppress(Timeout), FileLock(lock, timeout=0):
-            shutil.rmtree(lock.parent, ignore_errors=True)
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Of this comparison, held by a lock that a kill frees."""
+    here = settings()
+    here.locks.mkdir(parents=True, exist_ok=True)
+    coming_or_going = FileLock(here.locks / "scratch.lock")
+    with coming_or_going:
+        for left in here.state.glob(f"{PREFIX}*"):
+            with contextlib.suppress(Timeout), FileLock(left / LOCK, timeout=0):
+                shutil.rmtree(left, ignore_errors=True)
+        # in the state folder: /tmp is memory on many machines, and it holds personal data
+        folder = Path(tempfile.mkdtemp(dir=here.state, prefix=PREFIX))
+        held = FileLock(folder / LOCK)
+        held.acquire()
+    try:
+        yield folder
+    finally:
+        with coming_or_going:
+            held.release()
+            shutil.rmtree(folder)
 
 
 def load(db: duckdb.DuckDBPyConnection, name: str, table: str, columns: str, where: str) -> None:

@@ -68,6 +68,7 @@ class Sending:
         # by field: why a customer may not be shown it, and what of the CRM says so
         self.unwanted = {f: told for f in mapping.fields if (told := mapping.unwanted(f))}
         self.counts: Counter[str] = Counter()
+        self.put_off = 0  # records of the last batches, of which the CRM took none
         self._behind: Future[None] | None = None  # what became of a window, being written down
         self._ahead: tuple[Sequence[str], Future[ToWrite] | None] = NOTHING_AHEAD
 
@@ -87,6 +88,7 @@ class Sending:
     def _in_rounds(self, accounts: Sequence[str], progress: Callable[[int], None]) -> int:
         todo, sent = accounts, 0
         for attempt in range(1, ROUNDS + 1):
+            self.put_off = 0
             again: list[str] = []
             next_try_at = next_attempt(BETWEEN_ROUNDS, attempt)
             for n, (part, then) in enumerate(self.parts(todo, is_first=attempt == 1)):
@@ -214,7 +216,7 @@ class Sending:
                 told = self.answered(batch)
                 results += told
                 self.adapt(told)
-                stop_if_hopeless(told)
+                self.stop_if_hopeless(told)
         finally:
             results += [Result(c.subject, "transient", "not_sent") for c in ready[begun:]]
             told_of = {result.subject for result in results}
@@ -297,12 +299,12 @@ class Sending:
                 f"the plan, more than {limits.moved_share:.0%}: the rest was not sent; plan again"
             )
 
-
-def stop_if_hopeless(told: Sequence[Result]) -> None:
-    """A whole batch refused for one reason of the CRM's own is no matter of single records."""
-    kinds = {result.outcome for result in told}
-    is_passing = len(told) >= SMALLEST_BATCH and kinds == {"transient"}
-    if is_passing or (len(told) > 1 and kinds == {"permission"}):
-        kind = told[0].outcome
-        assert kind != "written"
-        raise CrmError(kind, f"the CRM takes nothing: {told[0].reason}; run again when it does")
+    def stop_if_hopeless(self, told: Sequence[Result]) -> None:
+        """Raise CrmError where batches are refused as a whole for one reason of the CRM's own: that
+        is no matter of single records."""
+        kinds = {result.outcome for result in told}
+        self.put_off = self.put_off + len(told) if kinds == {"transient"} else 0
+        if self.put_off >= SMALLEST_BATCH or (len(told) > 1 and kinds == {"permission"}):
+            kind = told[0].outcome
+            assert kind != "written"
+            raise CrmError(kind, f"the CRM takes nothing: {told[0].reason}; run again when it does")

@@ -63,12 +63,10 @@ left join unsure u on u.account_id = n.account_id and u.field = n.field
 ECHO = """
 update state set echo = shown.echo, has_echo = true
 from (
-    select account_id, field, plan_id, arg_max_null(value, "at") as value,
-           arg_max_null(echo, "at") as echo
-    from echoes group by all
+    select account_id, field, value, arg_max_null(echo, "at") as echo from echoes group by all
 ) as shown
 where shown.account_id = state.account_id and shown.field = state.field
-  and shown.plan_id = state.plan_id and shown.value is not distinct from state.value
+  and shown.value is not distinct from state.value
 """
 
 

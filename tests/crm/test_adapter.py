@@ -65,3 +65,18 @@ def test_what_a_field_cannot_hold_is_named(field: Field, value: Any, reason: str
 def test_an_unknown_adapter_names_the_file_that_is_missing() -> None:
     with pytest.raises(ValueError, match=r"jobs/crm/pipedrive\.py"):
         connect("pipedrive", Access("p", "http://127.0.0.1:9", "", "x"))
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ("12345678901234567890123456789012", "12345678901234567890123456789012"),
+        ("12345678901234567890123456789.256", "12345678901234567890123456789.26"),
+        (1e308, f"1{'0' * 308}"),
+        ("-0.001", "0"),
+    ],
+)
+def test_no_digit_of_a_long_number_is_lost(told: object, text: str) -> None:
+    assert canonical(Field("value", "number", scale=2), told) == text
+    with pytest.raises(NotCanonical, match="not_finite"):
+        canonical(Field("value", "number", scale=2), "1e309")

@@ -171,3 +171,17 @@ def test_who_left_the_outbox_is_emptied_though_the_crm_is_asked_by_key_only(
     at = rig.crm.by_code("101")
     assert at
     assert rig.crm.records[at]["reasons"] is None
+
+
+def test_what_a_person_wrote_is_read_as_it_stands(rig: HttpRig) -> None:
+    at = next(iter(rig.crm.records))
+    rig.crm.records[at]["value"] = "about ten"
+    assert rig.adapter().get([at], ["value"])[at].values == {"value": "about ten"}
+
+
+def test_a_record_that_nobody_asked_for_by_id_is_left_out(
+    rig: HttpRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, ids = rig.crm.read, [*rig.crm.records]
+    monkeypatch.setattr(rig.crm, "read", lambda told: read({**told, "keys": ids}))
+    assert set(rig.adapter().get(ids[:1], ["reasons"])) == {ids[0]}

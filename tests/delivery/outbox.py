@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import Schema, write_deltalake
 
 from jobs import lake
 from jobs.delivery.ledger import ITEM_COLUMNS, Item
@@ -69,6 +69,12 @@ def write(rows: Sequence[Mapping[str, Any]]) -> None:
     """Make `rows` the whole outbox."""
     data = pa.Table.from_pylist([dict(r) for r in rows], schema=SCHEMA)
     write_deltalake(lake.location("scores.crm_outbox"), data, mode="overwrite")
+
+
+def types() -> dict[str, str]:
+    """Its columns with their types as Delta writes them."""
+    fields = Schema.from_arrow(SCHEMA).fields
+    return {field.name: str(getattr(field.type, "type", "array")) for field in fields}
 
 
 def planned(plan_id: str) -> list[Item]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from filelock import FileLock
@@ -11,7 +12,7 @@ from tenacity import wait_none
 
 from infra.sandbox.wire import Wire
 from jobs import lake
-from jobs.crm.adapter import Change, CrmError, Result, untold
+from jobs.crm.adapter import Change, CrmError, Description, Result, untold
 from jobs.crm.jsonrpc import Session
 from jobs.crm.tryton import Tryton
 from jobs.delivery import ledger as ledgers
@@ -316,7 +317,7 @@ def test_the_commands_say_what_is_not_as_delivered_and_fail(
     ran = command("verify")
     assert ran.returncode == 1
     assert "customers not written to: 1 transient" in ran.stdout
-    assert ran.stderr.startswith("error: the CRM put 1 customers off: run `apply` again")
+    assert ran.stderr.startswith("error: the CRM put 1 customers off: run `apply --conn")
     assert command("apply").returncode == 0
     crm.edit("105", score_grade="E")
     ran = command("verify")
@@ -338,3 +339,49 @@ def test_an_edit_after_the_first_verify_is_a_persons_and_no_form_of_ours(crm: Cr
     plan("tryton", crm=crm.adapter)
     apply("tryton", crm=crm.adapter)
     assert crm.shows("101", "score_reasons") == "Likes and bread"
+
+
+def test_what_cannot_be_written_down_ends_the_apply_with_its_error(
+    crm: Crm, waiting: ledgers.Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = Ledger.resolve
+
+    def full(self: Ledger, plan: ledgers.Plan, changes: Sequence[Change], *told: object) -> None:
+        if changes:
+            raise OSError("the disk is full")
+        resolve(self, plan, changes, *told)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, "resolve", full)
+        with pytest.raises(OSError, match="the disk is full"):
+            apply("tryton", crm=crm.adapter)
+    before = crm.revisions()
+    assert apply("tryton", crm=crm.adapter).outcomes == {"written": len(ACCOUNTS)}
+    assert crm.revisions() == before, "it was found out, and nothing was sent twice"
+
+
+class Down(Tryton):
+    """A CRM that takes five customers a request, and puts all of them off."""
+
+    asked = 0
+
+    def describe(self) -> Description:
+        return replace(super().describe(), batch_records=5)
+
+    def write(
+        self, batch: Sequence[Change], started: Callable[[str], None] = untold
+    ) -> list[Result]:
+        self.asked += 1
+        return [Result(c.subject, "transient", "busy") for c in batch]
+
+
+def test_a_crm_that_takes_nothing_ends_the_run_however_small_its_batches_are(
+    crm: Crm, waiting: ledgers.Plan
+) -> None:
+    down = Down(crm.adapter._session, REQUEST_SECONDS)
+    with pytest.raises(CrmError, match="the CRM takes nothing: busy"):
+        apply("tryton", crm=down)
+    assert down.asked == 2
+    newest = Ledger("tryton").plan(None)
+    assert newest.state == "partly"
+    assert "takes nothing" in str(newest.note)

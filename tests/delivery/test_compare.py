@@ -89,7 +89,7 @@ def compared(
 
 
 def expected(
-    ownership: Ownership, old: str | None, new: str | None, ours: Ours | None
+    ownership: Ownership, old: str | None, new: str | None, ours: Ours | None, gone: str | None
 ) -> tuple[str, str | None] | None:
     """Action and reason by the words of docs/delivery.md; null: nothing to do."""
     ours_now = set[str | None]()
@@ -97,19 +97,22 @@ def expected(
         ours_now |= set(ours.maybe)
         ours_now |= {ours.value} if ours.is_written else set()
         ours_now |= {ours.echo} if ours.has_echo else set()
+    new = None if gone else new
     if old == new or (ours and ours.has_echo and old == ours.echo and ours.value == new):
         return None
     action = "clear" if new is None else "update"
     if ownership == "always":
-        return action, None
+        is_theirs = gone and not (ours and ours.is_written) and old not in ours_now
+        return ("blocked", "filled_by_a_person") if is_theirs else (action, gone)
     if ownership == "if_empty":
-        return (action, None) if old is None else ("blocked", "not_empty")
+        is_free = old is None or (gone and old in ours_now)
+        return (action, gone) if is_free else ("blocked", "not_empty")
     if ours is None:
-        return (action, None) if old is None else ("blocked", "filled_by_a_person")
+        return (action, gone) if old is None else ("blocked", "filled_by_a_person")
     if old in ours_now:
-        return action, None
+        return action, gone
     if old is None and not ours.is_written:
-        return action, None
+        return action, gone
     return "blocked", "cleared_by_a_person" if old is None else "edited_by_a_person"
 
 
@@ -122,6 +125,7 @@ def expected(
     | st.builds(
         Ours, VALUES, st.lists(VALUES, max_size=2).map(tuple), VALUES, st.booleans(), st.booleans()
     ),
+    gone=st.sampled_from([None, "objected"]),
 )
 def test_a_field_is_ours_or_a_persons(
     db: duckdb.DuckDBPyConnection,
@@ -129,18 +133,19 @@ def test_a_field_is_ours_or_a_persons(
     old: str | None,
     new: str | None,
     ours: Ours | None,
+    gone: str | None,
 ) -> None:
     if ours and not ours.is_written:
         ours = replace(ours, value=None, has_echo=False)
     found = compared(
         db,
         connection(ownership),
-        subjects=[customer("101", new)],
+        subjects=[customer("101", new, gone=gone)],
         mirror=[record("1", "101", old)],
         state=[delivered("101", ours)] if ours else [],
     )
     assert [(i.action, i.reason) for i in found] == [
-        told for told in [expected(ownership, old, new, ours)] if told
+        told for told in [expected(ownership, old, new, ours, gone)] if told
     ]
 
 

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
+from deltalake import Field
+from deltalake.schema import PrimitiveType
 
 from jobs import lake
 from jobs.crm.adapter import Change, Outcome, Result
@@ -150,6 +152,28 @@ def test_a_clock_that_is_put_back_changes_no_order(monkeypatch: pytest.MonkeyPat
     Controls("tryton").say("pause")
     assert Ledger("tryton").plan(None).state == "applied"
     assert Controls("tryton").pause()
+
+
+def test_what_the_crm_made_of_a_value_is_known_though_a_later_plan_was_put_off() -> None:
+    first = planned(1, "A")
+    happened(first, "written")
+    told = {"connection": "tryton", "crm_instance": "here", "plan_id": first.plan_id}
+    echo = {"account_id": "101", "field": "grade", "value": "A", "echo": "<p>A</p>"}
+    lake.append(ledgers.log_of("ops.crm_echoes"), [{**told, **echo, "at": dt.datetime.now(dt.UTC)}])
+    happened(planned(2, "B"), "transient")
+    with scratch() as db:
+        state.refreshed(db, "tryton", "here")
+        assert db.sql("select echo, has_echo from state").fetchall() == [("<p>A</p>", True)]
+
+
+def test_a_ledger_goes_on_when_another_writer_has_given_it_a_column() -> None:
+    made = planned(1, "A")
+    ledger = Ledger("tryton")
+    ledger.intend(made, [change("A")], 1)
+    other = lake.opened(crm_deliveries.TABLE.name)
+    other.alter.add_columns([Field("of_a_later_release", PrimitiveType("string"))])
+    ledger.resolve(made, [change("A")], [Result("101", "written")])
+    assert ours() == {"A"}
 
 
 def test_what_a_killed_comparison_left_is_wiped_and_one_at_work_stays() -> None:

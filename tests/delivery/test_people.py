@@ -1,7 +1,9 @@
 """What a person can say about a connection: revert, pause, release, replay, discard."""
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tenacity import wait_none
@@ -9,8 +11,8 @@ from typer.testing import CliRunner
 
 from jobs.crm.adapter import Change, Result, untold
 from jobs.crm.tryton import Tryton
+from jobs.delivery import controls, sending
 from jobs.delivery import mapping as mappings
-from jobs.delivery import sending
 from jobs.delivery.__main__ import app
 from jobs.delivery.apply import Applied, apply
 from jobs.delivery.controls import Controls, dead_letters
@@ -280,3 +282,41 @@ def test_what_we_never_wrote_is_not_cleared_for_who_objects(crm: Crm) -> None:
     assert made.clears == 0
     apply("tryton", crm=crm.adapter)
     assert crm.shows("101", "score_name") == "of another tool"
+
+
+def test_a_revert_empties_who_objects_in_the_crm_itself(crm: Crm) -> None:
+    delivered(crm, grade="B")
+    delivered(crm, grade="C")
+    crm.edit("101", no_marketing=True)
+    made = reverted(crm)
+    apply("tryton", crm=crm.adapter)
+    reasons = {i.account_id: i.reason for i in outbox.planned(made.plan_id)}
+    assert reasons["101"] == "objected"
+    assert crm.shows("101", "score_grade") is None
+    assert crm.shows("102", "score_grade") == "B"
+
+
+def test_a_release_after_the_clock_was_put_back_is_for_one_delivery(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered(crm)
+    crm.edit("101", score_grade="E")
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=10)
+    clock = SimpleNamespace(**{**vars(dt), "datetime": SimpleNamespace(now=lambda zone: ahead)})
+    with monkeypatch.context() as wrong:
+        wrong.setattr(controls, "dt", clock)
+        Controls("tryton").say("pause")
+        Controls("tryton").say("resume")
+    Controls("tryton").say("release", "ann", account_id="101", field="score_grade")
+    delivered(crm, grade="C")
+    assert crm.shows("101", "score_grade") == "C"
+    crm.edit("101", score_grade="D")
+    delivered(crm, grade="A")
+    assert crm.shows("101", "score_grade") == "D"
+
+
+def test_what_was_discarded_by_mistake_can_be_replayed(crm: Crm) -> None:
+    delivered(crm, refusing(crm, "102"))
+    for words in (["dead", "discard", "102"], ["dead", "replay", "102"]):
+        assert CliRunner().invoke(app, words).exit_code == 0
+    assert plan("tryton", crm=crm.adapter).records == 1
