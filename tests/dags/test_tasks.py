@@ -151,6 +151,7 @@ def delivered(
     asked: list[Any] = []
 
     def work(connection: str, **told: Any) -> Any:
+        assert connection == "odoo"
         asked.append(told)
         if isinstance(done, Exception):
             raise done
@@ -160,7 +161,7 @@ def delivered(
     events = {asset(OUTBOX): [written(4, True), written(5, False)]}
     run = SimpleNamespace(run_type=run_type, triggering_user_name="ann")
     ti = SimpleNamespace(xcom_pull=lambda task_ids: {"plan": "made by this run"})
-    tasks.deliver.function(step, inlet_events=events, dag_run=run, ti=ti)
+    tasks.deliver.function("odoo", step, inlet_events=events, dag_run=run, ti=ti)
     return asked[0]
 
 
