@@ -8,17 +8,8 @@ MARK = ".sales-lakehouse"  # in a folder that services have run from
 # What a command may have put there before the services were started for the first time.
 OURS = {
     *("airflow", "bi", "crm", "demo", "drops", "lake", "landing", "locks", "logs", "mlflow"),
-    *(
-        "pages",
-        "run",
-        "sandbox",
-        "secrets",
-        "spark",
-        "endpoints.json",
-        FILE,
-        "cluster",
-        "object-store",
-    ),
+    *("pages", "run", "sandbox", "secrets", "spark", "cluster", "object-store"),
+    *("endpoints.json", FILE),
 }
 
 

@@ -117,7 +117,7 @@ def read(name: str, at: int | None = None, sql: str = "select * from t") -> pa.T
 
 
 def query(table: DeltaTable, sql: str) -> pa.Table:
-    """The same of a handle that is open: to open one takes longer than to find some rows."""
+    """The same of a handle that is open already."""
     found = _streamed(table, sql).read_all()
     return found.cast(pa.schema([f.with_type(_plain(f.type)) for f in found.schema]))
 
@@ -206,7 +206,7 @@ _until_committed = retry(
 
 
 class Appender:
-    """Adds rows to a log again and again: its handle stays open, which saves half of the time."""
+    """Adds rows to a log again and again by one handle, which is opened once."""
 
     def __init__(self, log: Log) -> None:
         self._log, self._schema = log, plain_schema(log)

@@ -117,6 +117,8 @@ def main() -> None:
     """Take every step that is not done yet, then show the page of facts."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     began = time.monotonic()
+    if CONNECTION not in settings().deliveries:
+        raise StepFailed(f"the demo delivers to {CONNECTION}: name it in CRM_DELIVERIES too")
     state.claim(settings())
     play_the_past()
     try:

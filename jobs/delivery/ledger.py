@@ -148,8 +148,7 @@ class Ledger:
 
     def __init__(self, connection: str, lease: Lease | None = None) -> None:
         self.connection, self.lease = connection, lease
-        told = self.rows("ops.crm_deliveries", columns="max(sequence) as last")
-        self._sequence = (told[0]["last"] or 0) if told else 0
+        self._sequence: int | None = None  # of the last event; asked for by who adds one
         self._deliveries = lake.Appender(log_of("ops.crm_deliveries"))
         self._items: DeltaTable | None = None
 
@@ -359,17 +358,22 @@ class Ledger:
             "plan_id": plan.plan_id,
             "at": dt.datetime.now(dt.UTC),
         }
+        first = 1 + (self._last_sequence() if self._sequence is None else self._sequence)
+        self._sequence = first + len(events) - 1
         columns = {name: [value] * len(events) for name, value in of_all.items()}
         columns |= {
             "account_id": [change.subject for change, _ in events],
             "record_id": [told.get("record_id") or c.record_id or "" for c, told in events],
             "revision": [change.revision for change, _ in events],
-            "sequence": [*range(self._sequence + 1, self._sequence + len(events) + 1)],
+            "sequence": [*range(first, first + len(events))],
         }
         for name in {name for _, told in events for name in told} - {"record_id"}:
             columns[name] = [told.get(name) for _, told in events]
-        self._sequence += len(events)
         self._deliveries.append(columns)
+
+    def _last_sequence(self) -> int:
+        told = self.rows("ops.crm_deliveries", columns="max(sequence) as last")
+        return (told[0]["last"] or 0) if told else 0
 
 
 def in_state(plan: Plan, state: str, note: str | None = None) -> Plan:

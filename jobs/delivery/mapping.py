@@ -111,9 +111,8 @@ class Limits(Part):
     creates: int = Field(0, ge=0)  # customers
     clear_share: float = Field(0.02, ge=0, le=1)  # of the customers with values of ours
     mass_clear_share: float = Field(0.2, ge=0, le=1)  # above it only with --allow-mass-clear
-    answer_hours: float = Field(
-        24, gt=0, le=8_760
-    )  # after these a plan that waits for a person expires
+    # after these a plan that waits for a person expires
+    answer_hours: float = Field(24, gt=0, le=8_760)
     plan_days: float = Field(7, gt=0, le=365)  # a plan older than this is not sent any more
     refused_share: float = Field(0.05, ge=0, le=1)  # rejected by the CRM: above it apply stops
     moved_share: float = Field(0.01, ge=0, le=1)  # changed since the plan: above it apply stops

@@ -88,12 +88,13 @@ def without_gone(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Ada
     [(read_all_at,)] = db.sql("select max(read_all_at) from mirror").fetchall()
     gone = "reason = 'record_is_gone'"
     rows = Ledger(mapping.connection).rows("ops.crm_deliveries", gone, 'record_id, "at"')
-    ids = {row["record_id"] for row in rows if row["at"] > read_all_at}
-    known = {row[0] for row in db.sql("select record_id from mirror").fetchall()} if ids else set()
-    ids &= known
-    lost = ids - crm.get(ids, mapping.read_fields).keys() if ids else ids
-    for record_id in lost:
-        db.execute("delete from mirror where record_id = ?", [record_id])
+    ids = [row["record_id"] for row in rows if row["at"] > read_all_at]
+    if not ids:
+        return 0
+    among = "from mirror where list_contains(?, record_id)"
+    known = {row[0] for row in db.execute(f"select record_id {among}", [ids]).fetchall()}
+    if lost := [*known - crm.get(known, mapping.read_fields).keys()]:
+        db.execute(f"delete {among}", [lost])
     return len(lost)
 
 

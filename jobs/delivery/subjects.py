@@ -38,10 +38,7 @@ def load(
     columns = ", ".join(["account_id varchar", "gone varchar", *keys, *texts])
     db.execute(f"create or replace table subjects ({columns})")
     schema = pa.schema([(part.split()[0], pa.string()) for part in columns.split(", ")])
-    # the newest outbox says who may be addressed, whichever version is delivered
-    asked = "select account_id from t where is_contactable"
-    willing = {str(each) for each in lake.read(OUTBOX, sql=asked)["account_id"].to_pylist()}
-    held = holdout.held(willing, today)
+    willing, held = _addressed(today)
     makers = [Maker(mapping, described, field) for field in mapping.fields]
     for rows in outbox(version):
         made = [_subject(mapping, makers, row, _gone(row, willing, held, today)) for row in rows]
@@ -62,15 +59,25 @@ def load_barred(db: duckdb.DuckDBPyConnection, today: dt.date | None) -> None:
     Args:
         today: business day, by which hold-outs are drawn.
     """
-    rows = lake.read(OUTBOX, sql="select account_id, is_contactable from t").to_pylist()
-    willing = {row["account_id"] for row in rows if row["is_contactable"]}
-    why = {row["account_id"]: "objected" for row in rows if row["account_id"] not in willing}
-    why |= dict.fromkeys(holdout.held(willing, today), "held_out")
+    willing, held = _addressed(today)
+    why = dict.fromkeys(_accounts("true") - willing, "objected") | dict.fromkeys(held, "held_out")
     schema = pa.schema([("account_id", pa.string()), ("why", pa.string())])
     made = [{"account_id": account, "why": reason} for account, reason in why.items()]
     db.register("rows", pa.Table.from_pylist(made, schema))
     db.execute("create or replace table barred as select * from rows")
     db.unregister("rows")
+
+
+def _addressed(today: dt.date | None) -> tuple[set[str], set[str]]:
+    """Who may be addressed, as the newest outbox says whichever is delivered, and who of them is
+    held out."""
+    willing = _accounts("is_contactable")
+    return willing, holdout.held(willing, today)
+
+
+def _accounts(where: str) -> set[str]:
+    found = lake.read(OUTBOX, sql=f"select account_id from t where {where}")  # noqa: S608 our own
+    return {str(each) for each in found["account_id"].to_pylist()}
 
 
 def outbox(version: int) -> Iterator[list[dict[str, Any]]]:
