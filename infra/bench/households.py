@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from infra.bench.panel import LISTED, PACKAGE, PAID
 from jobs.training.family import Data, Dataset
-from jobs.training.recommenders.purchase_files import ALWAYS, dated
+from jobs.training.given import ALWAYS, dated
 
 # as features.interactions counts: a file of purchases tells two baskets of one moment as one
 INTERACTIONS = f"""

@@ -38,8 +38,8 @@ from infra.bench.figures import Figure
 from infra.bench.households import households
 from jobs import command
 from jobs.training.data import known_by
+from jobs.training.given import ALWAYS, dated
 from jobs.training.recommenders import offers, protocol
-from jobs.training.recommenders.purchase_files import ALWAYS, dated
 from jobs.training.recommenders.purchases import catalogue
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from deltalake import write_deltalake
 from jobs import lake
 from jobs.table import FOREVER, table
 from jobs.training.family import Data
-from jobs.training.recommenders.purchase_files import ALWAYS, dated
+from jobs.training.given import ALWAYS, dated
 
 
 def interactions(seed: int = 0) -> pd.DataFrame:

@@ -14,8 +14,8 @@ from infra.bench.households import households
 from infra.bench.panel import LINES
 from jobs.training.family import Data
 from jobs.training.forecasts.protocol import WEEKLY, Forecasts
+from jobs.training.given import dated
 from jobs.training.recommenders import protocol
-from jobs.training.recommenders.purchase_files import dated
 
 LAST_OF_TRAINING = dt.date(2017, 10, 29)  # Sunday of week 44
 WEEKS = Forecasts("forecasts", WEEKLY)

@@ -11,8 +11,9 @@ import pytest
 from jobs.settings import settings
 from jobs.training import tracking
 from jobs.training.family import TooManyFailed
+from jobs.training.given import BadFile
 from jobs.training.recommenders import files, protocol
-from jobs.training.recommenders.purchase_files import Asked, BadFile, read
+from jobs.training.recommenders.purchase_files import Asked, read
 from jobs.training.recommenders.recommender import TASKS
 
 UNTIL = dt.date(2017, 6, 25)
