@@ -115,7 +115,8 @@ def table(
         if one.model == baseline
     }
     rows = [_row(one, place_name, naive, champions.get(one.place)) for one in scored]
-    kind = pa.int64() if place_name == "origin" else pa.string()
+    numbered = all(isinstance(one.place, int) for one in scored)
+    kind = pa.int64() if place_name == "origin" and numbered else pa.string()
     schema = pa.schema([SCHEMA[0], (place_name, kind), *SCHEMA[1:]])
     return pa.Table.from_pylist(rows, schema)
 

@@ -25,6 +25,14 @@ FAMILIES = {
     "forecasts_daily": "jobs.training.forecasts.daily",
 }
 
+# rooms that are judged on files only; tracking and MLflow's experiments know them like families
+RoomName = Literal["propensity", "value", "segments"]  # the keys of ROOMS
+BenchName = Literal[FamilyName, RoomName]
+ROOMS = {
+    "propensity": "jobs.training.propensity.files",
+    "value": "jobs.training.value.files",
+    "segments": "jobs.training.segments.files",
+}
 FAILED_SHARE = 0.5  # of answers that models failed at; above it a job ends as failed
 
 

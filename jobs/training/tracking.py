@@ -33,7 +33,7 @@ from mlflow.environment_variables import (
 from mlflow.exceptions import MlflowException
 
 from jobs.settings import ROOT, settings
-from jobs.training.family import FAMILIES, Dataset
+from jobs.training.family import FAMILIES, ROOMS, Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def keep_here_if_down(folder: Path) -> None:
     except TrackingDown as down:
         folder.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(f"sqlite:///{folder.resolve()}/mlflow.db")
-        for name in FAMILIES:
+        for name in FAMILIES | ROOMS:
             if client().get_experiment_by_name(name) is None:
                 client().create_experiment(name, str(folder.resolve() / "mlflow"))
         logger.info("%s; runs are kept in %s", down, folder / "mlflow.db")
@@ -98,8 +98,8 @@ def keep_here_if_down(folder: Path) -> None:
 
 @cache
 def code_version(family: str) -> str:
-    """Git commit where there is one, and a hash of the training code of a family."""
-    package = FAMILIES[family].split(".")[-2]
+    """Git commit where there is one, and a hash of the training code of a family or a room."""
+    package = (FAMILIES | ROOMS)[family].split(".")[-2]
     files = [*ROOT.glob("jobs/training/*.py"), *ROOT.glob(f"jobs/training/{package}/*.py")]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
     git = subprocess.run(
