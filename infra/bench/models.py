@@ -32,6 +32,10 @@ BENCHES: Mapping[str, Sequence[str]] = {
     "week": ("infra.bench.week", "{out}/week"),
     "lists": ("infra.bench.scale", "--real"),
     "scale": ("infra.bench.scale", "--minutes", "60"),
+    "propensity": ("infra.bench.propensity", "{out}/propensity"),
+    "value": ("infra.bench.value", "--out", "{out}/value"),
+    "segments": ("infra.bench.segments", "--out", "{out}/segments"),
+    "uplift": ("infra.bench.uplift",),
     "throughput": ("infra.bench.throughput", "models"),
 }
 

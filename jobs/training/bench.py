@@ -21,6 +21,8 @@ from jobs.ops.leaderboard import TABLE as LEADERBOARD
 from jobs.training import bench_files, metrics, tracking
 from jobs.training.family import (
     FAMILIES,
+    ROOMS,
+    BenchName,
     Configuration,
     Data,
     Family,
@@ -325,7 +327,7 @@ DATE = ["%Y-%m-%d"]
 
 
 def main(
-    family: Annotated[FamilyName, typer.Argument(help="what is asked of the models")],
+    family: Annotated[BenchName, typer.Argument(help="what is asked of the models")],
     cut: Annotated[
         dt.datetime | None,
         typer.Option(formats=DATE, help="last day of training before the test"),
@@ -345,7 +347,9 @@ def main(
     ] = None,
     horizon_days: Annotated[
         int | None,
-        typer.Option(min=1, help="days foretold", show_default="28", rich_help_panel=FILES),
+        typer.Option(
+            min=1, help="days foretold", show_default="28; value: 56", rich_help_panel=FILES
+        ),
     ] = None,
     k: Annotated[
         int | None,
@@ -384,7 +388,43 @@ def main(
     ] = None,
     origins: Annotated[
         str | None,
-        typer.Option(help="points that are learnt, such as 36,40", rich_help_panel=FILES),
+        typer.Option(
+            help="forecasts: points that are learnt, such as 36,40; others: last days that are"
+            " known, such as 2017-10-29,2017-11-26",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    transactions: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or Parquet, a row per line: account_id, bought_at, then order_id, amount_usd,"
+            " product_id, discount_usd, coupon_usd where they are known",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    task: Annotated[
+        Literal["churn", "offer"] | None,
+        typer.Option(
+            help="propensity: who will not come back, or who will answer a campaign",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    campaigns: Annotated[
+        Path | None,
+        typer.Option(
+            help="campaign_id, starts_on, ends_on, then campaign_type", rich_help_panel=FILES
+        ),
+    ] = None,
+    recipients: Annotated[
+        Path | None, typer.Option(help="account_id, campaign_id", rich_help_panel=FILES)
+    ] = None,
+    coupons: Annotated[
+        Path | None,
+        typer.Option(help="coupon_id, campaign_id, product_id", rich_help_panel=FILES),
+    ] = None,
+    redemptions: Annotated[
+        Path | None,
+        typer.Option(help="account_id, campaign_id, redeemed_on", rich_help_panel=FILES),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="folder of what is written", rich_help_panel=FILES)
@@ -407,12 +447,18 @@ def main(
         "season": season,
         "horizon": horizon,
         "origins": origins,
+        "transactions": transactions,
+        "task": task,
+        "campaigns": campaigns,
+        "recipients": recipients,
+        "coupons": coupons,
+        "redemptions": redemptions,
     }
-    if any(of_files.values()):
+    if family in ROOMS or any(of_files.values()):
         told = (of_lake | of_files).items()
         bench_files.bench(family, {name: value for name, value in told if value})
     else:
-        show(bench(family, cut.date() if cut else None, leave_out or ()))
+        show(bench(cast(FamilyName, family), cut.date() if cut else None, leave_out or ()))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,102 @@
 """The bench on anyone's files, by the options of `python -m jobs.training.bench`."""
 
-from collections.abc import Collection, Iterable, Mapping
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
 from jobs.training import board
-from jobs.training.family import FamilyName
+from jobs.training.family import BenchName
+
+Given = Mapping[str, Any]  # by option
+
+
+def purchases(given: Given) -> None:
+    from jobs.training.recommenders import files, purchase_files
+
+    told = {name: given[name] for name in PURCHASES.more if name in given}
+    wanted = purchase_files.Asked(
+        given["interactions"], given["train_until"].date(), given["out"], **told
+    )
+    board.show(files.bench(wanted), "task", wanted.out, is_higher_better=True)
+
+
+def series(given: Given) -> None:
+    from jobs.training.forecasts import files
+
+    found = files.bench(
+        given["series"],
+        given["freq"],
+        given["season"],
+        given["horizon"],
+        numbers(given["origins"]),
+        given["out"],
+    )
+    board.show(found, "origin", given["out"], is_higher_better=False)
+
+
+def propensity(given: Given) -> None:
+    from jobs.training.propensity import files
+
+    told = {name: given[name] for name in PROPENSITY.more if name in given}
+    wanted = files.Wanted(
+        given["transactions"], given["task"], dates(given["origins"]), given["out"], **told
+    )
+    board.show(files.bench(wanted), "origin", wanted.out, is_higher_better=True)
+
+
+def value(given: Given) -> None:
+    from jobs.training.value import files
+
+    wanted = files.Asked(
+        given["transactions"],
+        dates(given["origins"]),
+        given.get("horizon_days", VALUE_DAYS),
+        given["out"],
+    )
+    board.show(files.bench(wanted), "origin", wanted.out, is_higher_better=False)
+
+
+def segments(given: Given) -> None:
+    from jobs.training.segments import files
+
+    wanted = files.Asked(given["transactions"], dates(given["origins"]), given["out"])
+    board.show(files.bench(wanted), "origin", wanted.out, is_higher_better=True)
 
 
 @dataclass(frozen=True)
 class Options:
     """Of the command line, what a bench of files is told."""
 
+    bench: Callable[[Given], None]
     needed: tuple[str, ...]
     more: tuple[str, ...] = ()
 
 
+VALUE_DAYS = 56  # of spend that is foretold
 PURCHASES = Options(
+    purchases,
     ("interactions", "train_until", "out"),
     ("horizon_days", "k", "min_buyers", "products", "promotions"),
 )
-SERIES = Options(("series", "freq", "season", "horizon", "origins", "out"))
+SERIES = Options(series, ("series", "freq", "season", "horizon", "origins", "out"))
+PROPENSITY = Options(
+    propensity,
+    ("transactions", "task", "origins", "out"),
+    ("horizon_days", "campaigns", "recipients", "coupons", "redemptions"),
+)
+VALUE = Options(value, ("transactions", "origins", "out"), ("horizon_days",))
+SEGMENTS = Options(segments, ("transactions", "origins", "out"))
+OF: dict[BenchName, Options] = {
+    "recommenders": PURCHASES,
+    "forecasts": SERIES,
+    "forecasts_daily": SERIES,
+    "propensity": PROPENSITY,
+    "value": VALUE,
+    "segments": SEGMENTS,
+}
 
 
 def flags(names: Iterable[str]) -> str:
@@ -30,13 +104,13 @@ def flags(names: Iterable[str]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
-def checked(family: FamilyName, given: Collection[str]) -> None:
+def checked(family: BenchName, given: Collection[str]) -> None:
     """Whether a bench of a family's files was told all that it needs, and nothing else.
 
     Raises:
         typer.BadParameter: an option is missing, or is not of such a bench.
     """
-    of = PURCHASES if family == "recommenders" else SERIES
+    of = OF[family]
     taken = (*of.needed, *of.more)
     if others := [name for name in given if name not in taken]:
         raise typer.BadParameter(
@@ -60,32 +134,25 @@ def numbers(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def bench(family: FamilyName, given: Mapping[str, Any]) -> None:
+def dates(text: str) -> tuple[dt.date, ...]:
+    """Days with commas between.
+
+    Raises:
+        typer.BadParameter: they are none.
+    """
+    try:
+        return tuple(dt.date.fromisoformat(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"--origins {text!r}: give days with commas between, such as 2017-10-29,2017-11-26"
+        ) from None
+
+
+def bench(family: BenchName, given: Given) -> None:
     """Judge a family on the files given, by option, and show the leaderboard.
 
     Raises:
         typer.BadParameter: an option is missing, is not of such a bench, or cannot be read.
     """
     checked(family, given)
-    if family == "recommenders":
-        from jobs.training.recommenders import files, purchase_files
-
-        wanted = purchase_files.Asked(
-            given["interactions"],
-            given["train_until"].date(),
-            given["out"],
-            **{name: given[name] for name in PURCHASES.more if name in given},
-        )
-        board.show(files.bench(wanted), "task", wanted.out, is_higher_better=True)
-        return
-    from jobs.training.forecasts import files as series_files
-
-    found = series_files.bench(
-        given["series"],
-        given["freq"],
-        given["season"],
-        given["horizon"],
-        numbers(given["origins"]),
-        given["out"],
-    )
-    board.show(found, "origin", given["out"], is_higher_better=False)
+    OF[family].bench(given)

@@ -9,10 +9,13 @@ import typer
 from typer.testing import CliRunner, Result
 
 from jobs.training import bench, board
-from jobs.training.bench_files import PURCHASES, SERIES
+from jobs.training.bench_files import OF, PURCHASES
 from jobs.training.forecasts import files as series_files
+from jobs.training.propensity import files as propensity_files
 from jobs.training.recommenders import files as purchase_files
 from jobs.training.recommenders.purchase_files import Asked
+from jobs.training.segments import files as segment_files
+from jobs.training.value import files as value_files
 
 VALUES = {
     "--interactions": "bought.csv",
@@ -28,6 +31,12 @@ VALUES = {
     "--season": "7",
     "--horizon": "14",
     "--origins": "36,40",
+    "--transactions": "lines.csv",
+    "--task": "offer",
+    "--campaigns": "campaigns.csv",
+    "--recipients": "recipients.csv",
+    "--coupons": "coupons.csv",
+    "--redemptions": "redemptions.csv",
 }
 OF_PURCHASES = ("--interactions", "--train-until", "--out")
 OF_SERIES = ("--series", "--freq", "--season", "--horizon", "--origins", "--out")
@@ -42,6 +51,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     found: list[object] = []
     monkeypatch.setattr(purchase_files, "bench", lambda wanted: found.append(wanted))
     monkeypatch.setattr(series_files, "bench", lambda *wanted: found.append(wanted))
+    for room in (propensity_files, value_files, segment_files):
+        monkeypatch.setattr(room, "bench", lambda wanted: found.append(wanted))
     monkeypatch.setattr(bench, "bench", lambda *wanted: found.append(wanted))
     monkeypatch.setattr(board, "show", lambda *_, is_higher_better: None)
     monkeypatch.setattr(bench, "show", lambda run_id: None)
@@ -58,11 +69,13 @@ def told(family: str, options: Sequence[str], *more: str) -> Result:
 def test_every_option_of_the_group_is_of_a_bench_of_files() -> None:
     command = typer.main.get_command(app)
     group = {p.name for p in command.params if getattr(p, "rich_help_panel", None) == bench.FILES}
-    assert group == {*PURCHASES.needed, *PURCHASES.more, *SERIES.needed, *SERIES.more}
+    assert group == {name for of in OF.values() for name in (*of.needed, *of.more)}
     assert group == {option[2:].replace("-", "_") for option in VALUES}
 
 
-@pytest.mark.parametrize("option", [o for o in VALUES if o not in OF_SERIES] + ["--out"])
+@pytest.mark.parametrize(
+    "option", [f"--{name.replace('_', '-')}" for name in (*PURCHASES.needed, *PURCHASES.more)]
+)
 def test_an_option_of_purchases_alone_says_what_is_missing(
     option: str, asked: list[object]
 ) -> None:
@@ -116,7 +129,7 @@ def test_what_is_not_told_has_the_default_that_help_shows(asked: list[object]) -
     assert asked == [wanted]
     shown = told("recommenders", (), "--help").output
     for value in (wanted.horizon_days, wanted.k, wanted.min_buyers):
-        assert f"[default: ({value})]" in shown
+        assert f"[default: ({value}" in shown
 
 
 def test_what_is_told_reaches_the_bench(asked: list[object]) -> None:
@@ -128,6 +141,35 @@ def test_what_is_told_reaches_the_bench(asked: list[object]) -> None:
         Asked(bought, until, out, 7, 5, 3, Path("products.csv"), Path("promotions.csv")),
         (Path("series.csv"), "D", 7, 14, (36, 40), out),
     ]
+
+
+DAYS = ("--origins", "2017-10-29,2017-11-26")
+OF_LINES = ("--transactions", "--out")
+
+
+def test_what_is_told_reaches_the_benches_of_customers(asked: list[object]) -> None:
+    more = ("--task", "--horizon-days", "--campaigns", "--recipients", "--coupons", "--redemptions")
+    assert told("propensity", (*OF_LINES, *more), *DAYS).exit_code == 0
+    assert told("value", OF_LINES, *DAYS).exit_code == 0
+    assert told("segments", OF_LINES, *DAYS).exit_code == 0
+    lines, out = Path("lines.csv"), Path("judged")
+    days = (dt.date(2017, 10, 29), dt.date(2017, 11, 26))
+    files = [Path(f"{name}.csv") for name in ("campaigns", "recipients", "coupons", "redemptions")]
+    assert asked == [
+        propensity_files.Wanted(lines, "offer", days, out, 7, *files),
+        value_files.Asked(lines, days, 56, out),
+        segment_files.Asked(lines, days, out),
+    ]
+
+
+def test_a_bench_of_customers_needs_days_and_nothing_of_others(asked: list[object]) -> None:
+    found = told("propensity", (*OF_LINES, "--task", "--origins"))
+    assert "give days with commas between, such as 2017-10-29,2017-11-26" in found.output
+    assert "needs --task, --origins too" in told("propensity", OF_LINES).output
+    assert "needs --transactions, --origins, --out too" in told("value", ()).output
+    refused = told("segments", (*OF_LINES, "--task"), *DAYS)
+    assert "of segments does not take --task; it takes --transactions" in refused.output
+    assert not asked
 
 
 def test_without_files_the_lake_is_judged(asked: list[object]) -> None:

@@ -1,0 +1,86 @@
+"""How good chances are: whether they order, and whether they are what happens.
+
+Letters: N accounts, of which it happened to m and not to n.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+
+from jobs.training.propensity.calibration import BINS
+from jobs.training.propensity.classifier import log_odds
+
+
+def auc(chance: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve, one number per account whose mean is the area. (N)
+
+    P(chance of one to whom it happened > of one to whom not) + half the ties, 0..1, higher is
+    better. The numbers are jackknife pseudo-values, A + N / m x (V - A) and A + N / n x (W - A),
+    with V and W the shares that a case is ordered rightly against (DeLong, DeLong, Clarke-Pearson
+    1988), so that a bootstrap over accounts gives the interval, paired too.
+    """
+    happened = label == 1
+    m, n = int(happened.sum()), int((~happened).sum())
+    if not m or not n:
+        return np.full(len(label), np.nan)
+    ranks = rankdata(chance)
+    shares = np.empty(len(label))
+    shares[happened] = (ranks[happened] - rankdata(chance[happened])) / n
+    shares[~happened] = 1 - (ranks[~happened] - rankdata(chance[~happened])) / m
+    area = shares[happened].mean()
+    found: np.ndarray = area + len(label) / np.where(happened, m, n) * (shares - area)
+    return found
+
+
+def log_loss(chance: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """- log of the chance given to what happened, nats, 0 or more, lower is better. (N)"""
+    told = np.clip(np.where(label == 1, chance, 1 - chance), 1e-12, 1)
+    found: np.ndarray = -np.log(told)
+    return found
+
+
+def pr_auc(chance: np.ndarray, label: np.ndarray) -> float:
+    """Average precision over all cuts, 0..1, higher is better; chance level is m / N."""
+    return float(average_precision_score(label, chance)) if label.any() else np.nan
+
+
+def calibration_error(chance: np.ndarray, label: np.ndarray) -> float:
+    """Mean of |mean chance - share that happened| over ten bins of as many accounts, 0..1 (ECE)."""
+    parts = np.array_split(np.argsort(chance, kind="stable"), BINS)
+    sizes = [len(part) for part in parts]
+    off = [abs(chance[part].mean() - label[part].mean()) if len(part) else 0.0 for part in parts]
+    return float(np.average(off, weights=sizes))
+
+
+def calibration_slope(chance: np.ndarray, label: np.ndarray) -> float:
+    """Of a logistic regression of the label on the log-odds told: 1 is right, below: too sure."""
+    if len(np.unique(label)) < 2:
+        return np.nan
+    line = LogisticRegression(C=np.inf, max_iter=1000).fit(log_odds(chance)[:, None], label)
+    return float(line.coef_[0, 0])
+
+
+def gains(chance: np.ndarray, label: np.ndarray, parts: int = 20) -> pd.DataFrame:
+    """Asked in the order of their chance: what share of all to whom it happens is then reached.
+
+    Returns:
+        share (of accounts asked), gain (of those to whom it happens, 0..1), lift (gain / share).
+    """
+    in_order = label[np.argsort(-chance, kind="stable")]
+    asked = np.ceil(np.arange(1, parts + 1) / parts * len(label)).astype(int)
+    gain = np.cumsum(in_order)[asked - 1] / max(in_order.sum(), 1)
+    share = asked / len(label)
+    return pd.DataFrame({"share": share, "gain": gain, "lift": gain / share})
+
+
+def per_account(chance: np.ndarray, label: np.ndarray) -> dict[str, pd.Series]:
+    """All metrics by name; what is one number for all accounts has one row."""
+    of_all = {
+        "pr_auc": pr_auc(chance, label),
+        "calibration_error": calibration_error(chance, label),
+        "calibration_slope": calibration_slope(chance, label),
+    }
+    found = {"auc": pd.Series(auc(chance, label)), "log_loss": pd.Series(log_loss(chance, label))}
+    return found | {name: pd.Series([value]) for name, value in of_all.items()}

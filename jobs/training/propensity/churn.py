@@ -1,0 +1,111 @@
+"""churn: an account that still buys will not order in the next days of a horizon.
+
+Eligible at an origin: at least two orders so far, and one in the twelve weeks that end with it.
+Examples are all earlier origins, a week apart, whose horizon had ended: weeks of one account say
+nearly the same, yet each is one more draw of what comes after a history.
+"""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from jobs.training.propensity.classifier import Examples, Rows, together
+from jobs.training.propensity.features import features
+from jobs.training.propensity.panel import panel
+from jobs.training.propensity.task import Asked, NothingToAsk
+
+FEWEST_ORDERS = 2  # ever
+ACTIVE_DAYS = 84  # of which one has an order
+HISTORY_DAYS = 84  # before the first origin that is learnt from; half of all where there is less
+STEP = dt.timedelta(weeks=1)  # between origins that are learnt from
+MOST_EXAMPLES = 120_000  # beyond it every origin has a part of its accounts
+
+
+@dataclass
+class Churn:
+    """Of account days (see `transactions`)."""
+
+    days: pd.DataFrame
+    horizon_days: int = 28
+    name: str = "churn"
+    baseline: str = "recency_days"
+    # by origin: who is eligible, and what is known of them
+    seen: dict[dt.date, tuple[np.ndarray, Rows]] = field(default_factory=dict)
+
+    @cached_property
+    def first(self) -> dt.date:
+        found: dt.date = self.days["business_date"].min().date()
+        return found
+
+    def asked(self, origin: dt.date) -> Asked:
+        ids, rows = self._eligible(origin)
+        if not len(ids):
+            raise NothingToAsk(
+                f"{origin}: no account has {FEWEST_ORDERS} orders, of which one in the"
+                f" {ACTIVE_DAYS} days before; take an origin within the file's days"
+            )
+        return Asked(ids, rows, self._label(ids, origin))
+
+    def _eligible(self, origin: dt.date) -> tuple[np.ndarray, Rows]:
+        if origin not in self.seen:
+            self.seen[origin] = self._looked_up(origin)
+        return self.seen[origin]
+
+    def _looked_up(self, origin: dt.date) -> tuple[np.ndarray, Rows]:
+        known = panel(self.days, origin)
+        told = features(known)
+        some = (told["orders"] >= FEWEST_ORDERS) & (told["recency_days"] < ACTIVE_DAYS)
+        mask = some.to_numpy()
+        return known.account_ids[mask], Rows(told[mask], known.weekly[mask])
+
+    def _label(self, ids: np.ndarray, origin: dt.date) -> np.ndarray | None:
+        after = pd.Timestamp(origin)
+        end = after + pd.Timedelta(days=self.horizon_days)
+        when = self.days["business_date"]
+        if when.max() < end:
+            return None
+        ordered = self.days[(when > after) & (when <= end) & (self.days["orders"] > 0)]
+        back = ordered["account_id"].astype(str).unique()
+        return (~np.isin(ids, back)).astype(int)
+
+    def examples(self, origin: dt.date) -> Examples:
+        last = origin - dt.timedelta(days=self.horizon_days)
+        start = self.first + dt.timedelta(days=min(HISTORY_DAYS, (last - self.first).days // 2))
+        origins, at = [], last
+        while at >= start and at > self.first:
+            origins.append(at)
+            at -= STEP
+        parts = [self._part(one, MOST_EXAMPLES // len(origins)) for one in origins]
+        kept = [one for one in parts if len(one.rows)]
+        labels = {label for one in kept for label in np.unique(one.label)}
+        if len(labels) < 2:
+            raise NothingToAsk(
+                f"{origin}: the days from {self.first} are too few to learn from, or all accounts"
+                " did the same; take a later origin or a shorter horizon"
+            )
+        return together(kept)
+
+    def _part(self, origin: dt.date, most: int) -> Examples:
+        ids, rows = self._eligible(origin)
+        label = self._label(ids, origin)
+        assert label is not None  # the horizon ended by a later origin of the same file
+        mask = sample(ids, most)
+        kept = Rows(rows.features[mask], rows.weekly[mask])
+        return Examples(kept, label[mask], np.ones(len(kept)))
+
+    def before(self, origin: dt.date) -> dt.date | None:
+        at = origin - dt.timedelta(days=self.horizon_days)
+        return at if at > self.first + dt.timedelta(days=self.horizon_days) else None
+
+
+def sample(ids: np.ndarray, most: int) -> np.ndarray:
+    """Which ids are taken: all, or the share that is about so many, by their hash. (N) bool"""
+    if len(ids) <= most:
+        return np.ones(len(ids), bool)
+    drawn = [int(hashlib.md5(one.encode()).hexdigest()[:8], 16) for one in ids]  # noqa: S324
+    found: np.ndarray = np.array(drawn) < most / len(ids) * 16**8
+    return found

@@ -1,0 +1,334 @@
+"""The bench of churn and of offers on anyone's files: the same models as in the lake.
+
+Chances of an origin come from a model that has learnt everything whose label had ended by it, put
+right by how the same model, fitted one window earlier, had done on the newest window that had ended
+(calibration.py). Validation rows are of the two newest such windows, judged in the same way; test
+rows of what the files tell after the origin. There is one champion: the best on the validation rows
+of the earliest origin by log loss, since later ones have seen its test window, and among the models
+that can say why: a score goes out with its reasons.
+
+OUT/scores.parquet       task, account_id, origin, p, model, champion: every eligible account
+OUT/leaderboard.parquet  as jobs/training/board.py says
+OUT/gains.parquet        model, origin, share, gain, lift: asked in the order of p; test rows
+OUT/errors.parquet       model, origin, reason
+"""
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from jobs.training import answered, board, tracking, transactions
+from jobs.training.answered import Answered
+from jobs.training.board import Scored
+from jobs.training.family import FAILED_SHARE, Configuration, Split, TooManyFailed
+from jobs.training.given import BadFile
+from jobs.training.propensity import accuracy, campaigns, models
+from jobs.training.propensity.calibration import Calibration
+from jobs.training.propensity.churn import Churn
+from jobs.training.propensity.offer import Offer
+from jobs.training.propensity.task import Asked, NothingToAsk, Task
+
+logger = logging.getLogger(__name__)
+
+ROOM = "propensity"  # whose experiment in MLflow it is
+DECIDES = "log_loss"  # lower is better: chances must be right, not only in order
+TOLD = "auc"  # in a line of the log
+VALID_WINDOWS = 2  # that a choice rests on
+SCORES: list[tuple[str, pa.DataType]] = [
+    ("task", pa.string()),
+    ("account_id", pa.string()),
+    ("origin", pa.date32()),
+    ("p", pa.float64()),  # chance, 0..1
+    ("model", pa.string()),
+    ("champion", pa.bool_()),
+]
+ERRORS: list[tuple[str, pa.DataType]] = [
+    ("model", pa.string()),
+    ("origin", pa.string()),
+    ("reason", pa.string()),
+]
+GAINS: list[tuple[str, pa.DataType]] = [
+    ("model", pa.string()),
+    ("origin", pa.string()),
+    ("share", pa.float64()),  # of accounts asked, those with the highest p first
+    ("gain", pa.float64()),  # of those to whom it happened, 0..1
+    ("lift", pa.float64()),  # gain / share
+]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for."""
+
+    transactions: Path
+    task: Literal["churn", "offer"]
+    origins: tuple[dt.date, ...]
+    out: Path
+    horizon_days: int = 28
+    campaigns: Path | None = None
+    recipients: Path | None = None
+    coupons: Path | None = None
+    redemptions: Path | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        names = ("transactions", "campaigns", "recipients", "coupons", "redemptions")
+        return {name: path for name in names if (path := getattr(self, name))}
+
+
+def task(wanted: Wanted) -> Task:
+    """The question, with what the files say.
+
+    Raises:
+        BadFile: a file cannot be used, or is missing.
+    """
+    days = transactions.days(wanted.transactions)
+    if wanted.task == "churn":
+        return Churn(days, wanted.horizon_days)
+    if not (wanted.campaigns and wanted.recipients and wanted.redemptions):
+        raise BadFile(
+            "--task offer needs --campaigns, --recipients and --redemptions: which campaigns there"
+            " were, whom they reached, and who answered"
+        )
+    files = campaigns.Files(wanted.campaigns, wanted.recipients, wanted.coupons, wanted.redemptions)
+    bought = transactions.purchases(wanted.transactions)
+    return Offer(days, bought, campaigns.read(files), wanted.horizon_days)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A model's chances at an origin."""
+
+    asked: Asked
+    margin: np.ndarray  # (N) log-odds, before they are put right
+    seconds: float  # to fit and to answer
+    peak_mib: float
+
+
+class Asking:
+    """One model, asked at several origins; an origin is answered once."""
+
+    def __init__(self, of: Task, configuration: Configuration) -> None:
+        self.of, self.configuration = of, configuration
+        self.answers: dict[dt.date, Answer] = {}
+
+    def margin(self, origin: dt.date) -> Answer:
+        if origin not in self.answers:
+            with tracking.PeakMemory() as memory:
+                started = time.perf_counter()
+                examples, asked = self.of.examples(origin), self.of.asked(origin)
+                fitted = models.model(self.configuration).fit(examples)
+                told = fitted.margin(asked.rows) - examples.rarity
+                seconds = time.perf_counter() - started
+            self.answers[origin] = Answer(asked, told, seconds, memory.mib)
+        return self.answers[origin]
+
+    def chances(self, origin: dt.date) -> tuple[Answer, np.ndarray]:
+        """Put right by the newest window that had ended, where one could be asked about."""
+        found = self.margin(origin)
+        return found, self._calibration(origin).chances(found.margin)
+
+    def _calibration(self, origin: dt.date) -> Calibration:
+        before = self.of.before(origin)
+        if before is None:
+            return Calibration()
+        try:
+            then = self.margin(before)
+        except NothingToAsk as error:
+            logger.info("%s: chances are as the model says: %s", origin, error)
+            return Calibration()
+        if then.asked.label is None:
+            return Calibration()
+        return Calibration.found(then.margin, then.asked.label)
+
+    def windows(self, origin: dt.date) -> Iterator[tuple[Split, dt.date]]:
+        """The validation windows of an origin, and itself."""
+        at = origin
+        for _ in range(VALID_WINDOWS):
+            earlier = self.of.before(at)
+            if earlier is None:
+                break
+            yield "valid", earlier
+            at = earlier
+        yield "test", origin
+
+
+@dataclass
+class Found:
+    """What a bench has found of one model, or of all."""
+
+    scores: list[pd.DataFrame]
+    gains: list[pd.DataFrame]
+    scored: list[Scored]
+    errors: list[dict[str, str]]
+
+
+def judge(of: Task, configuration: Configuration, origins: Sequence[dt.date]) -> Found:
+    """One model at every origin; one that it cannot answer leaves the others alone."""
+    asking, found = Asking(of, configuration), Found([], [], [], [])
+    for origin in origins:
+        try:
+            _judge_at(asking, origin, found)
+        except NothingToAsk as error:
+            told = {"model": configuration.model, "origin": origin.isoformat()}
+            found.errors.append({**told, "reason": str(error)})
+    return found
+
+
+def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
+    name, place = asking.configuration.model, origin.isoformat()
+    answer, chance = asking.chances(origin)
+    rows = {"account_id": answer.asked.account_ids, "p": chance}
+    found.scores.append(pd.DataFrame(rows).assign(origin=origin, model=name))
+    judged: dict[Split, list[dict[str, pd.Series]]] = {"valid": [], "test": []}
+    for window, at in asking.windows(origin):
+        try:
+            then, said = asking.chances(at)
+        except NothingToAsk:
+            continue
+        if then.asked.label is None:
+            continue
+        judged[window].append(accuracy.per_account(said, then.asked.label))
+        if window == "test":
+            told = accuracy.gains(said, then.asked.label).assign(model=name, origin=place)
+            found.gains.append(told)
+    for window, parts in judged.items():
+        for metric in parts[0] if parts else ():
+            values = pd.concat([part[metric] for part in parts], ignore_index=True)
+            cost = (answer.seconds, answer.peak_mib)
+            found.scored.append(Scored(name, place, window, metric, values, False, *cost))
+
+
+def bench(wanted: Wanted) -> pa.Table:
+    """Judge every classifier on the files and write what it says; gives the leaderboard.
+
+    A model that was judged on the same files by the same code is not judged again: a bench that
+    was killed goes on where it stood.
+
+    Raises:
+        BadFile: see `task`.
+        NothingToAsk: at no origin there is anything to ask.
+        BadFolder: see `board.at_work_in`.
+        TooManyFailed: after everything was written.
+    """
+    of, origins = task(wanted), sorted(set(wanted.origins))
+    settings = {"task": wanted.task, "origins": origins, "horizon_days": wanted.horizon_days}
+    files = {name: tracking.sha256(path) for name, path in wanted.files.items()}
+    code = tracking.code_version(ROOM)
+    mark = tracking.fingerprint(files=files, code=code.partition("+")[2], **settings)
+    tags = {"kind": "bench of files", "code_version": code}
+    parts: list[Found] = []
+    configurations = models.configurations(of.baseline)
+    with (
+        board.at_work_in(wanted.out),
+        tracking.run(ROOM, f"bench {wanted.task}", mark, (), tags) as run,
+    ):
+        run.params({**settings, **{f"{name}_sha256": sha for name, sha in files.items()}})
+        for configuration in configurations:
+            parts.append(_judged(of, configuration, origins, wanted, mark, run))
+        found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
+        if not found.scores:
+            raise NothingToAsk(found.errors[0]["reason"])
+        table = write(found, wanted)
+    failed = {one["model"] for one in found.errors if one["reason"].startswith(FAILED)}
+    if len(failed) > FAILED_SHARE * len(configurations):
+        raise TooManyFailed(
+            f"{len(failed)} of {len(configurations)} models failed, more than {FAILED_SHARE:.0%};"
+            f" {wanted.out}/errors.parquet says why"
+        )
+    return table
+
+
+FIELDS = ("scores", "gains", "scored", "errors")
+FAILED = "failed: "
+
+
+def _judged(
+    of: Task,
+    configuration: Configuration,
+    origins: Sequence[dt.date],
+    wanted: Wanted,
+    mark: str,
+    parent: tracking.Run,
+) -> Found:
+    """One child run, or what an earlier one kept."""
+    name = configuration.model
+    if done := answered.kept(wanted.out, f"{name}-{mark}"):
+        return _of(done)
+    try:
+        child_mark = tracking.fingerprint(parent=parent.id, model=name)
+        with tracking.run(ROOM, name, child_mark, parent=parent) as child:
+            child.params({"model": name, **asdict(configuration.params)})
+            found = judge(of, configuration, origins)
+            child.metrics(
+                {
+                    f"{one.window}.{one.place}.{one.metric}": mean
+                    for one in found.scored
+                    if (mean := float(one.per_subject.mean())) == mean
+                }
+            )
+    except Exception as error:  # a model that breaks leaves the others alone
+        if name == models.BASELINE:
+            raise
+        logger.warning("%s failed: %s", name, error, exc_info=True)
+        reason = {"model": name, "origin": "all", "reason": f"{FAILED}{error}"}
+        return Found([], [], [], [reason])
+    rows = pd.concat(found.scores, ignore_index=True) if found.scores else pd.DataFrame()
+    told = {"errors": found.errors, "gains": [one.to_dict("list") for one in found.gains]}
+    kept = Answered(pa.Table.from_pandas(rows, preserve_index=False), found.scored, told)
+    answered.keep(kept, wanted.out, f"{name}-{mark}")
+    logger.info("%s: %s", name, _summary(found.scored))
+    return found
+
+
+def _of(kept: Answered) -> Found:
+    rows = kept.rows.to_pandas()
+    gains = [pd.DataFrame(one) for one in kept.told["gains"]]
+    return Found([rows] if len(rows) else [], gains, kept.scored, kept.told["errors"])
+
+
+def _summary(scored: Sequence[Scored]) -> str:
+    seen = [one for one in scored if one.metric == TOLD]
+    told = [f"{one.window} {one.place} {one.per_subject.mean():.4f}" for one in seen]
+    return f"{TOLD} {', '.join(told) or 'not judged'}"
+
+
+def champion(scored: Sequence[Scored]) -> str:
+    """The best of those that say why, on the validation rows of the earliest origin."""
+    able = [one for one in scored if models.explains(one.model)]
+    places = sorted({one.place for one in able})
+    if places and (best := board.best(able, places[0], DECIDES, higher_is_better=False)):
+        return best
+    logger.warning(
+        "nothing could be judged before the earliest origin, so the champion is the baseline, %s:"
+        " take a later origin",
+        models.BASELINE,
+    )
+    return models.BASELINE
+
+
+def write(found: Found, wanted: Wanted) -> pa.Table:
+    """The four files, each whole or not at all; given back is the leaderboard."""
+    best = champion(found.scored)
+    scores = pd.concat(found.scores, ignore_index=True)
+    scores = scores.assign(task=wanted.task, champion=scores["model"] == best)
+    scores = scores.sort_values(["origin", "model", "account_id"], ignore_index=True)
+    rows: Any = pa.Table.from_pandas(scores, pa.schema(SCORES), preserve_index=False)
+    board.write(rows, wanted.out, "scores.parquet")
+    places = {one.place for one in found.scored}
+    table = board.table(found.scored, "origin", models.BASELINE, dict.fromkeys(places, best))
+    board.write(table, wanted.out)
+    gains = pd.concat(found.gains, ignore_index=True) if found.gains else None
+    kinds = pa.schema(GAINS)
+    curves = kinds.empty_table() if gains is None else pa.Table.from_pandas(gains, kinds)
+    board.write(curves, wanted.out, "gains.parquet")
+    board.write(pa.Table.from_pylist(found.errors, pa.schema(ERRORS)), wanted.out, "errors.parquet")
+    return table

@@ -1,0 +1,41 @@
+"""The classifiers by name, in the order in which they are judged."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.training.family import Configuration
+from jobs.training.propensity.blend import Blend
+from jobs.training.propensity.classifier import Classifier, Explains
+from jobs.training.propensity.forest import Forest
+from jobs.training.propensity.gbm import Gbm
+from jobs.training.propensity.logistic import Logistic
+from jobs.training.propensity.sequence import Sequence as Weeks
+from jobs.training.propensity.single_feature import SingleFeature
+
+MODELS: dict[str, type[Any]] = {
+    kind.name: kind for kind in (SingleFeature, Logistic, Gbm, Forest, Blend, Weeks)
+}
+BASELINE = SingleFeature.name
+
+
+def configurations(baseline: str) -> Sequence[Configuration]:
+    """What a bench judges.
+
+    Args:
+        baseline: the feature that the baseline looks at.
+    """
+    return [
+        Configuration(name, kind.Params(columns=(baseline,)) if name == BASELINE else kind.Params())
+        for name, kind in MODELS.items()
+    ]
+
+
+def model(configuration: Configuration) -> Classifier:
+    """A classifier that has learnt nothing yet."""
+    found: Classifier = MODELS[configuration.model](configuration.params)
+    return found
+
+
+def explains(name: str) -> bool:
+    """Whether a model's margin is a sum of terms, so that it can say why."""
+    return issubclass(MODELS[name], Explains)

@@ -1,0 +1,38 @@
+"""What is asked of customers at an origin: who, what is known of them, and what came of it."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from jobs.training.propensity.classifier import Examples, Rows
+
+
+class NothingToAsk(ValueError):
+    """At an origin there is nobody to ask, or nothing to learn from; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The accounts that are asked at an origin, and what was known of them on its evening."""
+
+    account_ids: np.ndarray  # (N) text, sorted
+    rows: Rows  # (N)
+    label: np.ndarray | None  # (N) 1 where it happened; null: not known yet
+
+
+class Task(Protocol):
+    """One question. Nothing after an origin may change what is said of it, but `label`."""
+
+    name: str
+    baseline: str  # the feature that anybody would look at first
+
+    def asked(self, origin: dt.date) -> Asked:
+        """Raises NothingToAsk: nobody is eligible."""
+
+    def examples(self, origin: dt.date) -> Examples:
+        """All of which the label had ended by the origin. Raises NothingToAsk: there is none."""
+
+    def before(self, origin: dt.date) -> dt.date | None:
+        """The newest earlier origin whose label had ended by this one; null: there is none."""

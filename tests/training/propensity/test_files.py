@@ -1,0 +1,170 @@
+"""The bench of churn and offers on files: what it writes, and what it must not look at."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from jobs.settings import settings
+from jobs.training import tracking
+from jobs.training.given import BadFile
+from jobs.training.propensity import files, models
+from jobs.training.propensity.files import Wanted
+from jobs.training.propensity.task import NothingToAsk
+from tests.training.propensity import shoppers
+from tests.training.propensity.shoppers import ORIGIN
+
+FAST = ("single_feature", "logistic", "gbm")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def place(tmp_path_factory):
+    """No MLflow answers at this state's port; of the models the quick ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SALES_STATE", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("SALES_PORT_BASE", "42300")
+        patch.setattr(models, "MODELS", {name: models.MODELS[name] for name in FAST})
+        settings.cache_clear()
+        tracking.client.cache_clear()
+        yield
+    settings.cache_clear()
+    tracking.client.cache_clear()
+    tracking.mlflow.set_tracking_uri(None)
+
+
+EARLY = dt.date(2016, 1, 10)
+ORIGINS = (EARLY, ORIGIN - dt.timedelta(days=7), ORIGIN)
+
+
+@pytest.fixture(scope="module")
+def churn(tmp_path_factory) -> tuple[Wanted, pd.DataFrame]:
+    """A bench of churn, and its leaderboard."""
+    asked = wanted(tmp_path_factory.mktemp("churn"), "churn", origins=ORIGINS)
+    return asked, files.bench(asked).to_pandas()
+
+
+def wanted(tmp_path, task, frames=None, origins=(ORIGIN,)) -> Wanted:
+    bought = shoppers.lines()
+    frames = {"transactions": bought, **shoppers.campaigns(bought), **(frames or {})}
+    paths = shoppers.written(tmp_path / "given", frames)
+    return Wanted(paths.pop("transactions"), task, origins, tmp_path / "out", **paths)
+
+
+def read(asked: Wanted, name: str = "scores") -> pd.DataFrame:
+    return pd.read_parquet(asked.out / f"{name}.parquet")
+
+
+def known_by(origin: dt.date) -> dict[str, pd.DataFrame]:
+    """What the files could say on the evening of an origin; campaigns are planned ahead."""
+    bought = shoppers.lines()
+    end = pd.Timestamp(origin) + pd.Timedelta(days=1)
+    frames = shoppers.campaigns(bought)
+    used = frames["redemptions"]
+    frames["redemptions"] = used[used["redeemed_on"] < end]
+    return {**frames, "transactions": bought[bought["bought_at"] < end]}
+
+
+OFFER_ORIGIN = dt.date(2016, 7, 17)  # the evening before the sixth campaign starts
+
+
+def test_what_comes_after_an_origin_changes_no_chance_of_churn(tmp_path, churn):
+    whole, table = churn
+    sealed = wanted(tmp_path, "churn", known_by(ORIGIN), origins=(ORIGIN,))
+    alone = files.bench(sealed).to_pandas()
+    found = read(whole)
+    found = found[found["origin"] == ORIGIN].drop(columns="champion").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, read(sealed).drop(columns="champion"))
+    assert set(table["window"]) == {"valid", "test"}
+    assert set(alone["window"]) == {"valid"}
+
+
+def test_what_comes_after_an_origin_changes_no_chance_of_an_answer(tmp_path):
+    whole = wanted(tmp_path / "whole", "offer", origins=(OFFER_ORIGIN,))
+    sealed = wanted(tmp_path / "sealed", "offer", known_by(OFFER_ORIGIN), (OFFER_ORIGIN,))
+    table, alone = files.bench(whole).to_pandas(), files.bench(sealed).to_pandas()
+    pd.testing.assert_frame_equal(read(whole), read(sealed))
+    assert set(alone["window"]) == {"valid"}
+    told = table.set_index(["model", "window", "metric"])["value"]
+    assert told["gbm", "test", "auc"] > 0.7
+    assert told["logistic", "test", "calibration_error"] < 0.15
+    assert read(whole, "gains").groupby("model")["gain"].last().eq(1).all()
+
+
+def test_every_eligible_account_has_a_chance_of_every_model(churn):
+    asked, table = churn
+    found = read(asked)
+    assert list(found) == ["task", "account_id", "origin", "p", "model", "champion"]
+    counts = found.groupby(["origin", "model"])["account_id"].nunique().unstack()
+    assert (counts.nunique(axis=1) == 1).all()
+    assert set(counts) == set(FAST)
+    assert found["p"].between(0, 1).all()
+    assert found.groupby("model")["champion"].first().sum() == 1
+    assert set(table[table["champion"]]["model"]) == set(found[found["champion"]]["model"])
+    assert set(table["origin"]) == {one.isoformat() for one in ORIGINS[1:]}
+
+
+def test_an_origin_out_of_reach_is_told_and_the_others_stand(tmp_path, churn):
+    asked, _ = churn
+    assert set(read(asked)["origin"]) == set(ORIGINS[1:])
+    assert set(read(asked, "errors")["origin"]) == {EARLY.isoformat()}
+    with pytest.raises(NothingToAsk, match="2016-01-10"):
+        files.bench(replace(asked, origins=(EARLY,), out=tmp_path / "out"))
+
+
+def test_one_that_was_killed_goes_on_where_it_stood(tmp_path, monkeypatch, churn):
+    alone, _ = churn
+    asked, real = replace(alone, out=tmp_path / "out"), files.judge
+
+    def killed(of, configuration, origins):
+        if configuration.model == "gbm":
+            raise KeyboardInterrupt
+        return real(of, configuration, origins)
+
+    monkeypatch.setattr(files, "judge", killed)
+    with pytest.raises(KeyboardInterrupt):
+        files.bench(asked)
+    again = []
+    monkeypatch.setattr(files, "judge", lambda of, c, at: again.append(c.model) or real(of, c, at))
+    files.bench(asked)
+    assert again == ["gbm"]
+    pd.testing.assert_frame_equal(read(asked), read(alone))
+
+
+def broken(*_):
+    raise ValueError("broken")
+
+
+def test_a_model_that_breaks_leaves_the_others_alone_and_other_names_are_read(
+    tmp_path, monkeypatch
+):
+    others = {"bought_at": "transaction_timestamp", "amount_usd": "sales_value"}
+    bought = shoppers.lines().rename(columns={"account_id": "household_id", **others})
+    bought["household_id"] = bought["household_id"].str[1:].astype(int)
+    asked = wanted(tmp_path, "churn", {"transactions": bought})
+    monkeypatch.setattr(models.MODELS["gbm"], "fit", broken)
+    files.bench(asked)
+    found = read(asked)
+    assert set(found["model"]) == {"single_feature", "logistic"}
+    assert set(found["account_id"]) <= set(map(str, range(160)))
+    [error] = read(asked, "errors").to_dict("records")
+    assert error["reason"] == "failed: broken"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"account_id": "who"}, "column account_id is missing; it has who"),
+        ({"bought_at": "when_it_was"}, "column bought_at is missing"),
+    ],
+)
+def test_a_file_that_lacks_a_column_is_told(tmp_path, change, said):
+    asked = wanted(tmp_path, "churn", {"transactions": shoppers.lines(20).rename(columns=change)})
+    with pytest.raises(BadFile, match=said):
+        files.bench(asked)
+
+
+def test_offers_need_their_files(tmp_path):
+    asked = replace(wanted(tmp_path, "offer"), redemptions=None)
+    with pytest.raises(BadFile, match="needs --campaigns, --recipients and --redemptions"):
+        files.bench(asked)

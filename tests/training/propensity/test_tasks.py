@@ -1,0 +1,151 @@
+"""Who is asked at an origin, what is known of them, and what is not looked at."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jobs.training import given, transactions
+from jobs.training.given import BadFile
+from jobs.training.propensity import campaigns
+from jobs.training.propensity.churn import Churn, sample
+from jobs.training.propensity.features import features
+from jobs.training.propensity.offer import Offer, among
+from jobs.training.propensity.panel import panel
+from jobs.training.propensity.task import NothingToAsk
+from tests.training.propensity import shoppers
+from tests.training.propensity.shoppers import FIRST, ORIGIN
+
+
+def account_days(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
+    """account, day, orders; each known on its own day."""
+    found = pd.DataFrame(rows, columns=["account_id", "business_date", "orders"])
+    found["business_date"] = pd.to_datetime(found["business_date"])
+    found = found.assign(sales_usd=10.0 * found["orders"], products=1.0)
+    found = found.assign(discount_usd=0.0, coupon_usd=0.0)
+    return given.dated(found.astype({"account_id": "category"}), found["business_date"])
+
+
+SUNDAY = dt.date(2017, 6, 25)
+
+
+def test_a_week_ends_with_the_origin():
+    told = panel(account_days([("a", "2017-06-25", 2), ("a", "2017-06-19", 1)]), SUNDAY)
+    assert list(told.channel("orders")[0, :2]) == [3, 0]
+    told = panel(account_days([("a", "2017-06-18", 1), ("a", "2017-06-26", 5)]), SUNDAY)
+    assert list(told.channel("orders")[0, :2]) == [0, 1]
+
+
+def test_what_was_known_later_is_not_there_yet():
+    days = account_days([("a", "2017-06-20", 1), ("a", "2017-06-21", 1)])
+    days.loc[1, "known_date"] = pd.Timestamp("2017-06-28")
+    assert panel(days, SUNDAY).channel("order_days")[0, 0] == 1
+    assert panel(days, dt.date(2017, 6, 28)).channel("order_days")[0].sum() == 2
+
+
+def test_a_day_that_was_told_in_parts_is_one_day():
+    days = account_days([("a", "2017-06-20", 1), ("a", "2017-06-20", 1)])
+    told = panel(days, SUNDAY)
+    assert told.channel("order_days")[0, 0] == 1
+    assert told.channel("orders")[0, 0] == 2
+
+
+def test_features_worked_by_hand():
+    # ordered 20, 10 and 4 days before the origin
+    days = account_days([("a", "2017-06-05", 1), ("a", "2017-06-15", 2), ("a", "2017-06-21", 1)])
+    told = features(panel(days, SUNDAY)).iloc[0]
+    assert told["recency_days"] == 4
+    assert told["tenure_days"] == 20
+    assert told["orders_1_weeks"] == 1
+    assert told["orders_2_weeks"] == 3
+    assert told["gap_mean_days"] == 8
+    assert told["gap_last_days"] == 6
+    assert told["recency_per_gap"] == 0.5
+    assert told["basket_usd"] == 10
+
+
+def test_one_order_has_no_rhythm_and_no_order_no_recency():
+    days = account_days([("a", "2017-06-20", 1)])
+    told = features(panel(days, SUNDAY, ["a", "b"]))
+    assert told["gap_mean_days"].tolist() == [99, 99]
+    assert told["recency_days"].tolist() == [5, 364]
+    assert not told.isna().to_numpy().any()
+
+
+def test_who_ordered_twice_and_lately_is_eligible_and_churns_without_an_order():
+    rows = [("once", "2017-06-20", 1), ("long ago", "2017-03-01", 2)]
+    rows += [("gone", "2017-06-20", 2), ("back", "2017-06-20", 2), ("back", "2017-07-23", 1)]
+    rows += [("late", "2017-06-20", 2), ("late", "2017-07-24", 1)]  # a day after the horizon
+    asked = Churn(account_days(rows)).asked(SUNDAY)
+    assert list(asked.account_ids) == ["back", "gone", "late"]
+    assert list(asked.label) == [0, 1, 1]
+
+
+def test_where_the_days_end_before_the_horizon_nobody_knows():
+    rows = [("a", "2017-06-01", 2), ("a", "2017-06-20", 2), ("a", "2017-07-22", 1)]
+    assert Churn(account_days(rows)).asked(SUNDAY).label is None
+
+
+def test_nobody_eligible_is_said():
+    with pytest.raises(NothingToAsk, match="2017-06-25: no account has 2 orders"):
+        Churn(account_days([("a", "2017-06-20", 1)])).asked(SUNDAY)
+
+
+def test_too_few_days_to_learn_from_are_said():
+    rows = [("a", "2017-06-18", 2), ("b", "2017-06-20", 2)]
+    with pytest.raises(NothingToAsk, match="too few to learn from"):
+        Churn(account_days(rows)).examples(SUNDAY)
+
+
+def test_a_part_of_many_accounts_is_the_same_part_again():
+    ids = np.array([f"a{n}" for n in range(5_000)])
+    mask = sample(ids, 1_000)
+    assert 800 < mask.sum() < 1_200
+    assert (mask == sample(ids, 1_000)).all()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    bought = shoppers.lines()
+    paths = shoppers.written(folder, {"transactions": bought, **shoppers.campaigns(bought)})
+    days, purchases = transactions.days(paths["transactions"]), None
+    purchases = transactions.purchases(paths["transactions"])
+    del paths["transactions"]
+    return Offer(days, purchases, campaigns.read(campaigns.Files(**paths)))
+
+
+def test_the_next_campaign_is_asked_about_as_of_the_evening_before(told):
+    # c5 starts 56 + 140 days after the first
+    start = (FIRST + pd.Timedelta(days=196)).date()
+    eve = told.asked(start - dt.timedelta(days=1))
+    assert len(eve.account_ids) == 120
+    assert eve.label is not None
+    again = told.asked(start)
+    assert again.rows.features.equals(eve.rows.features)
+
+
+def test_only_campaigns_that_had_ended_teach(told):
+    origin = (FIRST + pd.Timedelta(days=195)).date()  # c4 ends on that day
+    assert len(told.examples(origin).label) == 5 * 120
+    before = (FIRST + pd.Timedelta(days=194)).date()
+    assert len(told.examples(before).label) == 4 * 120
+
+
+def test_no_campaign_ahead_is_said(told):
+    with pytest.raises(NothingToAsk, match="no campaign with recipients starts"):
+        told.asked(ORIGIN + dt.timedelta(days=60))
+
+
+def test_ranks_are_among_those_who_are_asked():
+    ranks = among(pd.DataFrame({"a": [5.0, 1.0, 5.0, 9.0]}))["a"]
+    assert list(ranks) == pytest.approx([0.5, 0.125, 0.5, 0.875])
+
+
+def test_a_campaign_that_is_there_twice_is_told(tmp_path):
+    frames = shoppers.campaigns(shoppers.lines())
+    twice = frames["campaigns"].iloc[:1].assign(ends_on=FIRST)
+    frames["campaigns"] = pd.concat([frames["campaigns"], twice])
+    with pytest.raises(BadFile, match="campaign c0 is there twice"):
+        campaigns.read(campaigns.Files(**shoppers.written(tmp_path, frames)))
