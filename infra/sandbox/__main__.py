@@ -114,8 +114,7 @@ def of_odoo(here: Settings, port: int) -> None:
     with odoo_server.running(here, place, place.home / "odoo.log") as process:
         admin = Access("odoo", place.url, odoo.ADMIN, here.secret("odoo_admin_key"))
         odoo_install.install(admin)
-        if not works(here, place.url):
-            keep(here, ODOO_KEY, odoo_key.new_key(admin))
+        with_key(here, admin)
         with_customers(admin)
         typer.echo(
             f"Odoo {odoo.version(here)}: {place.url}, until Ctrl-C.\n"
@@ -153,6 +152,12 @@ def keep(here: Settings, name: str, secret: str) -> None:
         os.open(here.secrets / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w"
     ) as file:
         file.write(secret)
+
+
+def with_key(here: Settings, admin: Access) -> None:
+    """The delivery's, made anew where Odoo does not know the one that is kept."""
+    if not works(here, admin.url):
+        keep(here, ODOO_KEY, odoo_key.new_key(admin))
 
 
 def works(here: Settings, url: str) -> bool:

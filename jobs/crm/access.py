@@ -1,5 +1,6 @@
 """Where a CRM is, with what we log in there, and how fast it may be asked."""
 
+import difflib
 import importlib
 import math
 from collections.abc import Mapping, Sequence
@@ -28,13 +29,6 @@ class Access:
     options: Mapping[str, str] = field(default_factory=dict)  # of the adapter, such as its object
     throttle: Throttle = field(default_factory=Throttle)
 
-    def need(self, *names: str) -> None:
-        """Raise CrmError where the connection lacks options that the adapter cannot do without."""
-        if missing := sorted(name for name in names if not self.options.get(name)):
-            raise CrmError(
-                "data", f"{self.connection}: server.{', server.'.join(missing)} is missing"
-            )
-
     def request_seconds(self, usual: float) -> float:
         """After how long a request has had its effect or never will: as the connection says (a
         server of one's own has a limit of its own), else as is usual for this CRM.
@@ -54,6 +48,26 @@ class Access:
                 "longest time that a request takes at this server",
             )
         return seconds
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an adapter asks of a `server` beside the way to its CRM; its file's OPTIONS."""
+
+    needed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def refuse_faults(self, access: Access) -> None:
+        """Raise CrmError with all that the connection lacks, and all that no adapter reads."""
+        lacking = sorted(name for name in self.needed if not access.options.get(name))
+        faults = [f"server.{', server.'.join(lacking)} is missing"] if lacking else []
+        known = (*WAY, *self.needed, *self.others)
+        for name in sorted(access.options.keys() - set(known)):
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"is it {near[0]}?" if near else f"there are {', '.join(known)}"
+            faults.append(f"server.{name}: there is no such setting; {meant}")
+        if faults:
+            raise CrmError("data", f"{access.connection}: {'; '.join(faults)}")
 
 
 def refuse_plain(url: str) -> None:
@@ -96,11 +110,9 @@ def connect(adapter: str, access: Access) -> Adapter:
 
     Raises:
         ValueError: there is no such adapter.
+        CrmError: the connection's options are not the adapter's.
     """
-    found = module(adapter)
-    if found is None:
-        raise ValueError(f"no CRM adapter {adapter!r}: jobs/crm/{adapter}.py is missing")
-    return cast(Adapter, found.connect(access))
+    return cast(Adapter, fitting(adapter, access).connect(access))
 
 
 def objects(adapter: str, access: Access, name: str, only: Sequence[Any]) -> Objects | None:
@@ -111,12 +123,26 @@ def objects(adapter: str, access: Access, name: str, only: Sequence[Any]) -> Obj
         only: which of them, as the CRM writes conditions.
 
     Raises:
-        CrmError: the adapter reads customers only.
+        CrmError: the adapter reads customers only, or the connection's options are not its own.
     """
-    opened = getattr(module(adapter), "objects", None)
+    opened = getattr(fitting(adapter, access), "objects", None)
     if opened is None:
         raise CrmError("data", f"jobs/crm/{adapter}.py reads customers only: leave {name} out")
     return cast(Objects | None, opened(access, name, only))
+
+
+def fitting(adapter: str, access: Access) -> ModuleType:
+    """The adapter's file, whose options the connection's are.
+
+    Raises:
+        ValueError: there is no such adapter.
+        CrmError: the connection lacks options, or has others.
+    """
+    found = module(adapter)
+    if found is None:
+        raise ValueError(f"no CRM adapter {adapter!r}: jobs/crm/{adapter}.py is missing")
+    found.OPTIONS.refuse_faults(access)
+    return found
 
 
 def module(name: str) -> ModuleType | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from jobs.crm import drop_cells
-from jobs.crm.access import Access
+from jobs.crm.access import Access, Options
 from jobs.crm.adapter import (
     Change,
     CrmError,
@@ -32,6 +32,7 @@ from jobs.crm.fields import told_fields
 from jobs.crm.writing import by_subject, failed, found_out
 
 BATCH_RECORDS = 10_000
+OPTIONS = Options(("folder", "key", "fields"))
 
 
 class FileDrop:
@@ -186,8 +187,7 @@ class FileDrop:
 
 
 def connect(access: Access) -> FileDrop:
-    """The folder of an access; `folder`, `key` and `fields` of its options say what it is."""
-    access.need("folder", "key", "fields")
+    """The folder of an access; its options say where it is and what its files hold."""
     told = access.options
     return FileDrop(Folder(told["folder"]), told_fields(told["fields"]), told["key"])
 

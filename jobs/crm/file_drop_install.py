@@ -15,7 +15,6 @@ def install(access: Access, dry_run: bool = False) -> list[str]:
     Raises:
         CrmError: we may not write there, or it is in use for another key.
     """
-    access.need("folder", "key")
     folder, key = Folder(access.options["folder"]), access.options["key"]
     found = folder.manifest()
     if found is not None and found.key != key:

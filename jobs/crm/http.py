@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from jobs.crm.access import Access
+from jobs.crm.access import Access, Options
 from jobs.crm.adapter import (
     Change,
     CrmError,
@@ -36,6 +36,10 @@ from jobs.crm.signed import REQUEST_SECONDS, Session
 from jobs.crm.writing import NoAnswer, as_one, found_out, records_of
 
 PAGE_RECORDS = 100
+OPTIONS = Options(
+    ("hosts", "read", "write", "key", "fields"),
+    ("creates", "batch_records", "instance", "request_seconds"),
+)
 CODES: Mapping[str, tuple[ErrorClass, str]] = {
     "gone": ("conflict", "record_is_gone"),
     "moved": ("conflict", "changed_meanwhile"),
@@ -166,7 +170,6 @@ def _records(told: str) -> int:
 
 
 def connect(access: Access) -> Http:
-    """The CRM of an access; `options` are hosts, read, write, key and fields, and may be others."""
-    access.need("hosts", "read", "write", "key", "fields")
+    """The CRM of an access; docs/http.md tells what its options say."""
     seconds = access.request_seconds(REQUEST_SECONDS)
     return Http(Session(access, seconds), access.options, seconds)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from jobs.crm.access import Access
+from jobs.crm.access import Access, Options
 from jobs.crm.adapter import (
     Change,
     CrmError,
@@ -30,6 +30,7 @@ from jobs.crm.writing import as_one, became, found_out, records_of
 MERGED = "hs_merged_object_ids"
 TRACE = "objectWriteTraceId"  # ours, given back with a result or an error
 UNIQUE_ANYWAY = {"contacts": ("email",)}  # HubSpot does not say so of its own properties
+OPTIONS = Options(("key",), ("object", "request_seconds"))
 
 
 class HubSpot:
@@ -208,7 +209,6 @@ class HubSpot:
 
 def connect(access: Access) -> HubSpot:
     """The records of `options.object` in an account; `options.key` is our unique property."""
-    access.need("key")
     seconds = access.request_seconds(REQUEST_SECONDS)
     session = Session(access.url, access.secret, access.throttle, seconds)
     kind = access.options.get("object", "contacts")

@@ -76,10 +76,10 @@ class Session:
         self._batches, self._pages = client.crm.objects.batch_api, client.crm.objects.basic_api
         self._searches = client.crm.objects.search_api
         self._properties = client.crm.properties.core_api
-        self._url, self._throttle = url, throttle
+        self._url, self.throttle = url, throttle
         self._of_searches = Throttle(searches_a_second)
         # anything else than two numbers is passed over in silence
-        self._timeout = (CONNECT_SECONDS, seconds)
+        self._timeout = (throttle.patience(CONNECT_SECONDS), throttle.patience(seconds))
         self._key = Key()
 
     def batch(
@@ -105,9 +105,9 @@ class Session:
 
     def quota(self, kind: str) -> Quota | None:
         """Of the day, as the last answer told it; a small one is asked for where none has yet."""
-        if self._throttle.quota is None:
+        if self.throttle.quota is None:
             self.page(kind, [], 1, None)
-        return self._throttle.quota
+        return self.throttle.quota
 
     def portal(self) -> str:
         """The account's number. The client has no call for it but has all that makes one."""
@@ -137,7 +137,7 @@ class Session:
             raise CrmError("transient", str(lost)) from lost
 
     def _once(self, send: Callable[..., Any]) -> Any:
-        self._throttle.wait()
+        self.throttle.wait()
         try:
             answer = send(_preload_content=False, _request_timeout=self._timeout)
             status, headers, body = answer.status, answer.headers, answer.data
@@ -162,7 +162,7 @@ class Session:
     def _hear(self, headers: Mapping[str, str]) -> None:
         limit, left = headers.get(DAILY, ""), headers.get(f"{DAILY}-Remaining", "")
         if limit.isdigit() and left.isdigit():
-            self._throttle.heard(int(limit) - int(left), int(limit))
+            self.throttle.heard(int(limit) - int(left), int(limit))
 
     def _understood(self, status: int, headers: Mapping[str, str], told: Any) -> Any:
         where = f"{self._url} answered {status}"
@@ -190,7 +190,7 @@ class Session:
             return Later("transient", f"{where}: the account's requests of today are used up")
         if seconds > PATIENCE_SECONDS:
             return Later("transient", f"{where}: come again in {seconds:,.0f} s")
-        self._throttle.hold(seconds)
+        self.throttle.hold(seconds)
         return CrmError("transient", f"{where}: too many requests")
 
 

@@ -52,7 +52,6 @@ def install(admin: Access, dry_run: bool = False) -> list[str]:
         CrmError: it is not allowed, a property of one of the names is something else, or the CRM
             cannot be reached.
     """
-    admin.need("key")
     kind, session = _kind(admin), Administrator(admin.url, admin.secret, admin.throttle)
     try:
         return _install(session, kind, admin.options["key"], dry_run)

@@ -12,7 +12,7 @@ import httpx
 
 from jobs.crm.access import Access
 from jobs.crm.adapter import CrmError, ErrorClass
-from jobs.crm.patience import NOT_SENT, Key, patient
+from jobs.crm.patience import NOT_SENT, Key, patient, timeout
 from jobs.crm.writing import NoAnswer, Refused, WrongValues
 
 # Odoo ends a request of its own after `limit_time_real`, by default:
@@ -72,10 +72,10 @@ class Session:
     def __init__(
         self, access: Access, seconds: float = REQUEST_SECONDS, protocol: Protocol | None = None
     ) -> None:
-        self._access, self._protocol = access, protocol
+        self._access, self._protocol, self.throttle = access, protocol, access.throttle
         self.url = access.url.rstrip("/")
         self.database = access.options.get("database", "odoo")
-        self._http = httpx.Client(timeout=httpx.Timeout(seconds, connect=5))
+        self._http = httpx.Client(timeout=timeout(self.throttle, seconds))
         self._version, self._user_id, self._key = "", 0, Key()
 
     def version(self) -> str:
@@ -127,7 +127,7 @@ class Session:
 
     @patient()
     def _asked(self, path: str, body: Mapping[str, Any] | None) -> Any:
-        self._access.throttle.wait()
+        self.throttle.wait()
         is_json2 = path.startswith("/json/2/")
         headers = {"X-Odoo-Database": self.database} if is_json2 else {}
         if is_json2:
@@ -156,7 +156,7 @@ class Session:
     def _heed(self, answer: httpx.Response) -> None:
         """Answers of what stands before Odoo: a proxy, a limit, a key that is no key."""
         if answer.status_code in {429, 503}:
-            self._access.throttle.heed(answer.headers.get("Retry-After"))
+            self.throttle.heed(answer.headers.get("Retry-After"))
             raise CrmError("transient", f"{self.url} is busy: {answer.status_code}")
         if answer.status_code == 401:
             raise self._key.refused(f"{self.url}: wrong key for {self._access.user!r}")

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from jobs.crm.adapter import CrmError, ErrorClass, Kind
-from jobs.crm.patience import NOT_SENT, patient
+from jobs.crm.patience import NOT_SENT, patient, timeout
 from jobs.crm.throttle import Throttle
 from jobs.crm.writing import NoAnswer, Refused
 
@@ -50,8 +50,8 @@ class Session:
     ) -> None:
         self._user, self._password = user, password
         self._server, self.url = f"{url}/rpc/", f"{url}/{DATABASE}/rpc/"
-        self._http = httpx.Client(timeout=httpx.Timeout(seconds, connect=5))
-        self._throttle = throttle or Throttle()
+        self.throttle = throttle or Throttle()
+        self._http = httpx.Client(timeout=timeout(self.throttle, seconds))
         self._token: str | None = None
 
     def call(self, method: str, *params: Any, context: Mapping[str, Any] | None = None) -> Any:
@@ -96,7 +96,7 @@ class Session:
     def _post(
         self, url: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> Any:
-        self._throttle.wait()
+        self.throttle.wait()
         try:
             return self._http.post(url, json=body, headers=headers)
         except NOT_SENT as error:
@@ -108,7 +108,7 @@ class Session:
 
     def _result(self, answer: httpx.Response) -> Any:
         if answer.status_code in {429, 503}:
-            self._throttle.heed(answer.headers.get("Retry-After"))
+            self.throttle.heed(answer.headers.get("Retry-After"))
             raise CrmError("transient", f"{self.url} is busy: {answer.status_code}")
         if answer.status_code in {400, 403, 404}:
             raise Refused("permission", f"{self.url} answered {answer.status_code}")

@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from jobs.crm.access import Access
-from jobs.crm.adapter import Change, Description, Quota, Record, Result, untold
+from jobs.crm.access import Access, Options
+from jobs.crm.adapter import Change, CrmError, Description, Quota, Record, Result, untold
 from jobs.crm.json2 import REQUEST_SECONDS, Session
 from jobs.crm.odoo_objects import OdooObjects, has
 from jobs.crm.odoo_reading import Reader, and_late, as_of_sending
@@ -24,6 +24,7 @@ KEY = "ref"
 CUSTOMERS = (("parent_id", "=", False), ("partner_share", "=", True))
 BATCH_RECORDS = 1000  # 0.5 s of one transaction
 PAGE_RECORDS = 1000
+OPTIONS = Options(others=("database", "key", "customers", "request_seconds"))
 
 
 class Odoo:
@@ -127,9 +128,20 @@ class Odoo:
 
 
 def connect(access: Access) -> Odoo:
-    """The pipeline's own user. Of `access.options`: database, key, customers (a domain, JSON)."""
+    """The pipeline's own user; who is a customer may be told by a domain, as JSON.
+
+    Raises:
+        CrmError: it is no domain.
+    """
     told = access.options.get("customers")
-    customers = json.loads(told) if told else CUSTOMERS
+    try:
+        customers = json.loads(told) if told else CUSTOMERS
+    except ValueError:
+        raise CrmError(
+            "data",
+            f"{access.connection}: server.customers {told!r} is no JSON: write a domain such as "
+            f"{json.dumps(CUSTOMERS)}",
+        ) from None
     seconds = access.request_seconds(REQUEST_SECONDS)
     return Odoo(Session(access, seconds), access.options.get("key", KEY), customers, seconds)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from jobs.crm.access import Access
+from jobs.crm.access import Access, Options
 from jobs.crm.adapter import (
     Change,
     CrmError,
@@ -37,6 +37,7 @@ BULK_RECORDS = 10_000
 REQUEST_SECONDS = 600.0
 PAGE_RECORDS = 2000  # of one answer to a query
 READ_BY_JOB_FROM = 50_000  # records: by then a job needs fewer requests than the pages
+OPTIONS = Options(("object", "key"), ("api_version", "ca_file", "request_seconds"))
 
 
 class Salesforce:
@@ -162,9 +163,7 @@ class Salesforce:
 
 
 def connect(access: Access) -> Salesforce:
-    """The object of a connection: `object` and `key` of its options name it and its external id;
-    `ca_file` and `api_version` are as good as they are without."""
-    access.need("object", "key")
+    """The object of a connection: its options name it, and its external id."""
     return Salesforce(access, access.request_seconds(REQUEST_SECONDS))
 
 

@@ -65,7 +65,6 @@ def folder(admin: Access) -> Path:
 
 
 def _wanted(admin: Access) -> Mapping[Path, bytes]:
-    admin.need("object", "key")
     sobject, key = admin.options["object"], admin.options["key"]
     own = key.removesuffix("__c")
     if own == key or not NAME.fullmatch(own) or len(own) > MOST:

@@ -56,7 +56,7 @@ class _Paced(requests.Session):
 
     def __init__(self, access: Access) -> None:
         super().__init__()
-        self._access, self._throttle = access, access.throttle
+        self._access, self.throttle = access, access.throttle
         self._token = None if access.user else access.secret
         # else REQUESTS_CA_BUNDLE and .netrc of the environment come before what is told here
         self.trust_env = False
@@ -69,14 +69,15 @@ class _Paced(requests.Session):
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        self._throttle.wait()
-        options["timeout"] = options.get("timeout") or (CONNECT_SECONDS, ANSWER_SECONDS)
-        options["allow_redirects"] = False  # what we say goes to this address only
-        answer = super().send(request, **options)
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        self.throttle.wait()
+        usual = (CONNECT_SECONDS, ANSWER_SECONDS)
+        how["timeout"] = how.get("timeout") or tuple(self.throttle.patience(each) for each in usual)
+        how["allow_redirects"] = False  # what we say goes to this address only
+        answer = super().send(request, **how)
         if used := USED.search(answer.headers.get("Sforce-Limit-Info", "")):
-            self._throttle.heard(int(used[1]), int(used[2]))
-        self._throttle.heed(answer.headers.get("Retry-After"))
+            self.throttle.heard(int(used[1]), int(used[2]))
+        self.throttle.heed(answer.headers.get("Retry-After"))
         return answer
 
     def ended(self) -> bool:
@@ -142,7 +143,7 @@ class Connection:
             except Refused as error:
                 raise Refused(error.kind, f"{self.url} does not answer: {error}") from None
 
-        return _patiently(reading)
+        return self._patiently(reading)
 
     def get(self, path: str) -> Any:
         """The JSON at an address as answers give it, or below that of the API; see `read`."""
@@ -157,7 +158,18 @@ class Connection:
             NoAnswer: it may have been done.
             CrmError: it could not be reached.
         """
-        return _patiently(lambda: self._asked(request))
+        return self._patiently(lambda: self._asked(request))
+
+    def _patiently(self, request: Callable[[], T]) -> T:
+        """Try again and again, at growing intervals, what a moment later may do."""
+        is_too_long = stop_after_delay(PATIENCE_SECONDS)
+        trying = Retrying(
+            retry=retry_if_exception_type((_Busy, _NoReading)),
+            wait=wait_random_exponential(0.2, max=5),
+            stop=lambda state: self.http.throttle.is_hurried or is_too_long(state),
+            reraise=True,
+        )
+        return trying(request)
 
     def _asked(self, request: Callable[[], T]) -> T:
         # `from None` below: what the client raises quotes the answer, and that names people
@@ -194,17 +206,6 @@ class Connection:
         if status >= 500:
             return NoAnswer("unknown", f"{self.url} answered {status}")
         return Refused(classified(code), code)
-
-
-def _patiently(request: Callable[[], T]) -> T:
-    """Try again and again, at growing intervals, what a moment later may do."""
-    trying = Retrying(
-        retry=retry_if_exception_type((_Busy, _NoReading)),
-        wait=wait_random_exponential(0.2, max=5),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        reraise=True,
-    )
-    return trying(request)
 
 
 def _was_not_sent(error: requests.exceptions.RequestException) -> bool:

@@ -13,7 +13,7 @@ import httpx
 
 from jobs.crm.access import Access, refuse_plain
 from jobs.crm.adapter import CrmError
-from jobs.crm.patience import NOT_SENT, patient
+from jobs.crm.patience import NOT_SENT, patient, timeout
 from jobs.crm.writing import NoAnswer, Refused
 
 REQUEST_SECONDS = 60.0
@@ -30,15 +30,16 @@ class Session:
             raise CrmError("permission", f"{to.hostname} is none of the hosts {allowed}")
         refuse_plain(access.url)
         # no redirects, no proxy of the environment: it talks to that host or to none
+        self.throttle = access.throttle
         self._http = httpx.Client(
-            base_url=access.url, timeout=httpx.Timeout(seconds, connect=5), trust_env=False
+            base_url=access.url, timeout=timeout(self.throttle, seconds), trust_env=False
         )
 
     @patient()
     def ask(self, path: str, told: Mapping[str, Any], is_write: bool = False) -> Any:
         """The answer; sent again only while it is certain that nothing was written."""
         body = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
-        self._access.throttle.wait()
+        self.throttle.wait()
         try:
             answer = self._http.post(path, content=body, headers=self._signed(path, body))
             return self._understood(answer)
@@ -65,7 +66,7 @@ class Session:
     def _understood(self, answer: httpx.Response) -> Any:
         status, where = answer.status_code, f"{self._access.url} answered {answer.status_code}"
         if status == 429 or (status == 503 and "Retry-After" in answer.headers):
-            self._access.throttle.heed(answer.headers.get("Retry-After"), BUSY_SECONDS)
+            self.throttle.heed(answer.headers.get("Retry-After"), BUSY_SECONDS)
             raise CrmError("transient", f"{where}: busy")
         if status in {401, 403}:
             raise CrmError("permission", f"{where}: key or signature are not accepted")

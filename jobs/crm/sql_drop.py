@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 
 from jobs.crm import sql_writing
-from jobs.crm.access import Access
+from jobs.crm.access import Access, Options
 from jobs.crm.adapter import Change, CrmError, Description, Quota, Record, Result, untold
 from jobs.crm.sql_reading import Reading
 from jobs.crm.sql_session import REQUEST_SECONDS, Session
@@ -20,6 +20,7 @@ from jobs.crm.writing import failed, found_out, records_of
 
 BATCH_RECORDS = 2000
 PAGE_RECORDS = 5000
+OPTIONS = Options(("table", "key"), ("fields", "request_seconds"))  # fields: for `install`
 
 
 class SqlDrop:
@@ -106,8 +107,7 @@ class SqlDrop:
 
 
 def connect(access: Access) -> SqlDrop:
-    """The table of an access: `table` and `key` of its options name it, and its customers' key."""
-    access.need("table", "key")
+    """The table of an access: its options name it, and its customers' key."""
     seconds = access.request_seconds(REQUEST_SECONDS)
     return SqlDrop(
         Session(access, seconds), access.options["table"], access.options["key"], seconds

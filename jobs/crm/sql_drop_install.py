@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 
 from jobs.crm.access import Access
-from jobs.crm.adapter import CrmError, Field
+from jobs.crm.adapter import Field
 from jobs.crm.fields import told_fields
 from jobs.crm.sql_session import Session
 from jobs.crm.sql_table import CHANGED_AT, REVISION, TRIGGER, Named
@@ -39,10 +39,6 @@ def install(access: Access, user: str = "", dry_run: bool = False) -> list[str]:
     Raises:
         CrmError: it is not allowed, or the database cannot be reached.
     """
-    if missing := sorted({"table", "key"} - set(access.options)):
-        raise CrmError(
-            "data", f"{access.connection}: server.{', server.'.join(missing)} is missing"
-        )
     table, key = Named.of(access.options["table"]), access.options["key"]
     fields = list(told_fields(access.options.get("fields", "")).values())
     made = [*_table(table, key, fields), *_touched(table, key), *_marks(table)]

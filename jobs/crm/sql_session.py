@@ -1,5 +1,6 @@
 """PostgreSQL for an adapter: transactions of one connection, and what its errors mean."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -82,7 +83,8 @@ class Session:
     """One database, with one connection that is opened when it is needed."""
 
     def __init__(self, access: Access, seconds: float = REQUEST_SECONDS) -> None:
-        self._throttle, self._milliseconds = access.throttle, str(int(seconds * 1000))
+        self.throttle = access.throttle
+        self._milliseconds = str(int(self.throttle.patience(seconds) * 1000))
         self._address, self.where = _address(access)
         self._connection: postgres.Connection | None = None
 
@@ -94,7 +96,7 @@ class Session:
             NoAnswer: it was to be written, and the connection was lost.
             CrmError: nothing was written.
         """
-        self._throttle.wait()
+        self.throttle.wait()
         work = self._begun()
         try:
             yield work
@@ -144,7 +146,8 @@ def _address(access: Access) -> tuple[str, str]:
             "postgresql://host:port/database, and user and secret apart from it",
         )
     login = f"{quote(access.user, safe='')}:{quote(access.secret, safe='')}@"
-    query = "&".join(filter(None, (to.query, f"connect_timeout={CONNECT_SECONDS}")))
+    seconds = math.ceil(access.throttle.patience(CONNECT_SECONDS))  # 0: for ever
+    query = "&".join(filter(None, (to.query, f"connect_timeout={seconds}")))
     return to._replace(netloc=login + to.netloc, query=query).geturl(), to.netloc + to.path
 
 

@@ -1,4 +1,4 @@
-"""How fast a CRM is asked: a token bucket, and our share of the organisation's requests a day."""
+"""How fast a CRM is asked, and for how long: a token bucket, our share of the requests a day."""
 
 import time
 
@@ -9,6 +9,7 @@ from jobs.crm.adapter import CrmError, Quota
 
 REQUESTS_A_SECOND = 20.0
 DAILY_SHARE = 0.8  # the rest is the organisation's other programs'
+HURRIED_SECONDS = 3.0  # that an answer is waited for where a person waits for it
 
 
 class Later(CrmError):
@@ -21,6 +22,10 @@ class Throttle:
     Args:
         a_second: requests, on average; a burst of as many goes at once.
         daily_share: of the organisation's requests a day that may be used up when we stop.
+
+    Attributes:
+        is_hurried: a person waits: each request is asked once, and its answer is soon there or not
+            waited for.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class Throttle:
         self._limiter = Limiter(rate)
         self._daily_share = daily_share
         self._not_before = 0.0
+        self.is_hurried = False
         self.requests = 0
         self.quota: Quota | None = None
 
@@ -39,7 +45,7 @@ class Throttle:
         """Return when the next request may be sent.
 
         Raises:
-            Later: our share of the day's requests is used up.
+            Later: our share of the day's requests is used up, or a hurried one would have to wait.
         """
         if self.quota and self.quota.used >= self.quota.limit * self._daily_share:
             raise Later(
@@ -49,9 +55,15 @@ class Throttle:
                 "tomorrow, or raise rate.daily_share of the connection",
             )
         if (left := self._not_before - time.monotonic()) > 0:
+            if self.is_hurried:
+                raise Later("transient", f"the CRM is busy, and asks us to wait {left:,.0f} s")
             time.sleep(left)
         self._limiter.try_acquire("crm")
         self.requests += 1
+
+    def patience(self, usual: float) -> float:
+        """For how many seconds an answer, or a connection, is waited for."""
+        return min(usual, HURRIED_SECONDS) if self.is_hurried else usual
 
     def hold(self, seconds: float) -> None:
         """The CRM asks for a pause (Retry-After): nothing is sent before its end."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from jobs.crm.access import Access
+from jobs.crm.access import Access, Options
 from jobs.crm.adapter import (
     Change,
     Description,
@@ -27,6 +27,7 @@ MODEL = "party.party"
 KEY = "code"
 BATCH_RECORDS = 250  # 0.3 s of one transaction; the CRM's other users wait no longer than that
 PAGE_RECORDS = 1000
+OPTIONS = Options(others=("request_seconds",))
 
 
 class Tryton:

@@ -11,13 +11,13 @@ from rich.progress import Progress
 
 from jobs import command
 from jobs.delivery import apply as applying
+from jobs.delivery import doctor as examining
 from jobs.delivery import install as installing
 from jobs.delivery import mapping as mappings
 from jobs.delivery import page
 from jobs.delivery import plan as planning
 from jobs.delivery import revert as reverting
 from jobs.delivery import verify as verifying
-from jobs.delivery.access import connect
 from jobs.delivery.approval import APPROVE, REFUSE, respond
 from jobs.delivery.controls import Controls, dead_letters
 from jobs.delivery.ledger import FINAL, DeliveryError, Ledger, Plan
@@ -28,7 +28,6 @@ dead = typer.Typer(no_args_is_help=True, help="What the CRM refused: list, repla
 app.add_typer(dead, name="dead")
 
 SHOWN = 10  # lines at most: fields that differ, plans
-CLOCK_SLACK = dt.timedelta(minutes=5)
 
 Connection = Annotated[str, typer.Option(help="a file in jobs/delivery/connections")]
 PlanId = Annotated[
@@ -242,38 +241,11 @@ def dead_discard(
     typer.echo("dropped; they are sent again when their values change")
 
 
-def lacks(mapping: mappings.ConnectionMap) -> list[str]:
-    """What a company will want to know before the first plan."""
-    found = []
-    if not mapping.approvers:
-        found.append("no approvers are named: a plan that needs a person cannot be sent")
-    if mapping.objection is None:
-        found.append("no field of the CRM says who objects to profiling: objection is not set")
-    return found
-
-
 @app.command()
 def doctor(connection: Connection = "tryton") -> None:
     """Whether the CRM can be reached, lets us in, and has what the mapping names."""
-    mapping = mappings.load(connection)
-    crm = connect(mapping)
-    described = crm.describe()
-    typer.echo(f"{connection}: {described.system} {described.version}, reached and logged in")
-    mappings.check(mapping, described, planning.outbox_columns())
-    typer.echo(f"  {len(mapping.fields)} fields are there and may be written")
-    creates = "are created" if mapping.mode == "create" else "are reported, not created"
-    typer.echo(f"  customers that it lacks {creates}; it finds ours by {mapping.match[0].field}")
-    for lack in lacks(mapping):
-        typer.echo(f"  note: {lack}")
-    if quota := crm.quota():
-        share = f"{mapping.rate.daily_share:.0%}"
-        typer.echo(f"  {quota.used:,} of {quota.limit:,} requests used today, we stop at {share}")
-    newest = crm.newest_change() if described.can_list else None
-    if newest:
-        typer.echo(f"  last written to at {newest:%Y-%m-%d %H:%M:%S} UTC by its own clock")
-    if newest and newest > dt.datetime.now(dt.UTC) + CLOCK_SLACK:
-        typer.echo("  that lies ahead of this machine's clock: set one of them right")
-        raise typer.Exit(1)
+    for line in examining.examined(connection):
+        typer.echo(line)
 
 
 @app.command()

@@ -11,13 +11,20 @@ from jobs.delivery.mapping import ConnectionMap
 from jobs.settings import SettingsError, settings
 
 
-def connect(mapping: ConnectionMap) -> Adapter:
+def connect(mapping: ConnectionMap, is_hurried: bool = False) -> Adapter:
     """The adapter of a connection, ready to ask its CRM.
+
+    Args:
+        is_hurried: a person waits for the answers.
 
     Raises:
         SettingsError: its secret is nowhere.
+        CrmError: it leads over a network without TLS, or says of its server what the adapter does
+            not ask for.
     """
-    return ways.connect(mapping.adapter, access(mapping))
+    found = access(mapping)
+    found.throttle.is_hurried = is_hurried
+    return ways.connect(mapping.adapter, found)
 
 
 def access(mapping: ConnectionMap) -> Access:

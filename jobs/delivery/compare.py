@@ -19,8 +19,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.delivery.entries import ID, FieldMap, Rung
 from jobs.delivery.ledger import ITEM_COLUMNS
-from jobs.delivery.mapping import ID, ConnectionMap, FieldMap, Rung
+from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.scratch import stream
 from jobs.sql import literal
 

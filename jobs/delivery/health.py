@@ -10,6 +10,7 @@ from jobs import lake
 from jobs.delivery import mapping as mappings
 from jobs.delivery.controls import Controls, dead_letters
 from jobs.delivery.ledger import FINAL, OPEN_STATES, Ledger, Plan
+from jobs.delivery.mapping import MappingError
 from jobs.ops.crm_health import TABLE
 from jobs.sql import literal
 
@@ -71,7 +72,12 @@ def faults(rows: Mapping[str, Mapping[str, Any]], at: dt.datetime) -> dict[str, 
     """What a person must mend, by unit, in words."""
     told = {}
     for connection, row in rows.items():
-        words = list(_words(row, at, mappings.load(connection).limits.refused_share))
+        try:
+            limits = mappings.load(connection).limits
+        except MappingError as error:  # of one connection: the others are looked at all the same
+            words = [str(error)]
+        else:
+            words = _words(row, at, limits.refused_share)
         if words:
             told[f"delivery to {connection}"] = "; ".join(words)
     return told

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
 
-from jobs.crm.access import module
+from jobs.crm.access import fitting, module
 from jobs.delivery.access import way
 from jobs.delivery.ledger import DeliveryError
 from jobs.delivery.mapping import ConnectionMap
@@ -39,6 +39,7 @@ def install(mapping: ConnectionMap, user: str, secret: str, dry_run: bool) -> Se
     """
     found, own = _installer(mapping), way(mapping)
     admin = replace(own, user=user or own.user, secret=secret)
+    fitting(mapping.adapter, admin)
     made: Sequence[str] = found.install(admin, dry_run=dry_run)
     return made
 
@@ -56,6 +57,6 @@ def _installer(mapping: ConnectionMap) -> ModuleType:
     found = module(f"{mapping.adapter}_install")
     if found is None:
         raise DeliveryError(
-            f"{mapping.adapter} is prepared by hand: see docs/delivery.md, What it writes to"
+            f"{mapping.adapter} is prepared by hand: see docs/delivery.md, Which CRMs"
         )
     return found

@@ -15,8 +15,9 @@ import pyarrow as pa
 from jobs import lake
 from jobs.crm.adapter import Adapter, Description, Record
 from jobs.delivery import contact_keys
+from jobs.delivery.entries import ID
 from jobs.delivery.ledger import Ledger, log_of
-from jobs.delivery.mapping import ID, ConnectionMap
+from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.scratch import ROWS, keep, load
 from jobs.sql import literal
 
@@ -43,10 +44,8 @@ def refreshed(
     Args:
         keys: customers to ask for, where the CRM does not list its records.
     """
-    mine = f"connection = {literal(mapping.connection)}"
-    instance = described.instance
-    load(db, "mirror", NAME, COLUMNS, f"{mine} and crm_instance = {literal(instance)}")
-    now = dt.datetime.now(dt.UTC)
+    instance, now = described.instance, dt.datetime.now(dt.UTC)
+    as_kept(db, mapping.connection, instance)
     since = read_from(db, mapping, crm, now) if described.can_list else None
     if not described.can_list:
         records: Iterable[Record] = asked(db, mapping, crm, keys)
@@ -62,6 +61,38 @@ def refreshed(
     keep(db, "mirror", NAME, mapping.connection, instance)
     log.info("%s: %d records of the CRM read since %s", mapping.connection, count, since or "ever")
     return count
+
+
+def reread(
+    db: duckdb.DuckDBPyConnection,
+    mapping: ConnectionMap,
+    crm: Adapter,
+    described: Description,
+    ids: Collection[str],
+) -> int:
+    """The same for one who asks about some records only: a CRM that does not list its records is
+    asked for no others.
+
+    Args:
+        ids: of the records.
+    """
+    if described.can_list:
+        return refreshed(db, mapping, crm, described, ())
+    as_kept(db, mapping.connection, described.instance)
+    records = crm.get(ids, mapping.read_fields).values()
+    count = taken(db, without_contacts(mapping, records), dt.datetime.now(dt.UTC))
+    db.register("asked_for", pa.table({"record_id": pa.array([*ids], pa.string())}))
+    db.execute("delete from mirror where record_id in (select record_id from asked_for)")
+    db.unregister("asked_for")
+    db.execute("insert into mirror select * from news")
+    keep(db, "mirror", NAME, mapping.connection, described.instance)
+    return count
+
+
+def as_kept(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> None:
+    """Load `mirror` as it was written down last."""
+    of = f"connection = {literal(connection)} and crm_instance = {literal(instance)}"
+    load(db, "mirror", NAME, COLUMNS, of)
 
 
 def read_from(

@@ -14,8 +14,7 @@ import duckdb
 
 from jobs import lake
 from jobs.crm.adapter import Adapter, Description
-from jobs.delivery import compare, limits, mirror, state, subjects
-from jobs.delivery import mapping as mappings
+from jobs.delivery import check, compare, limits, mirror, state, subjects
 from jobs.delivery.access import connect
 from jobs.delivery.compare import Totals
 from jobs.delivery.controls import Controls
@@ -54,7 +53,7 @@ def plan(
         Busy: another delivery is at work.
         CrmError: the CRM cannot be asked.
     """
-    mapping = mappings.load(connection)
+    mapping = check.load(connection, crm)
     crm = crm or connect(mapping)
     described = crm.describe()
     with writer(connection) as ledger, scratch() as db:
@@ -62,7 +61,7 @@ def plan(
             return asked
         Controls(connection).refuse_paused()
         at = version_for(ledger, version)
-        mappings.check(mapping, described, outbox_columns(at))
+        check.check(mapping, described, subjects.outbox_columns(at))
         today = today or business_day(at)
         ledger.settle(crm, described.instance, mapping.create_by.field)
         gather(db, mapping, crm, described, at, today)
@@ -97,12 +96,6 @@ def gather(
     keys = [row[0] for row in db.sql("select k0 from subjects where k0 is not null").fetchall()]
     mirror.refreshed(db, mapping, crm, described, keys)
     Controls(mapping.connection).load(db)
-
-
-def outbox_columns(version: int | None = None) -> dict[str, str]:
-    """The columns of the outbox at a version (null: the newest), with their types."""
-    fields = lake.opened(OUTBOX, version).schema().fields
-    return {field.name: str(getattr(field.type, "type", "array")) for field in fields}
 
 
 def version_for(ledger: Ledger, wanted: int | None) -> int:

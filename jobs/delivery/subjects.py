@@ -80,6 +80,12 @@ def _accounts(where: str) -> set[str]:
     return {str(each) for each in found["account_id"].to_pylist()}
 
 
+def outbox_columns(version: int | None = None) -> dict[str, str]:
+    """The columns of the outbox at a version (null: the newest), with their types."""
+    fields = lake.opened(OUTBOX, version).schema().fields
+    return {field.name: str(getattr(field.type, "type", "array")) for field in fields}
+
+
 def outbox(version: int) -> Iterator[list[dict[str, Any]]]:
     for batch in lake.stream(OUTBOX, at=version):
         yield batch.to_pylist()

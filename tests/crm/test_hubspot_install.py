@@ -23,6 +23,7 @@ from jobs.crm.hubspot_install_parts import properties
 from jobs.crm.throttle import Throttle
 from jobs.delivery import mapping as mappings
 from jobs.delivery.__main__ import app
+from jobs.delivery.check import check
 from jobs.settings import ROOT
 from tests.delivery import outbox
 
@@ -60,7 +61,7 @@ def test_what_was_made_is_all_that_the_shipped_mapping_needs(admin: Access) -> N
     assert {KEY, *MAPPING.fields} == NAMES
     installing.install(admin)
     described = connect(admin).describe()
-    mappings.check(MAPPING, described, outbox.types())
+    check(MAPPING, described, outbox.types())
     assert described.can_create
     assert described.enforced_keys == (KEY, "email")
 

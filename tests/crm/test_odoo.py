@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from infra.odoo import prepare
+from infra.sandbox.__main__ import ODOO_KEY, keep, with_key, works
 from infra.sandbox.wire import Fault, Wire
 from jobs.crm import odoo_install
 from jobs.crm.access import Access
@@ -20,6 +21,7 @@ from jobs.crm.odoo import Odoo
 from jobs.crm.odoo_load import refusals
 from jobs.crm.throttle import Throttle
 from jobs.crm.writing import NoAnswer, Refused
+from jobs.settings import settings
 from tests.odoo_server import PARTNER, Crm, served
 
 pytestmark = pytest.mark.services
@@ -360,3 +362,21 @@ def test_an_error_of_the_whole_batch_is_not_laid_upon_its_first_record() -> None
     assert refusals(told, 10) == {7: ("data", "refused: by a rule of the CRM")}
     with pytest.raises(Refused, match="not said why"):
         refusals([error], 10)
+
+
+def test_a_sandboxs_key_is_made_where_there_is_none_and_anew_where_it_is_stale(
+    crm: Crm, state: Path
+) -> None:
+    here = settings()
+    here.secrets.mkdir(parents=True)
+    assert not works(here, crm.url)
+    with_key(here, crm.administrator)
+    first = here.secret(ODOO_KEY)
+    with_key(here, crm.administrator)
+    assert here.secret(ODOO_KEY) == first, "one that works stays"
+    keep(here, ODOO_KEY, "0" * len(first))  # of a database that is gone
+    with_key(here, crm.administrator)
+    made = here.secret(ODOO_KEY)
+    assert made not in {first, "0" * len(first)}
+    assert works(here, crm.url)
+    assert (here.secrets / ODOO_KEY).stat().st_mode & 0o777 == 0o600

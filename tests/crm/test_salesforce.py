@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from infra.sandbox.wire import Fault, Wire
-from jobs.crm.access import Access
+from jobs.crm.access import Access, fitting
 from jobs.crm.adapter import Change, CrmError, Result
 from jobs.crm.salesforce import Salesforce, connect
 from jobs.crm.salesforce_errors import classified, of_cell, of_job, reason
@@ -289,7 +289,7 @@ def test_when_nothing_is_left_of_the_day_that_is_no_fault_of_the_records(
     adapter, ready = rig.adapter(), changes(rig, "ours")
     adapter.describe()
     rig.does("usage", used=1_000_000)
-    adapter._connection.http._throttle = Throttle(1000, daily_share=2)
+    adapter._connection.http.throttle = Throttle(1000, daily_share=2)
     told = adapter.write(ready)
     assert {(r.outcome, r.reason) for r in told} == {("transient", "REQUEST_LIMIT_EXCEEDED")}
 
@@ -317,7 +317,7 @@ def test_a_certificate_that_is_not_trusted_is_told(rig: SalesforceRig) -> None:
 
 def test_without_object_or_key_the_cure_is_told() -> None:
     with pytest.raises(CrmError, match=r"server\.key, server\.object is missing"):
-        connect(Access("salesforce", "https://127.0.0.1:1", "", "x"))
+        fitting("salesforce", Access("salesforce", "https://127.0.0.1:1", "", "x"))
 
 
 def test_nothing_of_a_person_gets_into_reasons_errors_and_logs(

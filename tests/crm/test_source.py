@@ -134,7 +134,7 @@ def test_another_object_of_a_crm_whose_adapter_reads_customers_only_is_a_fault()
     with pytest.raises(
         CrmError, match=r"jobs/crm/hubspot\.py reads customers only: leave deals out"
     ):
-        source.objects("hubspot", Access("x", "", "", ""), "deals", [])
+        source.objects("hubspot", Access("x", "", "", "", {"key": "a"}), "deals", [])
 
 
 def test_a_first_pull_lands_all_there_is_with_the_crms_own_clock(rig: Rig) -> None:

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.delivery import compare, mapping
+from jobs.delivery.entries import Ownership
 from jobs.delivery.ledger import Item
-from jobs.delivery.mapping import ConnectionMap, Ownership
+from jobs.delivery.mapping import ConnectionMap
 
 TEXT = """
 adapter: tryton

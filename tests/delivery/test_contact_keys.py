@@ -1,6 +1,7 @@
 """A customer that the CRM knows by another number is found by the e-mail address."""
 
 import datetime as dt
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -10,13 +11,12 @@ from jobs import lake
 from jobs.delivery import contact_keys
 from jobs.delivery import mapping as mappings
 from jobs.delivery.apply import apply
-from jobs.delivery.mapping import EMAIL, MappingError, Rung
+from jobs.delivery.entries import EMAIL
+from jobs.delivery.mapping import MappingError
 from jobs.delivery.plan import plan
 from jobs.delivery.verify import verify
 from tests.delivery import outbox
 from tests.tryton_server import Crm
-
-BY_EMAIL = Rung.model_validate({"field": "email", "from": EMAIL})
 
 
 def told(
@@ -34,11 +34,11 @@ def told(
 
 
 @pytest.fixture
-def by_email(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> Crm:
+def by_email(crm: Crm, connections: Path) -> Crm:
     """The CRM, whose connection has one rung more."""
-    shipped = mappings.load("tryton")
-    ladder = shipped.model_copy(update={"match": (*shipped.match, BY_EMAIL)})
-    monkeypatch.setattr(mappings, "load", lambda connection: ladder)
+    of, rung = connections / "tryton.yaml", "  - {field: code, from: account_id}\n"
+    ladder = f"{rung}  - {{field: email, from: {EMAIL}}}\n"
+    of.write_text(of.read_text().replace(rung, ladder))
     return crm
 
 

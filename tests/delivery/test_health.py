@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,18 @@ def test_a_pause_names_who_paused(crm: Crm) -> None:
     planned(crm)
     Controls("tryton").say("pause", "ann")
     assert seen()["paused_by"] == "ann"
+
+
+def test_a_mapping_that_was_broken_is_told_of_and_hides_no_other_connection(
+    crm: Crm, connections: Path
+) -> None:
+    made = planned(crm)
+    Ledger("tryton").record(made, "waiting")
+    rows = health.refresh(LATER)
+    (connections / "other.yaml").write_text("adapter: tryton\n")
+    faults = health.faults({"other": rows["tryton"]} | rows, LATER)
+    assert faults["delivery to other"].startswith("other.yaml: match is missing")
+    assert "plan 1 waits for a person" in faults["delivery to tryton"]
 
 
 def test_watching_opens_a_fault_and_closes_it_when_it_is_over(crm: Crm) -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from jobs.crm.adapter import Description, Field, Kind
 from jobs.delivery import mapping as mappings
-from jobs.delivery.mapping import TRANSFORMS, MappingError, Transform
-from jobs.delivery.plan import outbox_columns
+from jobs.delivery.check import check
+from jobs.delivery.mapping import MappingError
+from jobs.delivery.subjects import outbox_columns
+from jobs.delivery.transforms import TRANSFORMS, Transform
 from jobs.spark.scores.crm_outbox import SCHEMA
 from jobs.table import columns
 from tests.connections import SHIPPED
@@ -51,7 +53,7 @@ def test_every_shipped_mapping_is_of_the_form_and_asks_for_columns_that_there_ar
 @pytest.mark.services
 def test_the_shipped_mapping_fits_the_outbox_and_tryton(crm: Crm) -> None:
     outbox.write([outbox.row("101")])
-    mappings.check(mappings.load("tryton"), crm.adapter.describe(), outbox_columns())
+    check(mappings.load("tryton"), crm.adapter.describe(), outbox_columns())
 
 
 def test_a_mapping_of_another_form_names_every_fault() -> None:
@@ -89,7 +91,14 @@ def test_a_purpose_that_is_not_there_and_a_key_that_is_mapped_too_are_faults() -
         ("adapter: [", r"x\.yaml: no YAML \(line 1\): mend it"),
         ("adapter: tryton\nadapter: odoo", "adapter stands there twice"),
         ("fields: {a: {from: b}, a: {from: c}}", "a stands there twice"),
-        (f"adapter: hub\nmatch: [{{field: a, from: b}}]\n{PURPOSES}\nfields: {{}}", "fields"),
+        (
+            f"adapter: hub\nmatch: [{{field: a, from: b}}]\n{PURPOSES}\nfields: {{}}",
+            "x.yaml: fields is empty",
+        ),
+        (
+            f"adapter: hub\nmatch: [3]\n{PURPOSES}",
+            r"match.0 3 must be name: value lines; fields is miss",
+        ),
         (
             f"adapter: hub\nmatch: [{{field: a, from: b}}]\n{PURPOSES}\n"
             "fields: {c: {from: d, as: as_is, ownership: always, purpose: p}}",
@@ -110,7 +119,7 @@ def test_a_mapping_that_does_not_fit_names_every_fault() -> None:
         more="mode: create\nobjection: {field: no_profiling, value: 'true'}",
     )
     with pytest.raises(MappingError) as refused:
-        mappings.check(mapping, CRM, {"account_id": "string", "items": "array"})
+        check(mapping, CRM, {"account_id": "string", "items": "array"})
     told = str(refused.value)
     for part in (
         "key email: tryton has no such field",
@@ -259,8 +268,8 @@ def test_a_column_fits_a_field_of_its_kind_only(column: str, kind: Kind, fits: b
     crm = replace(CRM, fields={**CRM.fields, "grade": Field("grade", kind)})
     told = {"account_id": "string", "items": column}
     if fits:
-        mappings.check(mapping, crm, told)
+        check(mapping, crm, told)
         return
     with pytest.raises(MappingError) as refused:
-        mappings.check(mapping, crm, told)
+        check(mapping, crm, told)
     assert f"grade: items is a {column}, the CRM's field a {kind}" in str(refused.value)

@@ -6,18 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from tenacity import wait_none
 from typer.testing import CliRunner
 
 from jobs.crm.adapter import Change, Result, untold
 from jobs.crm.tryton import Tryton
 from jobs.delivery import controls, sending
-from jobs.delivery import mapping as mappings
 from jobs.delivery.__main__ import app
 from jobs.delivery.apply import Applied, apply
 from jobs.delivery.controls import Controls, dead_letters
 from jobs.delivery.ledger import DeliveryError, Ledger, Plan
-from jobs.delivery.mapping import Said
 from jobs.delivery.plan import plan
 from jobs.delivery.revert import revert
 from jobs.delivery.sending import Stopped
@@ -181,20 +180,13 @@ def test_who_objects_after_the_plan_is_spared_by_the_fresh_read(crm: Crm) -> Non
 
 
 def test_who_will_not_be_phoned_after_the_plan_is_spared_what_is_for_the_phone(
-    crm: Crm, monkeypatch: pytest.MonkeyPatch
+    crm: Crm, connections: Path
 ) -> None:
-    said = Said(field="no_marketing", value="true")  # as if it were of phone calls
-    shipped = mappings.load("tryton")
-    next_products = shipped.fields["score_next_products"]
-    for_the_phone = next_products.model_copy(update={"channel": "phone"})
-    changed = shipped.model_copy(
-        update={
-            "objection": None,
-            "restrictions": {"phone": said},
-            "fields": {**shipped.fields, "score_next_products": for_the_phone},
-        }
-    )
-    monkeypatch.setattr(mappings, "load", lambda connection: changed)
+    of = connections / "tryton.yaml"
+    told = yaml.safe_load(of.read_text())
+    told["restrictions"] = {"phone": told.pop("objection")}  # as if it were of phone calls
+    told["fields"]["score_next_products"]["channel"] = "phone"
+    of.write_text(yaml.safe_dump(told))
     outbox.write([outbox.row("101"), outbox.row("102")])
     plan("tryton", crm=crm.adapter)
     crm.edit("101", no_marketing=True)

@@ -20,7 +20,6 @@ LONGEST_TEXT = 65_536
 TEXT, NUMBER = ("string", "text"), ("number", "number")
 INSTANT, CHOICE = ("datetime", "date"), ("enumeration", "select")
 BOOLEAN = ("bool", "booleancheckbox")
-READ_ONLY_TEXT = ("string", "calculation_equation")
 
 VENDORS_GROUP = "contactinformation"
 AGES = ("18-24", "25-34", "35-44", "45-54", "55-64", "65+")
