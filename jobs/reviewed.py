@@ -3,6 +3,7 @@
 A line may hold what somebody put there by mistake, such as a password: it must not reach a log.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,3 +89,22 @@ def as_texts(told: Any) -> Any:
 
 # Of a CRM: url, user, secret (a name), and what its adapter asks for; numbers may stand bare
 Server = Annotated[Mapping[str, str], BeforeValidator(as_texts)]
+
+
+def fault_of(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in our words: the place, the value, what is wrong with it."""
+    said, given = error["msg"], error["input"]
+    where = ".".join(str(part) for part in error["loc"])
+    said = said.removeprefix("Value error, ").replace("Input should be", "must be")
+    said = re.sub(r" or instance of \w+", "", said)
+    said = said.replace("a valid tuple", "a list").replace(
+        "a valid dictionary", "name: value lines"
+    )
+    if said == "Field required":
+        return f"{where} is missing"
+    if "should have at least 1 item" in said:
+        return f"{where} is empty"
+    if said.startswith("Extra inputs"):
+        return f"{where}: there is no such setting"
+    told = f" {given!r}" if isinstance(given, str | int | float | None) else ""
+    return f"{where}{told} {said[0].lower()}{said[1:]}" if where else said

@@ -22,8 +22,7 @@ FILES = {
     select cast(household_id as varchar) as account_id, cast(basket_id as varchar) as order_id,
            cast(product_id as varchar) as product_id,
            timezone('America/New_York', timezone('UTC', transaction_timestamp)) as bought_at,
-           sales_value as amount_usd, retail_disc + coupon_match_disc as discount_usd,
-           coupon_disc as coupon_usd
+           sales_value as amount_usd, retail_disc as discount_usd, coupon_disc as coupon_usd
     from '{PACKAGE}/transactions.parquet' order by all
 """,  # noqa: S608
     "campaigns": f"""

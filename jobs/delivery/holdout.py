@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from jobs import lake, reviewed
 from jobs.delivery.ledger import log_of
-from jobs.delivery.mapping import MappingError, fault_of
+from jobs.delivery.mapping import MappingError
 from jobs.reviewed import NoYaml, Part
 from jobs.settings import settings
 from jobs.sql import literal
@@ -63,7 +63,7 @@ def running(day: dt.date | None) -> dict[str, Experiment]:
     except NoYaml as error:
         raise MappingError(f"{path.name}: {error}") from None
     except ValidationError as error:
-        faults = "; ".join(fault_of(each) for each in error.errors())
+        faults = "; ".join(reviewed.fault_of(each) for each in error.errors())
         raise MappingError(f"{path.name}: {faults}") from None
     return {name: of for name, of in found.items() if of.starts <= day <= of.ends}
 

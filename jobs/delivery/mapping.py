@@ -187,7 +187,7 @@ def _drafted(connection: str, text: str) -> Draft:
         errors = [
             e for e in error.errors() if e["type"] != "too_short" or e["loc"][0] not in places
         ]
-        faults = [fault_of(each) for each in errors]
+        faults = [reviewed.fault_of(each) for each in errors]
         without = {_entry(each["loc"]) for each in errors}
         made = _sound(told, without)
     if made is not None:
@@ -254,22 +254,3 @@ def _inconsistent(
     return faults + [
         f"{name}: a key must not be mapped too" for name in mapping.fields if name in keys
     ]
-
-
-def fault_of(error: Mapping[str, Any]) -> str:
-    """One of pydantic's errors in our words: the place, the value, what is wrong with it."""
-    said, given = error["msg"], error["input"]
-    where = ".".join(str(part) for part in error["loc"])
-    said = said.removeprefix("Value error, ").replace("Input should be", "must be")
-    said = re.sub(r" or instance of \w+", "", said)
-    said = said.replace("a valid tuple", "a list").replace(
-        "a valid dictionary", "name: value lines"
-    )
-    if said == "Field required":
-        return f"{where} is missing"
-    if "should have at least 1 item" in said:
-        return f"{where} is empty"
-    if said.startswith("Extra inputs"):
-        return f"{where}: there is no such setting"
-    told = f" {given!r}" if isinstance(given, str | int | float | None) else ""
-    return f"{where}{told} {said[0].lower()}{said[1:]}" if where else said
