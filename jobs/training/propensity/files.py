@@ -9,6 +9,7 @@ that can say why: a score goes out with its reasons.
 
 OUT/scores.parquet       task, account_id, origin, p, model, champion: every eligible account
 OUT/leaderboard.parquet  as jobs/training/board.py says
+OUT/reasons.parquet      account_id, origin, rank, code, en, zh, push: the champion's, at most five
 OUT/gains.parquet        model, origin, share, gain, lift: asked in the order of p; test rows
 OUT/errors.parquet       model, origin, reason
 """
@@ -30,9 +31,10 @@ from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import FAILED_SHARE, Configuration, Split, TooManyFailed
 from jobs.training.given import BadFile
-from jobs.training.propensity import accuracy, campaigns, models
+from jobs.training.propensity import accuracy, campaigns, models, reasons
 from jobs.training.propensity.calibration import Calibration
 from jobs.training.propensity.churn import Churn
+from jobs.training.propensity.classifier import Classifier, Explains, Rows
 from jobs.training.propensity.offer import Offer
 from jobs.training.propensity.task import Asked, NothingToAsk, Task
 
@@ -49,6 +51,15 @@ SCORES: list[tuple[str, pa.DataType]] = [
     ("p", pa.float64()),  # chance, 0..1
     ("model", pa.string()),
     ("champion", pa.bool_()),
+]
+REASONS: list[tuple[str, pa.DataType]] = [
+    ("account_id", pa.string()),
+    ("origin", pa.date32()),
+    ("rank", pa.int32()),  # from 1, the strongest first
+    ("code", pa.string()),  # stable: see churn.yaml and offer.yaml
+    ("en", pa.string()),
+    ("zh", pa.string()),
+    ("push", pa.float64()),  # log-odds that it adds to the chance, or takes
 ]
 ERRORS: list[tuple[str, pa.DataType]] = [
     ("model", pa.string()),
@@ -109,6 +120,7 @@ class Answer:
 
     asked: Asked
     margin: np.ndarray  # (N) log-odds, before they are put right
+    reasons: pd.DataFrame  # account_id and what `reasons.strongest` says; empty: it cannot say why
     seconds: float  # to fit and to answer
     peak_mib: float
 
@@ -127,9 +139,18 @@ class Asking:
                 examples, asked = self.of.examples(origin), self.of.asked(origin)
                 fitted = models.model(self.configuration).fit(examples)
                 told = fitted.margin(asked.rows) - examples.rarity
+                why = self._why(fitted, examples.rows, asked)
                 seconds = time.perf_counter() - started
-            self.answers[origin] = Answer(asked, told, seconds, memory.mib)
+            self.answers[origin] = Answer(asked, told, why, seconds, memory.mib)
         return self.answers[origin]
+
+    def _why(self, fitted: Classifier, learnt: Rows, asked: Asked) -> pd.DataFrame:
+        if not isinstance(fitted, Explains):
+            return pd.DataFrame()
+        of = reasons.read(self.of.name)
+        ways = reasons.directions(fitted, learnt, of)
+        found = reasons.strongest(fitted, asked.rows, ways, of)
+        return found.assign(account_id=asked.account_ids[found["row"]])
 
     def chances(self, origin: dt.date) -> tuple[Answer, np.ndarray]:
         """Put right by the newest window that had ended, where one could be asked about."""
@@ -166,6 +187,7 @@ class Found:
     """What a bench has found of one model, or of all."""
 
     scores: list[pd.DataFrame]
+    reasons: list[pd.DataFrame]
     gains: list[pd.DataFrame]
     scored: list[Scored]
     errors: list[dict[str, str]]
@@ -173,7 +195,7 @@ class Found:
 
 def judge(of: Task, configuration: Configuration, origins: Sequence[dt.date]) -> Found:
     """One model at every origin; one that it cannot answer leaves the others alone."""
-    asking, found = Asking(of, configuration), Found([], [], [], [])
+    asking, found = Asking(of, configuration), Found([], [], [], [], [])
     for origin in origins:
         try:
             _judge_at(asking, origin, found)
@@ -188,6 +210,7 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
     answer, chance = asking.chances(origin)
     rows = {"account_id": answer.asked.account_ids, "p": chance}
     found.scores.append(pd.DataFrame(rows).assign(origin=origin, model=name))
+    found.reasons.append(answer.reasons.assign(origin=origin, model=name))
     judged: dict[Split, list[dict[str, pd.Series]]] = {"valid": [], "test": []}
     for window, at in asking.windows(origin):
         try:
@@ -247,8 +270,9 @@ def bench(wanted: Wanted) -> pa.Table:
     return table
 
 
-FIELDS = ("scores", "gains", "scored", "errors")
+FIELDS = ("scores", "reasons", "gains", "scored", "errors")
 FAILED = "failed: "
+WHY = "reasons.parquet"
 
 
 def _judged(
@@ -262,7 +286,7 @@ def _judged(
     """One child run, or what an earlier one kept."""
     name = configuration.model
     if done := answered.kept(wanted.out, f"{name}-{mark}"):
-        return _of(done)
+        return _of(done, wanted.out, name, mark)
     try:
         child_mark = tracking.fingerprint(parent=parent.id, model=name)
         with tracking.run(ROOM, name, child_mark, parent=parent) as child:
@@ -280,7 +304,10 @@ def _judged(
             raise
         logger.warning("%s failed: %s", name, error, exc_info=True)
         reason = {"model": name, "origin": "all", "reason": f"{FAILED}{error}"}
-        return Found([], [], [], [reason])
+        return Found([], [], [], [], [reason])
+    why = pd.concat(found.reasons, ignore_index=True) if found.reasons else pd.DataFrame()
+    kept_reasons = pa.Table.from_pandas(why, preserve_index=False)
+    board.write(kept_reasons, wanted.out / answered.FOLDER, f"{name}-{mark}-{WHY}")
     rows = pd.concat(found.scores, ignore_index=True) if found.scores else pd.DataFrame()
     told = {"errors": found.errors, "gains": [one.to_dict("list") for one in found.gains]}
     kept = Answered(pa.Table.from_pandas(rows, preserve_index=False), found.scored, told)
@@ -289,10 +316,11 @@ def _judged(
     return found
 
 
-def _of(kept: Answered) -> Found:
+def _of(kept: Answered, out: Path, name: str, mark: str) -> Found:
     rows = kept.rows.to_pandas()
+    why = pd.read_parquet(out / answered.FOLDER / f"{name}-{mark}-{WHY}")
     gains = [pd.DataFrame(one) for one in kept.told["gains"]]
-    return Found([rows] if len(rows) else [], gains, kept.scored, kept.told["errors"])
+    return Found([rows] if len(rows) else [], [why], gains, kept.scored, kept.told["errors"])
 
 
 def _summary(scored: Sequence[Scored]) -> str:
@@ -316,13 +344,18 @@ def champion(scored: Sequence[Scored]) -> str:
 
 
 def write(found: Found, wanted: Wanted) -> pa.Table:
-    """The four files, each whole or not at all; given back is the leaderboard."""
+    """The five files, each whole or not at all; given back is the leaderboard."""
     best = champion(found.scored)
     scores = pd.concat(found.scores, ignore_index=True)
     scores = scores.assign(task=wanted.task, champion=scores["model"] == best)
     scores = scores.sort_values(["origin", "model", "account_id"], ignore_index=True)
     rows: Any = pa.Table.from_pandas(scores, pa.schema(SCORES), preserve_index=False)
     board.write(rows, wanted.out, "scores.parquet")
+    why = pd.concat([one for one in found.reasons if len(one)] or [pd.DataFrame()])
+    why = why[why["model"] == best] if len(why) else pd.DataFrame(columns=[n for n, _ in REASONS])
+    why = why.sort_values(["origin", "account_id", "rank"], ignore_index=True)
+    told = pa.Table.from_pandas(why, pa.schema(REASONS), preserve_index=False)
+    board.write(told, wanted.out, WHY)
     places = {one.place for one in found.scored}
     table = board.table(found.scored, "origin", models.BASELINE, dict.fromkeys(places, best))
     board.write(table, wanted.out)

@@ -104,6 +104,18 @@ def test_every_eligible_account_has_a_chance_of_every_model(churn):
     assert set(table["origin"]) == {one.isoformat() for one in ORIGINS[1:]}
 
 
+def test_the_champion_says_why(churn):
+    asked, _ = churn
+    found, why = read(asked), read(asked, "reasons")
+    best = found[found["champion"]]
+    assert list(why) == ["account_id", "origin", "rank", "code", "en", "zh", "push"]
+    told = why[["account_id", "origin"]].drop_duplicates()
+    assert len(told) > 0.9 * len(best)
+    assert len(told.merge(best, on=["account_id", "origin"])) == len(told)
+    assert why["rank"].between(1, 5).all()
+    assert set(why["code"].str.rpartition("_")[2]) <= {"high", "low"}
+
+
 def test_an_origin_out_of_reach_is_told_and_the_others_stand(tmp_path, churn):
     asked, _ = churn
     assert set(read(asked)["origin"]) == set(ORIGINS[1:])
@@ -128,7 +140,8 @@ def test_one_that_was_killed_goes_on_where_it_stood(tmp_path, monkeypatch, churn
     monkeypatch.setattr(files, "judge", lambda of, c, at: again.append(c.model) or real(of, c, at))
     files.bench(asked)
     assert again == ["gbm"]
-    pd.testing.assert_frame_equal(read(asked), read(alone))
+    for name in ("scores", "reasons", "gains"):
+        pd.testing.assert_frame_equal(read(asked, name), read(alone, name))
 
 
 def broken(*_):

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.training import given, transactions
 from jobs.training.given import BadFile
-from jobs.training.propensity import campaigns
+from jobs.training.propensity import campaigns, reasons
 from jobs.training.propensity.churn import Churn, sample
 from jobs.training.propensity.features import features
 from jobs.training.propensity.offer import Offer, among
@@ -149,3 +149,9 @@ def test_a_campaign_that_is_there_twice_is_told(tmp_path):
     frames["campaigns"] = pd.concat([frames["campaigns"], twice])
     with pytest.raises(BadFile, match="campaign c0 is there twice"):
         campaigns.read(campaigns.Files(**shoppers.written(tmp_path, frames)))
+
+
+def test_every_feature_of_an_offer_may_be_used(told):
+    start = (FIRST + pd.Timedelta(days=195)).date()
+    known = list(told.asked(start).rows.features)
+    assert not reasons.themes(known, reasons.read("offer")).isna().any()

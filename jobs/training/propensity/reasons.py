@@ -1,0 +1,165 @@
+"""Why a score is what it is: a model's own terms, by themes that people review, in their words.
+
+A reason is a theme of churn.yaml or offer.yaml: features that say nearly the same share what trees
+make of them by chance, so that one alone is no reason, and their sum is. The terms are exact
+(see `classifier.Explains`); the code is the theme and which way it pushes this customer.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, ValidationError
+
+from jobs import reviewed
+from jobs.reviewed import NoYaml, Part
+from jobs.training.propensity.classifier import BASE, Explains, Rows
+
+HOME = Path(__file__).parent
+MOST = 5  # reasons of a score
+LEAST = 0.05  # log-odds that a reason adds or takes; less is told of nobody
+
+
+class BadReasons(ValueError):
+    """A file of reasons is not what it should be; the message names every fault at once."""
+
+
+class Text(Part):
+    """With {value} where the number goes."""
+
+    en: str = Field(min_length=1)
+    zh: str = Field(min_length=1)
+
+
+class Theme(Part):
+    theme: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    shows: str  # the feature that is told
+    kind: Literal["number", "share", "usd"] = Field(alias="as")
+    features: tuple[str, ...] = Field(min_length=1)  # patterns of names
+    high: Text
+    low: Text
+
+    def has(self, feature: str) -> bool:
+        return any(fnmatchcase(feature, pattern) for pattern in self.features)
+
+    def told(self, value: float) -> str:
+        if self.kind == "share":
+            return f"{value:.0%}"
+        return f"{value:,.0f} USD" if self.kind == "usd" else f"{value:,.0f}"
+
+
+class Reasons(Part):
+    """A file of reasons."""
+
+    themes: tuple[Theme, ...] = Field(min_length=1)
+
+    @cached_property
+    def by_name(self) -> dict[str, Theme]:
+        return {one.theme: one for one in self.themes}
+
+    def theme_of(self, feature: str) -> str | None:
+        """The theme that a feature is of: one that names it as it is, else by a pattern."""
+        for one in self.themes:
+            if feature in one.features:
+                return one.theme
+        return next((one.theme for one in self.themes if one.has(feature)), None)
+
+
+def read(task: str) -> Reasons:
+    """The reasons of a task.
+
+    Raises:
+        BadReasons: the file is not what it should be.
+    """
+    path = HOME / f"{task}.yaml"
+    try:
+        found = Reasons.model_validate(reviewed.read_file(path))
+    except NoYaml as fault:
+        raise BadReasons(f"{path.name}: {fault}") from None
+    except ValidationError as error:
+        faults = "; ".join(reviewed.fault_of(one) for one in error.errors())
+        raise BadReasons(f"{path.name}: {faults}") from None
+    wrong = [
+        f"themes.{n} {one.theme}: shows {one.shows}, which is not of its features"
+        for n, one in enumerate(found.themes)
+        if found.theme_of(one.shows) != one.theme
+    ]
+    if wrong:
+        raise BadReasons(f"{path.name}: {'; '.join(wrong)}")
+    return found
+
+
+def themes(features: list[str], of: Reasons) -> pd.Series:
+    """Feature → theme.
+
+    Raises:
+        BadReasons: a feature is in no theme, so it may not be used.
+    """
+    found = pd.Series({feature: of.theme_of(feature) for feature in features})
+    if unknown := list(found.index[found.isna()]):
+        raise BadReasons(
+            f"{', '.join(unknown)}: in no theme, so no model may use it; name it in one, or drop it"
+        )
+    return found
+
+
+def pushes(model: Explains, rows: Rows, of: Reasons) -> pd.DataFrame:
+    """What each theme adds to the log-odds of each row, or takes. (N, themes)"""
+    terms = model.terms(rows).drop(columns=BASE)
+    belongs = themes([str(name) for name in terms], of)
+    found: pd.DataFrame = terms.T.groupby(belongs).sum().T
+    return found
+
+
+def directions(model: Explains, rows: Rows, of: Reasons) -> dict[str, int]:
+    """Theme → 1 where more of what it shows adds to the score, by and large, -1 where it takes.
+
+    Args:
+        rows: what the model has learnt from: a direction is the model's, not of who is asked.
+    """
+    found = {}
+    for name, added in pushes(model, rows, of).items():
+        shown = rows.features[of.by_name[str(name)].shows].rank().to_numpy()
+        together = np.cov(shown, added.rank())[0, 1]
+        found[str(name)] = 1 if together >= 0 else -1
+    return found
+
+
+def strongest(
+    model: Explains, rows: Rows, directions: Mapping[str, int], of: Reasons
+) -> pd.DataFrame:
+    """Up to five reasons of each row, the strongest first.
+
+    A theme is told as high where it pushes the way that much of it does, so that text and push
+    agree: three orders that speak against churn are "3", not "only 3".
+
+    Args:
+        directions: see `directions`.
+
+    Returns:
+        row (place in `rows`), rank (from 1), code, en, zh, push (log-odds that it adds, or takes).
+    """
+    added = pushes(model, rows, of)
+    rank = added.abs().rank(axis=1, ascending=False, method="first").astype(int)
+    parts = []
+    for name in added:
+        theme, push = of.by_name[str(name)], added[name].to_numpy()
+        is_high = push * directions[theme.theme] > 0
+        values = [theme.told(value) for value in rows.features[theme.shows]]
+        texts = [theme.high if high else theme.low for high in is_high]
+        told = {
+            "row": np.arange(len(rows)),
+            "rank": rank[name].to_numpy(),
+            "code": np.where(is_high, f"{theme.theme}_high", f"{theme.theme}_low"),
+            "en": [one.en.format(value=v) for one, v in zip(texts, values, strict=True)],
+            "zh": [one.zh.format(value=v) for one, v in zip(texts, values, strict=True)],
+            "push": push,
+        }
+        parts.append(pd.DataFrame(told))
+    every = pd.concat(parts)
+    kept = every[(every["rank"] <= MOST) & (every["push"].abs() >= LEAST)]
+    return kept.sort_values(["row", "rank"], ignore_index=True)

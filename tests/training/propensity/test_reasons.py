@@ -1,0 +1,144 @@
+"""Reasons are a model's own terms, in words that people have reviewed."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jobs.training import transactions
+from jobs.training.propensity import reasons
+from jobs.training.propensity.churn import Churn
+from jobs.training.propensity.classifier import BASE
+from jobs.training.propensity.gbm import Gbm
+from jobs.training.propensity.logistic import Logistic
+from jobs.training.propensity.reasons import BadReasons, Reasons
+from tests.training.propensity import shoppers
+from tests.training.propensity.shoppers import ORIGIN
+
+FEWER = Gbm.Params(trees=100, smallest_leaf=50)
+
+
+@pytest.fixture(scope="module")
+def churn(tmp_path_factory) -> Churn:
+    folder = tmp_path_factory.mktemp("shop")
+    paths = shoppers.written(folder, {"transactions": shoppers.lines(500)})
+    return Churn(transactions.days(paths["transactions"]))
+
+
+@pytest.fixture(scope="module")
+def learnt(churn):
+    return churn.examples(ORIGIN)
+
+
+def told_of(model, rows, learnt):
+    churns = reasons.read("churn")
+    return reasons.strongest(model, rows, reasons.directions(model, learnt.rows, churns), churns)
+
+
+@pytest.mark.parametrize("kind", [Gbm, Logistic])
+def test_a_score_without_the_strongest_reason_moves_the_way_that_is_said(churn, learnt, kind):
+    """The theme's features at their medians: the log-odds lose what the theme had added."""
+    model = kind(FEWER if kind is Gbm else Logistic.Params()).fit(learnt)
+    rows = learnt.rows
+    some = np.random.default_rng(0).choice(len(rows), 1_000, replace=False)
+    rows = type(rows)(rows.features.iloc[some].reset_index(drop=True), rows.weekly[some])
+    medians = learnt.rows.features.median()
+    churns = reasons.read("churn")
+    told = reasons.strongest(model, rows, reasons.directions(model, learnt.rows, churns), churns)
+    first = told[told["rank"] == 1].set_index("row")
+    assert len(first) > 950
+    belongs = reasons.themes(list(rows.features), reasons.read("churn"))
+    before, moved = model.margin(rows), []
+    for code, part in first.groupby(first["code"].str.rpartition("_")[0]):
+        usual = rows.features.copy()
+        names = list(belongs.index[belongs == code])
+        usual[names] = medians[names].to_numpy()
+        after = model.margin(type(rows)(usual, rows.weekly))[part.index]
+        moved += list(np.sign(before[part.index] - after) == np.sign(part["push"]))
+    assert np.mean(moved) >= 0.9
+
+
+def test_reasons_are_the_strongest_sums_of_terms(churn, learnt):
+    model = Gbm(FEWER).fit(learnt)
+    rows = churn.asked(ORIGIN).rows
+    told = told_of(model, rows, learnt)
+    assert told.groupby("row").size().max() == reasons.MOST
+    assert (
+        told.groupby("row")["rank"].apply(list).map(lambda r: r == [*range(1, len(r) + 1)])
+    ).all()
+    of_first = told[told["row"] == 0]
+    pushes = of_first.set_index("code")["push"]
+    assert (pushes.abs().diff().dropna() <= 0).all()
+    terms = model.terms(rows).drop(columns=BASE).iloc[0]
+    belongs = reasons.themes(list(terms.index), reasons.read("churn"))
+    sums = terms.groupby(belongs).sum()
+    for code, push in pushes.items():
+        assert push == pytest.approx(sums[str(code).rpartition("_")[0]])
+
+
+def test_a_reason_shows_the_customers_own_number_in_two_languages(churn, learnt):
+    rows = churn.asked(ORIGIN).rows
+    told = told_of(Gbm(FEWER).fit(learnt), rows, learnt)
+    few = told[told["code"] == "orders_lately_low"].iloc[0]
+    orders = f"{rows.features['orders_4_weeks'].iloc[few['row']]:,.0f}"
+    assert few["en"] == f"Orders in the last 4 weeks: only {orders}"
+    assert few["zh"] == f"最近 4 周只下单 {orders} 次"
+
+
+def test_text_and_push_agree(churn, learnt):
+    """Few orders speak for churn, many against it: no text says the contrary of its push."""
+    told = told_of(Gbm(FEWER).fit(learnt), churn.asked(ORIGIN).rows, learnt)
+    signs = told.groupby("code")["push"].agg(lambda pushes: np.sign(pushes).unique().tolist())
+    assert signs["orders_lately_low"] == [1]
+    assert signs["orders_lately_high"] == [-1]
+    assert signs.map(len).eq(1).all()
+
+
+def test_every_feature_of_a_task_is_in_a_theme(churn):
+    known = list(churn.asked(ORIGIN).rows.features)
+    assert not reasons.themes(known, reasons.read("churn")).isna().any()
+
+
+def test_a_feature_in_no_theme_may_not_be_used():
+    with pytest.raises(BadReasons, match="age_band: in no theme, so no model may use it"):
+        reasons.themes(["recency_days", "age_band"], reasons.read("churn"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("themes: []", "churn.yaml: themes is empty"),
+        ("themes: 5", "churn.yaml: themes 5 must be a list"),
+        ("{", "churn.yaml: no YAML"),
+        (
+            "themes: [{theme: A, shows: x, as: euro, features: [y], high: {en: a, zh: b}}]",
+            r"themes.0.theme 'A'.*themes.0.as 'euro'.*themes.0.low is missing",
+        ),
+        (
+            "themes: [{theme: a, shows: x, as: usd, features: [y],"
+            " high: {en: a, zh: b}, low: {en: a, zh: b}}]",
+            "themes.0 a: shows x, which is not of its features",
+        ),
+    ],
+)
+def test_a_file_that_is_wrong_is_told(tmp_path, monkeypatch, text, said):
+    (tmp_path / "churn.yaml").write_text(text)
+    monkeypatch.setattr(reasons, "HOME", tmp_path)
+    with pytest.raises(BadReasons, match=said):
+        reasons.read("churn")
+
+
+def test_themes_of_both_tasks_have_codes_of_their_own():
+    for task in ("churn", "offer"):
+        found: Reasons = reasons.read(task)
+        assert len(found.by_name) == len(found.themes)
+
+
+def test_weak_terms_are_told_of_nobody(churn, learnt):
+    rows = churn.asked(ORIGIN - dt.timedelta(days=7)).rows
+    strict = Logistic(Logistic.Params(strictness=1e9)).fit(learnt)
+    told = told_of(strict, rows, learnt)
+    assert told.empty
+    assert list(told) == ["row", "rank", "code", "en", "zh", "push"]
+    assert isinstance(told, pd.DataFrame)
