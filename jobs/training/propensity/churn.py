@@ -6,7 +6,6 @@ nearly the same, yet each is one more draw of what comes after a history.
 """
 
 import datetime as dt
-import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -24,6 +23,8 @@ HISTORY_DAYS = 84  # before the first origin that is learnt from; half of all wh
 STEP = dt.timedelta(weeks=1)  # between origins that are learnt from
 MOST_EXAMPLES = 120_000  # beyond it every origin has a part of its accounts
 
+Known = tuple[np.ndarray, Rows]  # ids, and what is known of them
+
 
 @dataclass
 class Churn:
@@ -33,41 +34,66 @@ class Churn:
     horizon_days: int = 28
     name: str = "churn"
     baseline: str = "recency_days"
-    # by origin: who is eligible, and what is known of them
-    seen: dict[dt.date, tuple[np.ndarray, Rows]] = field(default_factory=dict)
+    # by origin and the most that are looked at: who is eligible, and what is known of them
+    seen: dict[tuple[dt.date, int | None], Known] = field(default_factory=dict)
 
     @cached_property
     def first(self) -> dt.date:
         found: dt.date = self.days["business_date"].min().date()
         return found
 
+    @cached_property
+    def newest(self) -> dt.date:
+        found: dt.date = self.days["business_date"].max().date()
+        return found
+
     def asked(self, origin: dt.date) -> Asked:
+        if self.newest <= origin - dt.timedelta(days=self.horizon_days):
+            raise NothingToAsk(
+                f"{origin}: the newest day of the file is {self.newest}, so all look gone;"
+                f" take {self.newest}"
+            )
         ids, rows = self._eligible(origin)
         if not len(ids):
             raise NothingToAsk(
                 f"{origin}: no account has {FEWEST_ORDERS} orders, of which one in the"
                 f" {ACTIVE_DAYS} days before; take an origin within the file's days"
             )
-        return Asked(ids, rows, self._label(ids, origin))
+        is_over = self.newest >= origin + dt.timedelta(days=self.horizon_days)
+        return Asked(ids, rows, self._label(ids, origin) if is_over else None)
 
-    def _eligible(self, origin: dt.date) -> tuple[np.ndarray, Rows]:
-        if origin not in self.seen:
-            self.seen[origin] = self._looked_up(origin)
-        return self.seen[origin]
+    def _eligible(self, origin: dt.date, most: int | None = None) -> Known:
+        """Args: most: accounts that are looked at, about; null: all."""
+        if (origin, most) not in self.seen:
+            self.seen[origin, most] = self._looked_up(origin, most)
+        return self.seen[origin, most]
 
-    def _looked_up(self, origin: dt.date) -> tuple[np.ndarray, Rows]:
-        known = panel(self.days, origin)
+    def _looked_up(self, origin: dt.date, most: int | None) -> Known:
+        known = panel(self.days, origin, None if most is None else self._some(origin, most))
         told = features(known)
         some = (told["orders"] >= FEWEST_ORDERS) & (told["recency_days"] < ACTIVE_DAYS)
         mask = some.to_numpy()
         return known.account_ids[mask], Rows(told[mask], known.weekly[mask])
 
-    def _label(self, ids: np.ndarray, origin: dt.date) -> np.ndarray | None:
+    def _some(self, origin: dt.date, most: int) -> list[str]:
+        """Of the accounts that are known by an origin about so many, the same every time."""
+        then = self.days.loc[self.days["business_date"] <= pd.Timestamp(origin), "account_id"]
+        codes = np.unique(then.cat.codes)
+        taken = codes[self.draws[codes] * len(codes) < most]
+        return [str(one) for one in self.days["account_id"].cat.categories[taken]]
+
+    @cached_property
+    def draws(self) -> np.ndarray:
+        """A number from 0 to 1 for every account, by its hash."""
+        ids = self.days["account_id"].cat.categories.astype(str)
+        found: np.ndarray = pd.util.hash_array(ids.to_numpy(object)) / 2.0**64
+        return found
+
+    def _label(self, ids: np.ndarray, origin: dt.date) -> np.ndarray:
+        """1 where no order came in the horizon, which has ended."""
         after = pd.Timestamp(origin)
         end = after + pd.Timedelta(days=self.horizon_days)
         when = self.days["business_date"]
-        if when.max() < end:
-            return None
         ordered = self.days[(when > after) & (when <= end) & (self.days["orders"] > 0)]
         back = ordered["account_id"].astype(str).unique()
         return (~np.isin(ids, back)).astype(int)
@@ -90,22 +116,9 @@ class Churn:
         return together(kept)
 
     def _part(self, origin: dt.date, most: int) -> Examples:
-        ids, rows = self._eligible(origin)
-        label = self._label(ids, origin)
-        assert label is not None  # the horizon ended by a later origin of the same file
-        mask = sample(ids, most)
-        kept = Rows(rows.features[mask], rows.weekly[mask])
-        return Examples(kept, label[mask], np.ones(len(kept)))
+        ids, rows = self._eligible(origin, most)
+        return Examples(rows, self._label(ids, origin), np.ones(len(rows)))
 
     def before(self, origin: dt.date) -> dt.date | None:
         at = origin - dt.timedelta(days=self.horizon_days)
         return at if at > self.first + dt.timedelta(days=self.horizon_days) else None
-
-
-def sample(ids: np.ndarray, most: int) -> np.ndarray:
-    """Which ids are taken: all, or the share that is about so many, by their hash. (N) bool"""
-    if len(ids) <= most:
-        return np.ones(len(ids), bool)
-    drawn = [int(hashlib.md5(one.encode()).hexdigest()[:8], 16) for one in ids]  # noqa: S324
-    found: np.ndarray = np.array(drawn) < most / len(ids) * 16**8
-    return found

@@ -2,14 +2,13 @@
 
 import datetime as dt
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from jobs.training import given, transactions
 from jobs.training.given import BadFile
 from jobs.training.propensity import campaigns, reasons
-from jobs.training.propensity.churn import Churn, sample
+from jobs.training.propensity.churn import Churn
 from jobs.training.propensity.features import features
 from jobs.training.propensity.offer import Offer, among
 from jobs.training.propensity.panel import panel
@@ -87,6 +86,17 @@ def test_where_the_days_end_before_the_horizon_nobody_knows():
     assert Churn(account_days(rows)).asked(SUNDAY).label is None
 
 
+def test_a_file_may_end_before_the_origin_but_not_by_a_whole_horizon():
+    rows = [(name, f"2017-0{month}-10", 2) for month in (3, 4, 5, 6) for name in "abc"]
+    rows += [("d", "2017-03-10", 2), ("d", "2017-04-10", 2)]
+    days = account_days(rows)  # the newest day is 10 June
+    known = Churn(days).examples(SUNDAY)
+    assert set(known.label) == {0, 1}
+    assert Churn(days).asked(SUNDAY).label is None
+    with pytest.raises(NothingToAsk, match="newest day of the file is 2017-06-10"):
+        Churn(days).asked(dt.date(2017, 7, 9))
+
+
 def test_nobody_eligible_is_said():
     with pytest.raises(NothingToAsk, match="2017-06-25: no account has 2 orders"):
         Churn(account_days([("a", "2017-06-20", 1)])).asked(SUNDAY)
@@ -98,11 +108,15 @@ def test_too_few_days_to_learn_from_are_said():
         Churn(account_days(rows)).examples(SUNDAY)
 
 
-def test_a_part_of_many_accounts_is_the_same_part_again():
-    ids = np.array([f"a{n}" for n in range(5_000)])
-    mask = sample(ids, 1_000)
-    assert 800 < mask.sum() < 1_200
-    assert (mask == sample(ids, 1_000)).all()
+def test_of_many_accounts_a_part_teaches_the_same_part_again(monkeypatch):
+    rows = [(f"a{n}", day, 1) for n in range(900) for day in ("2017-05-01", "2017-05-08")]
+    rows += [(f"a{n}", "2017-05-30", 1) for n in range(0, 900, 2)]
+    monkeypatch.setattr("jobs.training.propensity.churn.MOST_EXAMPLES", 300)
+    days = account_days(rows)
+    taught = [Churn(days).examples(SUNDAY).rows.features for _ in range(2)]
+    assert 200 < len(taught[0]) < 400
+    assert taught[0].equals(taught[1])
+    assert len(Churn(days).asked(SUNDAY).account_ids) == 900
 
 
 @pytest.fixture(scope="module")
