@@ -61,6 +61,11 @@ def days(path: Path) -> pd.DataFrame:
             f"{path} has no row with an {told[ACCOUNT]} and a readable {told[MOMENT]}: write one"
             " per line, such as a1,2017-01-02 10:00:00"
         )
+    if not found["orders"].any():
+        raise BadFile(
+            f"{path}: no line has {told.get(AMOUNT, AMOUNT)} above 0, so nobody has ordered"
+            " anything: give what the shop received, as numbers with a point"
+        )
     found["account_id"] = found["account_id"].astype("category")
     known = given.dated(found, found["business_date"])
     return known[list(COLUMNS)].reset_index(drop=True)

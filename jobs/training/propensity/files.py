@@ -17,7 +17,7 @@ OUT/errors.parquet       model, origin, reason
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,7 +62,7 @@ REASONS: list[tuple[str, pa.DataType]] = [
     ("push", pa.float64()),  # log-odds that it adds to the chance, or takes
 ]
 ERRORS: list[tuple[str, pa.DataType]] = [
-    ("model", pa.string()),
+    ("model", pa.string()),  # null: all
     ("origin", pa.string()),
     ("reason", pa.string()),
 ]
@@ -190,19 +190,38 @@ class Found:
     reasons: list[pd.DataFrame]
     gains: list[pd.DataFrame]
     scored: list[Scored]
-    errors: list[dict[str, str]]
+    errors: list[Mapping[str, Any]]
 
 
 def judge(of: Task, configuration: Configuration, origins: Sequence[dt.date]) -> Found:
-    """One model at every origin; one that it cannot answer leaves the others alone."""
+    """One model at every origin."""
     asking, found = Asking(of, configuration), Found([], [], [], [], [])
     for origin in origins:
-        try:
-            _judge_at(asking, origin, found)
-        except NothingToAsk as error:
-            told = {"model": configuration.model, "origin": origin.isoformat()}
-            found.errors.append({**told, "reason": str(error)})
+        _judge_at(asking, origin, found)
     return found
+
+
+def askable(of: Task, origins: Sequence[dt.date]) -> tuple[list[dt.date], list[Mapping[str, Any]]]:
+    """Origins at which there is something to ask and to learn from, and why the others are none.
+
+    Raises:
+        NothingToAsk: there is none.
+    """
+    places: list[dt.date] = []
+    errors: list[Mapping[str, Any]] = []
+    for origin in origins:
+        try:
+            of.examples(origin)
+            of.asked(origin)
+        except NothingToAsk as error:
+            logger.warning("%s", error)
+            told = {"model": None, "origin": origin.isoformat()}
+            errors.append({**told, "reason": str(error)})
+        else:
+            places.append(origin)
+    if not places:
+        raise NothingToAsk(errors[0]["reason"])
+    return places, errors
 
 
 def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
@@ -248,7 +267,8 @@ def bench(wanted: Wanted) -> pa.Table:
     code = tracking.code_version(ROOM)
     mark = tracking.fingerprint(files=files, code=code.partition("+")[2], **settings)
     tags = {"kind": "bench of files", "code_version": code}
-    parts: list[Found] = []
+    places, errors = askable(of, origins)
+    parts = [Found([], [], [], [], errors)]
     configurations = models.configurations(of.baseline)
     with (
         board.at_work_in(wanted.out),
@@ -256,10 +276,8 @@ def bench(wanted: Wanted) -> pa.Table:
     ):
         run.params({**settings, **{f"{name}_sha256": sha for name, sha in files.items()}})
         for configuration in configurations:
-            parts.append(_judged(of, configuration, origins, wanted, mark, run))
+            parts.append(_judged(of, configuration, places, wanted, mark, run))
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
-        if not found.scores:
-            raise NothingToAsk(found.errors[0]["reason"])
         table = write(found, wanted)
     failed = {one["model"] for one in found.errors if one["reason"].startswith(FAILED)}
     if len(failed) > FAILED_SHARE * len(configurations):

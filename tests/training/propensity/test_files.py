@@ -164,6 +164,12 @@ def test_a_model_that_breaks_leaves_the_others_alone_and_other_names_are_read(
     assert error["reason"] == "failed: broken"
 
 
+def test_a_file_in_which_nobody_paid_is_told(tmp_path):
+    free = shoppers.lines(20).assign(amount_usd="12,50")
+    with pytest.raises(BadFile, match="no line has amount_usd above 0"):
+        files.bench(wanted(tmp_path, "churn", {"transactions": free}))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
