@@ -126,8 +126,8 @@ class Logistic(Rate):
 MODELS: dict[str, type[Rate]] = {"rate": Rate, "logistic": Logistic}
 
 
-class Propensity:
-    name, entity, valid_days = "propensity", "propensities", 7
+class Staying:
+    name, entity, valid_days = "graded", "graded_scores", 7
     tables = (TABLE,)
     asked: ClassVar[Sequence[Configuration]] = ()  # beside the baseline
     baseline = Configuration("rate", Rate.Params())
@@ -178,4 +178,4 @@ class Propensity:
         return self.scores(model, data, as_of).rename("score").reset_index()
 
 
-FAMILY = Propensity()
+FAMILY = Staying()
