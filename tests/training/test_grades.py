@@ -10,7 +10,7 @@ from jobs import lake
 from jobs.training import bench, grades, predict, promote, tracking, train
 from jobs.training.family import FAMILIES, Configuration, Graded
 from jobs.training.grades import Flips, fifths, flips, graded
-from tests.training import graded
+from tests.training import staying
 
 EDGES = (0.8, 0.6, 0.4, 0.2)
 
@@ -41,25 +41,25 @@ def test_flips_count_the_accounts_that_both_score():
 
 
 def logistic(strength: float) -> list[Configuration]:
-    return [Configuration("logistic", graded.Logistic.Params(strength))]
+    return [Configuration("logistic", staying.Logistic.Params(strength))]
 
 
 @pytest.fixture
 def family(state, empty_store, registry, monkeypatch):
-    monkeypatch.setitem(FAMILIES, "graded", "tests.training.graded")
-    monkeypatch.setattr(bench, "rules", lambda name: graded.RULES)
-    monkeypatch.setattr(promote, "rules", lambda name: graded.RULES)
+    monkeypatch.setitem(FAMILIES, "staying", "tests.training.staying")
+    monkeypatch.setattr(bench, "rules", lambda name: staying.RULES)
+    monkeypatch.setattr(promote, "rules", lambda name: staying.RULES)
     shutil.copy(empty_store, state / "mlflow.db")
-    tracking.client().create_experiment("graded", artifact_location=str(state / "artifacts"))
-    monkeypatch.setattr(graded.Staying, "asked", logistic(1.0))
-    graded.write(graded.accounts())
-    return graded.FAMILY
+    tracking.client().create_experiment("staying", artifact_location=str(state / "artifacts"))
+    monkeypatch.setattr(staying.Staying, "asked", logistic(1.0))
+    staying.write(staying.accounts())
+    return staying.FAMILY
 
 
 def challenged() -> str:
-    bench.bench("graded")
-    train.train("graded")
-    return promote.promote("graded")
+    bench.bench("staying")
+    train.train("staying")
+    return promote.promote("staying")
 
 
 def reason() -> str:
@@ -73,9 +73,9 @@ def test_a_family_with_scores_has_grades(family):
 
 def test_edges_are_stored_with_the_version_and_answers_carry_their_grade(family):
     assert challenged() == "promoted"
-    edges = grades.kept(tracking.champion("graded"))
+    edges = grades.kept(tracking.champion("staying"))
     assert edges is not None
-    manifest = predict.predict("graded")
+    manifest = predict.predict("staying")
     rows = pq.read_table(manifest.folder / manifest.files[0].name).to_pandas()
     told = graded(rows["score"], edges)
     assert rows["grade"].tolist() == told.tolist()
@@ -84,14 +84,14 @@ def test_edges_are_stored_with_the_version_and_answers_carry_their_grade(family)
 
 def test_a_refit_keeps_the_champions_edges(family):
     challenged()
-    before = grades.kept(tracking.champion("graded"))
-    rows = graded.accounts()
-    later = graded.accounts(1).query("as_of_date == as_of_date.max()")
-    later = later.assign(as_of_date=graded.SUNDAYS[-1] + graded.WEEKS)
-    later["known_date"] = later["as_of_date"] + graded.WEEKS
-    graded.write(pd.concat([rows, later]))
+    before = grades.kept(tracking.champion("staying"))
+    rows = staying.accounts()
+    later = staying.accounts(1).query("as_of_date == as_of_date.max()")
+    later = later.assign(as_of_date=staying.SUNDAYS[-1] + staying.WEEKS)
+    later["known_date"] = later["as_of_date"] + staying.WEEKS
+    staying.write(pd.concat([rows, later]))
     assert challenged() == "promoted"
-    champion = tracking.champion("graded")
+    champion = tracking.champion("staying")
     assert str(champion.version) == "2"
     assert grades.kept(champion) == before
     checks = lake.read("ops.gate_checks").to_pandas()
@@ -105,17 +105,17 @@ def test_a_refit_keeps_the_champions_edges(family):
 
 def test_a_challenger_that_moves_too_many_grades_is_refused(family, monkeypatch):
     # a heavy penalty draws all scores to the mean: a poor champion, whose edges lie close together
-    monkeypatch.setattr(graded.Staying, "asked", logistic(1e-5))
+    monkeypatch.setattr(staying.Staying, "asked", logistic(1e-5))
     assert challenged() == "promoted"
-    monkeypatch.setattr(graded.Staying, "asked", logistic(1.0))
+    monkeypatch.setattr(staying.Staying, "asked", logistic(1.0))
     assert challenged() == "refused"
     assert "have another grade than champion version 1, at most 10% may" in reason()
-    assert str(tracking.champion("graded").version) == "1"
+    assert str(tracking.champion("staying").version) == "1"
 
 
 def test_a_planted_future_column_is_refused(family):
-    rows = graded.accounts()
-    graded.write(rows.assign(orders_next_4_weeks=(1 - rows["label"]) * 3 + rows["orders"] % 3))
+    rows = staying.accounts()
+    staying.write(rows.assign(orders_next_4_weeks=(1 - rows["label"]) * 3 + rows["orders"] % 3))
     assert challenged() == "refused"
     assert reason().startswith("column orders_next_4_weeks alone tells the label with AUC 1.000")
-    assert tracking.champion("graded") is None
+    assert tracking.champion("staying") is None

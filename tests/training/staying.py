@@ -127,7 +127,7 @@ MODELS: dict[str, type[Rate]] = {"rate": Rate, "logistic": Logistic}
 
 
 class Staying:
-    name, entity, valid_days = "graded", "graded_scores", 7
+    name, entity, valid_days = "staying", "staying_scores", 7
     tables = (TABLE,)
     asked: ClassVar[Sequence[Configuration]] = ()  # beside the baseline
     baseline = Configuration("rate", Rate.Params())
