@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class NoYaml(ValueError):
@@ -78,6 +78,13 @@ class Part(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
     )
+
+
+class Text(Part):
+    """What a person reads, in the languages that we have."""
+
+    en: str = Field(min_length=1)
+    zh: str = Field(min_length=1)
 
 
 def as_texts(told: Any) -> Any:

@@ -1,6 +1,6 @@
 """ops.lift: one row per experiment and last day: what delivered scores changed, beside hold-outs.
 
-Filled by jobs/training/uplift/lift.py; measured again, a row is replaced.
+Filled by jobs/delivery/lift.py; measured again, a row is replaced.
 """
 
 from jobs.table import Log

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from jobs.training import board
 from jobs.training.board import Scored
+from jobs.training.family import FAILED_SHARE, TooManyFailed
 from jobs.training.written import whole
 
 FOLDER = ".judged"  # in the bench's own
@@ -39,6 +40,19 @@ def keep(found: Answered, out: Path, name: str) -> None:
     ]
     with whole(out / FOLDER / f"{name}.json") as candidate:
         candidate.write_text(json.dumps({"scored": scored, "told": found.told}))
+
+
+def not_too_many(failed: int, judged: int, out: Path) -> None:
+    """Whether enough of the models that were judged have answered.
+
+    Raises:
+        TooManyFailed: more than FAILED_SHARE of them have not.
+    """
+    if failed > FAILED_SHARE * judged:
+        raise TooManyFailed(
+            f"{failed} of {judged} models failed, more than {FAILED_SHARE:.0%};"
+            f" {out}/errors.parquet says why"
+        )
 
 
 def kept(out: Path, name: str) -> Answered | None:

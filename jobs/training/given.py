@@ -49,33 +49,30 @@ def opened(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
 
 
 def named(
-    path: Path, wanted: Collection[str], also_called: Mapping[str, Sequence[str]]
+    path: Path,
+    needed: Collection[str],
+    more: Collection[str],
+    also_called: Mapping[str, Sequence[str]],
 ) -> dict[str, str]:
-    """What each column that is wanted is called in a file; those that it lacks are left out.
+    """What each column that is needed is called in a file, and more, where it has them.
 
     Args:
         also_called: column → other names that public files have for it.
+
+    Raises:
+        BadFile: it lacks one that is needed.
     """
     has = opened(path, {}).columns
     found = {}
-    for name in wanted:
+    for name in (*needed, *more):
         called = next((one for one in (name, *also_called.get(name, ())) if one in has), name)
         if called in has:
             found[name] = called
         if called != name:
             logger.info("%s: %s is read as %s", path, called, name)
-    return found
-
-
-def lacking(path: Path, called: Mapping[str, str], needed: Collection[str]) -> None:
-    """Whether a file has what is needed.
-
-    Raises:
-        BadFile: it lacks a column.
-    """
-    if missing := [name for name in needed if name not in called]:
-        has = opened(path, {}).columns
+    if missing := [name for name in needed if name not in found]:
         raise BadFile(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(has)}")
+    return found
 
 
 def quoted(name: str) -> duckdb.Expression:

@@ -6,23 +6,24 @@ products, discount_usd, coupon_usd. An order is a basket with a line of which th
 something (a trip); a day without one has 0 orders.
 """
 
-import logging
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+import duckdb
 import pandas as pd
 
 from jobs.sql import identifier
 from jobs.training import given
 from jobs.training.given import BadFile
 
-logger = logging.getLogger(__name__)
-
-ACCOUNT, MOMENT = "account_id", "bought_at"  # what a file must tell
+ACCOUNT, MOMENT = "account_id", "bought_at"
+NEEDED = {ACCOUNT: "varchar", MOMENT: "timestamp"}  # what a file must tell
 # what it may tell, and what stands in where it does not
 BASKET = "order_id"  # else account and moment: nobody pays twice at once
 AMOUNT = "amount_usd"  # USD that the shop received of the line; else 1
 PRODUCT = "product_id"  # else unknown
-DISCOUNTS = {"discount_usd": "discount_usd", "coupon_usd": "coupon_usd"}  # USD, positive
+DISCOUNTS = ("discount_usd", "coupon_usd")  # USD, positive; else 0
 # names that other public files have for the same
 ALSO_CALLED = {
     ACCOUNT: ("customer_id", "household_id", "household_key"),
@@ -40,6 +41,42 @@ COLUMNS = (
 )
 
 
+@dataclass(frozen=True)
+class Lines:
+    """A file's lines that have what is needed, and SQL that asks for their columns."""
+
+    rows: duckdb.DuckDBPyRelation
+    called: dict[str, str]  # our name → the file's
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Raises BadFile: it cannot be read, or lacks a column."""
+        called = given.named(path, NEEDED, [n for n in ALSO_CALLED if n not in NEEDED], ALSO_CALLED)
+        return cls(given.rows(path, {called[n]: kind for n, kind in NEEDED.items()}), called)
+
+    def text(self, name: str) -> str:
+        return f"cast({identifier(self.called[name])} as varchar)"
+
+    @property
+    def moment(self) -> str:
+        return f"cast({identifier(self.called[MOMENT])} as timestamp)"
+
+    def number(self, name: str, otherwise: str) -> str:
+        """What is no number, or not told of a line, is 0."""
+        if name not in self.called:
+            return otherwise
+        return f"coalesce(try_cast({identifier(self.called[name])} as double), 0)"
+
+    @property
+    def amount(self) -> str:
+        return self.number(AMOUNT, "1.0")
+
+
+def total(amount: str) -> str:
+    """SQL: a sum that is the same however the rows were parted among threads."""
+    return f"round(sum({amount}), {DIGITS})"
+
+
 def days(path: Path) -> pd.DataFrame:
     """Account days of a file, sorted by account and day, each as known on its own day.
 
@@ -51,47 +88,34 @@ def days(path: Path) -> pd.DataFrame:
     Raises:
         BadFile: it cannot be read, or lacks what is needed, or has no row with it.
     """
-    told = given.named(path, tuple(ALSO_CALLED), ALSO_CALLED)
-    given.lacking(path, told, (ACCOUNT, MOMENT))
-    kinds = {ACCOUNT: "varchar", MOMENT: "timestamp"}
-    lines = given.rows(path, {told[name]: kind for name, kind in kinds.items()})
-    found = lines.query("rows", _sql(told)).df()
+    lines = Lines.of(path)
+    found = lines.rows.query("rows", _by_day(lines)).df()
     if found.empty:
         raise BadFile(
-            f"{path} has no row with an {told[ACCOUNT]} and a readable {told[MOMENT]}: write one"
-            " per line, such as a1,2017-01-02 10:00:00"
+            f"{path} has no row with an {lines.called[ACCOUNT]} and a readable"
+            f" {lines.called[MOMENT]}: write one per line, such as a1,2017-01-02 10:00:00"
         )
     if not found["orders"].any():
         raise BadFile(
-            f"{path}: no line has {told.get(AMOUNT, AMOUNT)} above 0, so nobody has ordered"
-            " anything: give what the shop received, as numbers with a point"
+            f"{path}: no line has {lines.called.get(AMOUNT, AMOUNT)} above 0, so nobody has"
+            " ordered anything: give what the shop received, as numbers with a point"
         )
     found["account_id"] = found["account_id"].astype("category")
     known = given.dated(found, found["business_date"])
     return known[list(COLUMNS)].reset_index(drop=True)
 
 
-def total(amount: str) -> str:
-    """SQL: a sum that is the same however the rows were parted among threads."""
-    return f"round(sum({amount}), {DIGITS})"
-
-
-def _sql(told: dict[str, str]) -> str:
-    def number(name: str, otherwise: str) -> str:
-        if name not in told:
-            return otherwise
-        return f"coalesce(try_cast({identifier(told[name])} as double), 0)"
-
-    moment = f"cast({identifier(told[MOMENT])} as timestamp)"
-    basket = identifier(told[BASKET]) if BASKET in told else moment
-    amount = number(AMOUNT, "1.0")
-    products = f"count(distinct {identifier(told[PRODUCT])})" if PRODUCT in told else "null::double"
-    discounts = (total(f"abs({number(name, '0.0')})") + f" as {name}" for name in DISCOUNTS)
+def _by_day(lines: Lines) -> str:
+    basket = lines.text(BASKET) if BASKET in lines.called else lines.moment
+    products = "null"
+    if PRODUCT in lines.called:
+        products = f"count(distinct {lines.text(PRODUCT)})"
+    told = {name: lines.number(name, "0.0") for name in DISCOUNTS}
+    discounts = [f"{total(f'abs({number})')} as {name}" for name, number in told.items()]
     return f"""
-        select cast({identifier(told[ACCOUNT])} as varchar) as account_id,
-               cast({moment} as date) as business_date,
-               count(distinct {basket}) filter (where {amount} > 0) as orders,
-               {total(amount)} as sales_usd, cast({products} as double) as products,
+        select {lines.text(ACCOUNT)} as account_id, cast({lines.moment} as date) as business_date,
+               count(distinct {basket}) filter (where {lines.amount} > 0) as orders,
+               {total(lines.amount)} as sales_usd, cast({products} as double) as products,
                {", ".join(discounts)}
         from rows group by all order by account_id, business_date
     """  # noqa: S608
@@ -106,27 +130,16 @@ def purchases(path: Path) -> pd.DataFrame:
     Raises:
         BadFile: see `days`.
     """
-    told = given.named(path, tuple(ALSO_CALLED), ALSO_CALLED)
-    given.lacking(path, told, (ACCOUNT, MOMENT))
-    names = ["account_id", "product_id", "business_date", "sales_usd"]
-    if PRODUCT not in told:
+    lines = Lines.of(path)
+    if PRODUCT not in lines.called:
+        names = ["account_id", "product_id", "business_date", "sales_usd"]
         return pd.DataFrame({name: pd.Series(dtype="object") for name in names})
-    kinds = {ACCOUNT: "varchar", MOMENT: "timestamp", PRODUCT: "varchar"}
-    lines = given.rows(path, {told[name]: kind for name, kind in kinds.items()})
-    amount = f"coalesce(try_cast({identifier(told[AMOUNT])} as double), 0)"
-    return (
-        lines.query(
-            "rows",
-            f"""
-        select {identifier(told[ACCOUNT])} as account_id, {identifier(told[PRODUCT])} as product_id,
-               cast({identifier(told[MOMENT])} as date) as business_date,
-               {total(amount if AMOUNT in told else "1.0")} as sales_usd
-        from rows group by all
-        """,  # noqa: S608
-        )
-        .df()
-        .astype({"account_id": "category"})
-    )
+    asked = f"""
+        select {lines.text(ACCOUNT)} as account_id, {lines.text(PRODUCT)} as product_id,
+               cast({lines.moment} as date) as business_date, {total(lines.amount)} as sales_usd
+        from rows where {lines.text(PRODUCT)} is not null group by all order by all
+    """  # noqa: S608
+    return lines.rows.query("rows", asked).df().astype({"account_id": "category"})
 
 
 def between(days: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:

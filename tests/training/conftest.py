@@ -30,6 +30,18 @@ def empty_store(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def one_store(empty_store, tmp_path_factory):
+    """One MLflow store for all benches of a file of tests."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    tracking.client.cache_clear()
+    tracking.mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    yield
+    tracking.mlflow.set_tracking_uri(None)
+    tracking.client.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def features_made_again(monkeypatch):
     """Promotions without Spark: tests/spark/test_cut.py makes features again."""

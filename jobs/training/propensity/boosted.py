@@ -5,6 +5,7 @@ LightGBM computes it. Rows of one kind come in one number, so a tree's leaves ho
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from jobs.training.propensity.classifier import BASE, Examples, Rows
 MODEL, PARAMS = "trees.txt", "params.json"
 
 
-class Boosted:
+class Boosted(ABC):
     """Fitted trees, and the columns that they know."""
 
     name: ClassVar[str]
@@ -30,9 +31,9 @@ class Boosted:
         self.trees: lightgbm.Booster
         self.device = "cpu"
 
+    @abstractmethod
     def settings(self) -> Mapping[str, Any]:
         """LightGBM's parameters that differ between the models."""
-        raise NotImplementedError
 
     def fit(self, examples: Examples) -> Self:
         told = {"objective": "binary", "verbose": -1, "deterministic": True, "force_row_wise": True}

@@ -82,8 +82,7 @@ def _table(path: Path | None, needed: dict[str, str], more: str | None = None) -
     """Columns of a file, without repeated rows; empty where there is no file."""
     if path is None:
         return pd.DataFrame({name: pd.Series(dtype="object") for name in needed})
-    called = given.named(path, (*needed, *([more] if more else [])), ALSO_CALLED)
-    given.lacking(path, called, needed)
+    called = given.named(path, needed, [more] if more else [], ALSO_CALLED)
     found = given.rows(path, {called[name]: kind for name, kind in needed.items()}).df()
     found = found.rename(columns={theirs: ours for ours, theirs in called.items()})
     kept = [*needed, *([more] if more in found else [])]

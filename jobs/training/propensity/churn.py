@@ -64,6 +64,8 @@ class Churn:
 
     def _eligible(self, origin: dt.date, most: int | None = None) -> Known:
         """Args: most: accounts that are looked at, about; null: all."""
+        if most is not None and len(self.draws) <= most:
+            most = None  # the same for whoever asks
         if (origin, most) not in self.seen:
             self.seen[origin, most] = self._looked_up(origin, most)
         return self.seen[origin, most]

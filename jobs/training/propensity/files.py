@@ -16,34 +16,30 @@ OUT/errors.parquet       model, origin, reason
 
 import datetime as dt
 import logging
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from jobs.training import answered, board, tracking, transactions
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
-from jobs.training.family import FAILED_SHARE, Configuration, Split, TooManyFailed
+from jobs.training.family import Configuration, Split
 from jobs.training.given import BadFile
-from jobs.training.propensity import accuracy, campaigns, models, reasons
-from jobs.training.propensity.calibration import Calibration
+from jobs.training.propensity import accuracy, campaigns, models
+from jobs.training.propensity.asking import Asking
 from jobs.training.propensity.churn import Churn
-from jobs.training.propensity.classifier import Classifier, Explains, Rows
 from jobs.training.propensity.offer import Offer
-from jobs.training.propensity.task import Asked, NothingToAsk, Task
+from jobs.training.propensity.task import NothingToAsk, Task
 
 logger = logging.getLogger(__name__)
 
 ROOM = "propensity"  # whose experiment in MLflow it is
 DECIDES = "log_loss"  # lower is better: chances must be right, not only in order
 TOLD = "auc"  # in a line of the log
-VALID_WINDOWS = 2  # that a choice rests on
 SCORES: list[tuple[str, pa.DataType]] = [
     ("task", pa.string()),
     ("account_id", pa.string()),
@@ -112,74 +108,6 @@ def task(wanted: Wanted) -> Task:
     files = campaigns.Files(wanted.campaigns, wanted.recipients, wanted.coupons, wanted.redemptions)
     bought = transactions.purchases(wanted.transactions)
     return Offer(days, bought, campaigns.read(files), wanted.horizon_days)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A model's chances at an origin."""
-
-    asked: Asked
-    margin: np.ndarray  # (N) log-odds, before they are put right
-    reasons: pd.DataFrame  # account_id and what `reasons.strongest` says; empty: it cannot say why
-    seconds: float  # to fit and to answer
-    peak_mib: float
-
-
-class Asking:
-    """One model, asked at several origins; an origin is answered once."""
-
-    def __init__(self, of: Task, configuration: Configuration) -> None:
-        self.of, self.configuration = of, configuration
-        self.answers: dict[dt.date, Answer] = {}
-
-    def margin(self, origin: dt.date) -> Answer:
-        if origin not in self.answers:
-            with tracking.PeakMemory() as memory:
-                started = time.perf_counter()
-                examples, asked = self.of.examples(origin), self.of.asked(origin)
-                fitted = models.model(self.configuration).fit(examples)
-                told = fitted.margin(asked.rows) - examples.rarity
-                why = self._why(fitted, examples.rows, asked)
-                seconds = time.perf_counter() - started
-            self.answers[origin] = Answer(asked, told, why, seconds, memory.mib)
-        return self.answers[origin]
-
-    def _why(self, fitted: Classifier, learnt: Rows, asked: Asked) -> pd.DataFrame:
-        if not isinstance(fitted, Explains):
-            return pd.DataFrame()
-        of = reasons.read(self.of.name)
-        ways = reasons.directions(fitted, learnt, of)
-        found = reasons.strongest(fitted, asked.rows, ways, of)
-        return found.assign(account_id=asked.account_ids[found["row"]])
-
-    def chances(self, origin: dt.date) -> tuple[Answer, np.ndarray]:
-        """Put right by the newest window that had ended, where one could be asked about."""
-        found = self.margin(origin)
-        return found, self._calibration(origin).chances(found.margin)
-
-    def _calibration(self, origin: dt.date) -> Calibration:
-        before = self.of.before(origin)
-        if before is None:
-            return Calibration()
-        try:
-            then = self.margin(before)
-        except NothingToAsk as error:
-            logger.info("%s: chances are as the model says: %s", origin, error)
-            return Calibration()
-        if then.asked.label is None:
-            return Calibration()
-        return Calibration.found(then.margin, then.asked.label)
-
-    def windows(self, origin: dt.date) -> Iterator[tuple[Split, dt.date]]:
-        """The validation windows of an origin, and itself."""
-        at = origin
-        for _ in range(VALID_WINDOWS):
-            earlier = self.of.before(at)
-            if earlier is None:
-                break
-            yield "valid", earlier
-            at = earlier
-        yield "test", origin
 
 
 @dataclass
@@ -280,11 +208,7 @@ def bench(wanted: Wanted) -> pa.Table:
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
         table = write(found, wanted)
     failed = {one["model"] for one in found.errors if one["reason"].startswith(FAILED)}
-    if len(failed) > FAILED_SHARE * len(configurations):
-        raise TooManyFailed(
-            f"{len(failed)} of {len(configurations)} models failed, more than {FAILED_SHARE:.0%};"
-            f" {wanted.out}/errors.parquet says why"
-        )
+    answered.not_too_many(len(failed), len(configurations), wanted.out)
     return table
 
 

@@ -6,7 +6,6 @@ recipients of every campaign that had ended by then, each as of the evening befo
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -42,7 +41,7 @@ class Offer:
     """Of account days and purchases (see `transactions`), and campaigns."""
 
     days: pd.DataFrame
-    purchases: pd.DataFrame  # account_id, product_id, business_date, orders, sales_usd
+    purchases: pd.DataFrame  # account_id, product_id, business_date, sales_usd
     told: Campaigns
     horizon_days: int = 28
     name: str = "offer"
@@ -72,18 +71,13 @@ class Offer:
         weekly = np.concatenate([rows.weekly for _, rows, _ in parts])
         label = np.concatenate([label for _, _, label in parts])[once][order]
         rows = Rows(features[once].iloc[order].reset_index(drop=True), weekly[once][order])
-        ended = self._ended(ids, parts)
-        return Asked(first[once].to_numpy()[order], rows, label if ended else None)
+        asked = self.told.campaigns[self.told.campaigns["campaign_id"].isin(ids)]
+        is_over = self.days["business_date"].max() >= asked["ends_on"].max()
+        return Asked(first[once].to_numpy()[order], rows, label if is_over else None)
 
     @property
     def _horizon(self) -> pd.Timedelta:
         return pd.Timedelta(days=self.horizon_days)
-
-    def _ended(self, ids: Sequence[str], parts: Sequence[object]) -> bool:
-        """Whether the files go on to the end of the campaigns that are asked about."""
-        asked = self.told.campaigns[self.told.campaigns["campaign_id"].isin(ids)]
-        newest = self.days["business_date"].max()
-        return bool(parts) and bool(newest >= asked["ends_on"].max())
 
     def examples(self, origin: dt.date) -> Examples:
         known = self._learnable(origin)

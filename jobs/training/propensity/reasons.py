@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import Field, ValidationError
 
 from jobs import reviewed
-from jobs.reviewed import NoYaml, Part
+from jobs.reviewed import NoYaml, Part, Text
 from jobs.training.propensity.classifier import BASE, Explains, Rows
 
 HOME = Path(__file__).parent
@@ -28,19 +28,12 @@ class BadReasons(ValueError):
     """A file of reasons is not what it should be; the message names every fault at once."""
 
 
-class Text(Part):
-    """With {value} where the number goes."""
-
-    en: str = Field(min_length=1)
-    zh: str = Field(min_length=1)
-
-
 class Theme(Part):
     theme: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     shows: str  # the feature that is told
     kind: Literal["number", "share", "usd"] = Field(alias="as")
     features: tuple[str, ...] = Field(min_length=1)  # patterns of names
-    high: Text
+    high: Text  # with {value} where the number goes
     low: Text
 
     def has(self, feature: str) -> bool:

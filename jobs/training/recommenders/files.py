@@ -20,7 +20,7 @@ import pyarrow as pa
 from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
-from jobs.training.family import FAILED_SHARE, Data, Split, TooManyFailed
+from jobs.training.family import Data, Split
 from jobs.training.recommenders.protocol import (
     MODELS,
     RECALL_AT,
@@ -196,11 +196,7 @@ def bench(asked: Asked) -> pa.Table:
         board.write(table, asked.out)
         board.write(pa.Table.from_pylist(errors, ERRORS), asked.out, "errors.parquet")
         run.tags({f"champion_{task}": champion for task, champion in champions.items()})
-    if len(errors) > FAILED_SHARE * len(MODELS):
-        raise TooManyFailed(
-            f"{len(errors)} of {len(MODELS)} models failed, more than {FAILED_SHARE:.0%};"
-            f" {asked.out}/errors.parquet says why"
-        )
+    answered.not_too_many(len(errors), len(MODELS), asked.out)
     return table
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from jobs import reviewed
-from jobs.reviewed import NoYaml, Part
+from jobs.reviewed import NoYaml, Part, Text
 from jobs.training.segments.features import NAMES
 
 FILE = Path(__file__).with_name("segments.yaml")
@@ -21,11 +21,6 @@ SLACK = 0.1  # of a place, and of a unit's value: within it a name that was give
 
 class BadNames(ValueError):
     """segments.yaml is not what it should be; the message names every fault at once."""
-
-
-class Text(Part):
-    en: str = Field(min_length=1)
-    zh: str = Field(min_length=1)
 
 
 class Condition(Part):

@@ -27,7 +27,7 @@ import pyarrow as pa
 from jobs.training import answered, board, tracking, transactions
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
-from jobs.training.family import FAILED_SHARE, Configuration, NothingToJudge, Split, TooManyFailed
+from jobs.training.family import Configuration, NothingToJudge, Split
 from jobs.training.given import BadFile
 from jobs.training.value import accuracy, models
 from jobs.training.value.history import History, past_origins, spent
@@ -89,11 +89,7 @@ def bench(asked: Asked) -> pa.Table:
         answers, errors = judge_all(asked, days, origins, run, mark)
         leaderboard, champion = write(answers, errors, origins, asked.out)
         run.tags({"champion": champion})
-    if len(errors) > FAILED_SHARE * (count := len(errors) + len(answers)):
-        raise TooManyFailed(
-            f"{len(errors)} of {count} models failed, more than {FAILED_SHARE:.0%};"
-            f" {asked.out}/errors.parquet says why"
-        )
+    answered.not_too_many(len(errors), len(errors) + len(answers), asked.out)
     return leaderboard
 
 

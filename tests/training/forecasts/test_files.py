@@ -1,7 +1,6 @@
 """The bench on anyone's file: sealed or not, long or short, ids of any kind."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,7 @@ QUICK = {"seasonal_naive": "SeasonalNaive", "mean": "Mean", "ets": "Ets"}
 N, HORIZON = 24, 3
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One MLflow store for all."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    tracking.client.cache_clear()
-    tracking.mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    yield
-    tracking.mlflow.set_tracking_uri(None)
-    tracking.client.cache_clear()
+pytestmark = pytest.mark.usefixtures("one_store")
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from jobs.settings import settings
-from jobs.training import tracking
 from jobs.training.given import BadFile
 from jobs.training.propensity import files, models
 from jobs.training.propensity.files import Wanted
@@ -18,19 +16,15 @@ from tests.training.propensity.shoppers import ORIGIN
 FAST = ("single_feature", "logistic", "gbm")
 
 
+pytestmark = pytest.mark.usefixtures("one_store")
+
+
 @pytest.fixture(scope="module", autouse=True)
-def place(tmp_path_factory):
-    """No MLflow answers at this state's port; of the models the quick ones."""
+def quick():
+    """Of the models the quick ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SALES_STATE", str(tmp_path_factory.mktemp("state")))
-        patch.setenv("SALES_PORT_BASE", "42300")
         patch.setattr(models, "MODELS", {name: models.MODELS[name] for name in FAST})
-        settings.cache_clear()
-        tracking.client.cache_clear()
         yield
-    settings.cache_clear()
-    tracking.client.cache_clear()
-    tracking.mlflow.set_tracking_uri(None)
 
 
 EARLY = dt.date(2016, 1, 10)
@@ -38,7 +32,7 @@ ORIGINS = (EARLY, ORIGIN - dt.timedelta(days=7), ORIGIN)
 
 
 @pytest.fixture(scope="module")
-def churn(tmp_path_factory) -> tuple[Wanted, pd.DataFrame]:
+def churn(one_store, quick, tmp_path_factory) -> tuple[Wanted, pd.DataFrame]:
     """A bench of churn, and its leaderboard."""
     asked = wanted(tmp_path_factory.mktemp("churn"), "churn", origins=ORIGINS)
     return asked, files.bench(asked).to_pandas()

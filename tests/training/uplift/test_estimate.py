@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from infra.bench.uplift import EFFECT, planted
+from infra.bench.uplift import EFFECT, covered, planted
 from jobs.training.uplift import __main__ as command_line
 from jobs.training.uplift.aipw import on_treated
 from jobs.training.uplift.customers import Effects, customers
@@ -148,3 +148,11 @@ def test_the_command_writes_effects_only_where_they_are_estimable(tmp_path: Path
     told = app.invoke(line, [str(tmp_path / "bad.parquet"), str(out)])
     assert "the treatment: not estimable" in told.stdout
     assert not (out / "effects.parquet").exists()
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(("effect", "first"), [(EFFECT, 0), (0.0, 100)])
+def test_the_interval_covers_what_was_planted_in_nine_of_ten_tables(
+    effect: float, first: int
+) -> None:
+    assert covered(effect, 100, first) >= 90

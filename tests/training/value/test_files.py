@@ -1,8 +1,6 @@
 """The bench of value on anyone's file: sealed or not, killed or not, with too little or nothing."""
 
 import datetime as dt
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +20,7 @@ QUICK = {"last_period": "LastPeriod", "rate": "Rate", "fading": "Fading"}
 COSTS = ["seconds", "peak_mb"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _store(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One MLflow store for all."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    shutil.copy(empty_store, folder / "mlflow.db")
-    tracking.client.cache_clear()
-    tracking.mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    yield
-    tracking.mlflow.set_tracking_uri(None)
-    tracking.client.cache_clear()
+pytestmark = pytest.mark.usefixtures("one_store")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Measures what delivered scores changed: spend of who was delivered to, beside who was held out.
 
-python -m jobs.training.uplift.lift --experiment NAME --until 2017-11-26
+python -m jobs.delivery.lift --experiment NAME --until 2017-11-26
 
 Arms were drawn by chance, so that a difference is an effect, and needs no model of who was chosen.
 Everyone who was drawn counts from the experiment's first day, whatever a delivery did.

@@ -12,9 +12,9 @@ from deltalake import write_deltalake
 from jobs import lake
 from jobs.delivery import holdout
 from jobs.delivery.holdout import HELD, TREATED
+from jobs.delivery.lift import SALES, NoExperiment, measure, sentence
 from jobs.settings import settings
 from jobs.training.uplift import means
-from jobs.training.uplift.lift import SALES, NoExperiment, measure, sentence
 
 STARTS, ENDS = dt.date(2017, 10, 1), dt.date(2017, 11, 30)
 UNTIL = dt.date(2017, 11, 9)  # after 40 days
