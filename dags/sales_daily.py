@@ -104,13 +104,17 @@ with DAG(
         predict=(
             "predict.recommenders",
             "predict.forecasts",
+            "predict.churn",
+            "predict.offer",
             # what the champions said comes back like any other source's drop
             "bronze.recommendations",
             "bronze.sales_forecasts",
+            "bronze.account_scores",
         ),
         scores=(
             "scores.recommendations",
             "scores.sales_forecast",
+            "scores.account_scores",
             "scores.crm_outbox",
         ),
         tell=("tell.pages",),
@@ -124,6 +128,8 @@ with DAG(
         "land.webshop": ("order_lines",),
         "predict.recommenders": ("recommendations",),
         "predict.forecasts": ("sales_forecasts",),
+        "predict.churn": ("account_scores",),
+        "predict.offer": ("account_scores",),
     }.items():
         day[drop] >> [day[f"bronze.{entity}"] for entity in landed]
     arrows(day)
@@ -133,6 +139,11 @@ with DAG(
             "silver.account_history",
         ): "recommenders",
         ("features.sales_weekly", "silver.calendar"): "forecasts",
+        ("features.account_days", "features.interactions"): "churn",
+        (
+            *("features.account_days", "features.interactions", "silver.campaigns"),
+            *("silver.campaign_accounts", "silver.coupons", "silver.redemptions"),
+        ): "offer",
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]
     # the pages tell of every table, of one that failed most of all: after those that nobody waits

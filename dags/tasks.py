@@ -223,10 +223,11 @@ def land(name: str, *, params: Any = None, dag_run: Any = None) -> dict[str, Any
 def predict(family: str) -> dict[str, Any]:
     """Land the champion's answers as of the newest features."""
     from jobs.training.predict import NoChampion, predict
+    from jobs.training.propensity.task import NothingToAsk
 
     try:
         manifest = predict(family)
-    except NoChampion as error:
+    except (NoChampion, NothingToAsk) as error:
         raise AirflowSkipException(str(error)) from None
     return {"batch": manifest.batch_id, "rows": sum(file.rows or 0 for file in manifest.files)}
 

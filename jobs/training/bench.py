@@ -23,6 +23,7 @@ from jobs.training.family import (
     FAMILIES,
     ROOMS,
     BenchName,
+    Choosy,
     Configuration,
     Data,
     Family,
@@ -157,8 +158,8 @@ def _ends(found: metrics.Estimate) -> dict[str, float]:
     return {"": found.value, ".low": found.low, ".high": found.high}
 
 
-def choose(results: Sequence[Result], by: Rules) -> Configuration:
-    """The best configuration on the valid split by the deciding metric.
+def choose(results: Sequence[Result], by: Rules, of: Family) -> Configuration:
+    """The best configuration on the valid split by the deciding metric, of those that may answer.
 
     Raises:
         CannotBench: nothing was judged on the deciding task.
@@ -166,7 +167,9 @@ def choose(results: Sequence[Result], by: Rules) -> Configuration:
     seen = {
         r.configuration: float(r.judged.per_subject[by.metric].mean())
         for r in results
-        if r.split == "valid" and r.judged.task == by.task
+        if r.split == "valid"
+        and r.judged.task == by.task
+        and (not isinstance(of, Choosy) or of.may_answer(r.configuration.model))
     }
     if not seen:
         raise CannotBench(f"no configuration was judged on task {by.task!r} of the valid split")
@@ -269,7 +272,7 @@ def bench(name: str, cut: dt.date | None = None, leave_out: Collection[str] = ()
         run.params({"cut": cut, "configurations": len(configurations)})
         windows = of.windows(data, cut)
         results = [r for c in configurations for r in judge(of, windows, c, run)]
-        chosen = choose(results, by)
+        chosen = choose(results, by, of)
         table = rows(results, of, chosen, champion)
         write(table, run, of, data, cut, code)
         run.figure(plot(table, by), "leaderboard")

@@ -89,7 +89,7 @@ PROPENSITY = Options(
 )
 VALUE = Options(value, ("transactions", "origins", "out"), ("horizon_days",))
 SEGMENTS = Options(segments, ("transactions", "origins", "out"))
-OF: dict[BenchName, Options] = {
+OF: Mapping[BenchName, Options] = {
     "recommenders": PURCHASES,
     "forecasts": SERIES,
     "forecasts_daily": SERIES,
@@ -110,6 +110,11 @@ def checked(family: BenchName, given: Collection[str]) -> None:
     Raises:
         typer.BadParameter: an option is missing, or is not of such a bench.
     """
+    if family not in OF:
+        raise typer.BadParameter(
+            f"{family} is judged on files by `python -m jobs.training.bench propensity"
+            f" --task {family} …`"
+        )
     of = OF[family]
     taken = (*of.needed, *of.more)
     if others := [name for name in given if name not in taken]:

@@ -18,11 +18,14 @@ import pandas as pd
 
 Split = Literal["valid", "test"]
 
-FamilyName = Literal["recommenders", "forecasts", "forecasts_daily"]  # the keys of FAMILIES
+# the keys of FAMILIES
+FamilyName = Literal["recommenders", "forecasts", "forecasts_daily", "churn", "offer"]
 FAMILIES = {
     "recommenders": "jobs.training.recommenders.protocol",
     "forecasts": "jobs.training.forecasts.protocol",
     "forecasts_daily": "jobs.training.forecasts.daily",
+    "churn": "jobs.training.propensity.protocol",
+    "offer": "jobs.training.propensity.answers",
 }
 
 # rooms that are judged on files only; tracking and MLflow's experiments know them like families
@@ -179,7 +182,18 @@ class Graded(Protocol):
     """A family whose scores mean the same from version to version, so that grades have edges."""
 
     def scores(self, model: Any, data: Data, as_of: dt.date) -> pd.Series:
-        """A model's score per account_id as of a date, the higher the better the grade."""
+        """What is graded, per account_id as of a date: the higher the better the grade."""
+
+    def good(self, score: pd.Series) -> pd.Series:
+        """Landed scores as what is graded: a chance to lose a customer is the worse the higher."""
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A family of which some models are judged, and shown, but may never answer."""
+
+    def may_answer(self, model: str) -> bool:
+        """By a model's name."""
 
 
 class Family(Protocol):

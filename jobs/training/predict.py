@@ -27,7 +27,15 @@ from jobs import command, lake, landing
 from jobs.ops.offers import TABLE as OFFERS
 from jobs.settings import settings
 from jobs.training import grades, tracking
-from jobs.training.family import FAMILIES, Count, Dataset, Family, FamilyName, family
+from jobs.training.family import (
+    FAMILIES,
+    Count,
+    Dataset,
+    Family,
+    FamilyName,
+    Graded,
+    family,
+)
 from jobs.training.written import whole
 
 logger = logging.getLogger(__name__)
@@ -77,7 +85,8 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
             valid_until=until + dt.timedelta(days=of.valid_days),
         )
         if edges := grades.kept(version):
-            answers = answers.assign(grade=grades.graded(answers["score"], edges))
+            good = of.good(answers["score"]) if isinstance(of, Graded) else answers["score"]
+            answers = answers.assign(grade=grades.graded(good, edges))
         manifest = _landed(of, until, answers, f"{name}@{version.version}", Path(folder))
     if counts := getattr(model, "counts", None):
         _count(version, manifest, until, counts, data.frames["accounts"]["account_id"].nunique())

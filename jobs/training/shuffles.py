@@ -22,6 +22,8 @@ from jobs.training.rules import Rules
 
 SEED = 0
 
+Frames = Mapping[str, pd.DataFrame]
+
 
 def accounts_permuted(interactions: pd.DataFrame, until: dt.date) -> pd.DataFrame:
     """Interactions in which each account has the past of another one; what follows stays.
@@ -61,11 +63,49 @@ def labels_permuted(labels: pd.DataFrame, until: dt.date) -> pd.DataFrame:
     return labels.assign(label=mixed.reindex(labels.index).fillna(labels["label"]))
 
 
-# which frame of a family's data holds the labels, and how they are shuffled
-SHUFFLES: Mapping[str, Callable[[pd.DataFrame, dt.date], pd.DataFrame]] = {
-    "interactions": accounts_permuted,
-    "series": steps_permuted,
-    "labels": labels_permuted,
+def owners_permuted(frames: Frames, days: Mapping[str, str], until: dt.date) -> Frames:
+    """Frames of what accounts did, in which each has the past of another one; what follows stays.
+
+    Args:
+        days: of each frame the column that dates its rows.
+    """
+    ids = np.unique(np.concatenate([frames[n]["account_id"].astype(str).unique() for n in days]))
+    others = dict(zip(ids, np.random.default_rng(SEED).permutation(ids), strict=True))
+    found = {}
+    for frame, day in days.items():
+        rows = frames[frame]
+        names, is_past = rows["account_id"].astype(str), rows[day] <= pd.Timestamp(until)
+        moved = names.where(~is_past, names.map(others))
+        is_category = rows["account_id"].dtype == "category"
+        found[frame] = rows.assign(account_id=moved.astype("category") if is_category else moved)
+    return found
+
+
+def days_permuted(frames: Frames, until: dt.date) -> Frames:
+    """Account days, each account's up to the cut another one's."""
+    return owners_permuted(frames, {"days": "business_date"}, until)
+
+
+def answers_permuted(frames: Frames, until: dt.date) -> Frames:
+    """Whom campaigns addressed by the cut, and who answered: each account's are another one's.
+
+    Its purchases stay its own: what they say of its answers is gone.
+    """
+    starts = frames["campaigns"].set_index("campaign_id")["starts_on"]
+    recipients = frames["campaign_accounts"]
+    dated = recipients.assign(starts_on=recipients["campaign_id"].map(starts))
+    by = {"campaign_accounts": "starts_on", "redemptions": "redeemed_on"}
+    found = owners_permuted({**frames, "campaign_accounts": dated}, by, until)
+    return {**found, "campaign_accounts": found["campaign_accounts"].drop(columns="starts_on")}
+
+
+# which frame of a family's data says whose labels they are, and how they are shuffled
+SHUFFLES: Mapping[str, Callable[[Frames, dt.date], Frames]] = {
+    "interactions": lambda f, until: {"interactions": accounts_permuted(f["interactions"], until)},
+    "series": lambda f, until: {"series": steps_permuted(f["series"], until)},
+    "labels": lambda f, until: {"labels": labels_permuted(f["labels"], until)},
+    "redemptions": answers_permuted,
+    "days": days_permuted,
 }
 
 
@@ -107,11 +147,11 @@ def shuffled(
     by: Rules,
     limits: Leakage,
 ) -> Check:
-    [name] = [frame for frame in SHUFFLES if frame in whole.frames] or [""]
+    name = next((frame for frame in SHUFFLES if frame in whole.frames), "")
     if not name or configuration == of.baseline or (name == "interactions" and _alike(answers)):
         reason = "all accounts are answered alike, or it is the baseline: nothing was learnt of any"
         return Check("shuffled_labels", "does not apply", reason)
-    frames = {**whole.frames, name: SHUFFLES[name](whole.frames[name], until)}
+    frames = {**whole.frames, **SHUFFLES[name](whole.frames, until)}
     with tempfile.TemporaryDirectory() as folder:
         # what was learnt from shuffled pasts is kept for nobody
         aside = Recommenders(of.terms, Path(folder)) if isinstance(of, Recommenders) else of

@@ -125,7 +125,8 @@ def purchases(path: Path) -> pd.DataFrame:
     """What each account bought on each day, by product; empty where a file tells no products.
 
     Returns:
-        account_id (category), product_id, business_date, sales_usd (USD that the shop received).
+        account_id (category), product_id, business_date, sales_usd (USD that the shop received),
+        known_date, superseded_date: each as known on its own day.
 
     Raises:
         BadFile: see `days`.
@@ -133,13 +134,15 @@ def purchases(path: Path) -> pd.DataFrame:
     lines = Lines.of(path)
     if PRODUCT not in lines.called:
         names = ["account_id", "product_id", "business_date", "sales_usd"]
-        return pd.DataFrame({name: pd.Series(dtype="object") for name in names})
+        nothing = pd.DataFrame({name: pd.Series(dtype="object") for name in names})
+        return given.dated(nothing.astype({"business_date": "datetime64[us]"}), given.ALWAYS)
     asked = f"""
         select {lines.text(ACCOUNT)} as account_id, {lines.text(PRODUCT)} as product_id,
                cast({lines.moment} as date) as business_date, {total(lines.amount)} as sales_usd
         from rows where {lines.text(PRODUCT)} is not null group by all order by all
     """  # noqa: S608
-    return lines.rows.query("rows", asked).df().astype({"account_id": "category"})
+    found = lines.rows.query("rows", asked).df().astype({"account_id": "category"})
+    return given.dated(found, found["business_date"])
 
 
 def between(days: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:

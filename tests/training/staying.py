@@ -174,6 +174,9 @@ class Staying:
         rows = rows[rows["as_of_date"] == pd.Timestamp(as_of)]
         return pd.Series(model.probability(rows), rows["account_id"].astype(str))
 
+    def good(self, score: pd.Series) -> pd.Series:
+        return score
+
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
         return self.scores(model, data, as_of).rename("score").reset_index()
 

@@ -46,20 +46,37 @@ def pr_auc(chance: np.ndarray, label: np.ndarray) -> float:
     return float(average_precision_score(label, chance)) if label.any() else np.nan
 
 
-def calibration_error(chance: np.ndarray, label: np.ndarray) -> float:
-    """Mean of |mean chance - share that happened| over ten bins of as many accounts, 0..1 (ECE)."""
-    parts = np.array_split(np.argsort(chance, kind="stable"), BINS)
-    sizes = [len(part) for part in parts]
-    off = [abs(chance[part].mean() - label[part].mean()) if len(part) else 0.0 for part in parts]
-    return float(np.average(off, weights=sizes))
+def calibration_error(chance: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Expected calibration error (ECE), one number per account whose mean it is. (N)
+
+    Mean of |mean chance - share that happened| over ten bins of as many accounts, 0..1, lower is
+    better. An account's number is (chance - label) x the sign of its bin's sum of them, so that a
+    bootstrap over accounts gives an interval, of the bins as they are.
+    """
+    found = np.empty(len(label))
+    for part in np.array_split(np.argsort(chance, kind="stable"), BINS):
+        off = chance[part] - label[part]
+        found[part] = off * np.sign(off.sum())
+    return found
 
 
-def calibration_slope(chance: np.ndarray, label: np.ndarray) -> float:
-    """Of a logistic regression of the label on the log-odds told: 1 is right, below: too sure."""
+def calibration_slope(chance: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Slope of a logistic regression of the label on the log-odds told, whose mean it is. (N)
+
+    1 is right, below it: too sure. An account's number is slope + N x its influence on it (the
+    slope's row of the inverse information, times its score), so that a bootstrap over accounts
+    gives the interval.
+    """
     if len(np.unique(label)) < 2:
-        return np.nan
-    line = LogisticRegression(C=np.inf, max_iter=1000).fit(log_odds(chance)[:, None], label)
-    return float(line.coef_[0, 0])
+        return np.full(len(label), np.nan)
+    told = log_odds(chance)
+    line = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8).fit(told[:, None], label)
+    fitted = line.predict_proba(told[:, None])[:, 1]
+    rows = np.stack([np.ones_like(told), told], axis=1)  # (N, 2)
+    information = rows.T @ (rows * (fitted * (1 - fitted))[:, None])  # (2, 2)
+    off = (rows * (label - fitted)[:, None]) @ np.linalg.pinv(information)[:, 1]  # (N)
+    found: np.ndarray = line.coef_[0, 0] + len(label) * (off - off.mean())
+    return found
 
 
 def gains(chance: np.ndarray, label: np.ndarray, parts: int = 20) -> pd.DataFrame:
@@ -77,10 +94,6 @@ def gains(chance: np.ndarray, label: np.ndarray, parts: int = 20) -> pd.DataFram
 
 def per_account(chance: np.ndarray, label: np.ndarray) -> dict[str, pd.Series]:
     """All metrics by name; what is one number for all accounts has one row."""
-    of_all = {
-        "pr_auc": pr_auc(chance, label),
-        "calibration_error": calibration_error(chance, label),
-        "calibration_slope": calibration_slope(chance, label),
-    }
-    found = {"auc": pd.Series(auc(chance, label)), "log_loss": pd.Series(log_loss(chance, label))}
-    return found | {name: pd.Series([value]) for name, value in of_all.items()}
+    of_each = (auc, log_loss, calibration_error, calibration_slope)
+    found = {metric.__name__: pd.Series(metric(chance, label)) for metric in of_each}
+    return found | {"pr_auc": pd.Series([pr_auc(chance, label)])}

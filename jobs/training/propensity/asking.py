@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from jobs.training import tracking
 from jobs.training.family import Configuration, Split
-from jobs.training.propensity import models, reasons
 from jobs.training.propensity.calibration import Calibration
-from jobs.training.propensity.classifier import Classifier, Explains, Rows
+from jobs.training.propensity.scorer import Scorer, scorer
 from jobs.training.propensity.task import Asked, NothingToAsk, Task
 
 logger = logging.getLogger(__name__)
@@ -25,9 +23,9 @@ VALID_WINDOWS = 2  # that a choice rests on
 class Answer:
     """A model's chances at an origin."""
 
+    by: Scorer  # as it was fitted there
     asked: Asked
     margin: np.ndarray  # (N) log-odds, before they are put right
-    reasons: pd.DataFrame  # account_id and what `reasons.strongest` says; empty: it cannot say why
     seconds: float  # to fit and to answer
     peak_mib: float
 
@@ -43,26 +41,27 @@ class Asking:
         if origin not in self.answers:
             with tracking.PeakMemory() as memory:
                 started = time.perf_counter()
-                examples, asked = self.of.examples(origin), self.of.asked(origin)
-                fitted = models.model(self.configuration).fit(examples)
-                told = fitted.margin(asked.rows) - examples.rarity
-                why = self._why(fitted, examples.rows, asked)
+                fitted, asked = self._fitted(origin), self.of.asked(origin)
+                told = fitted.margin(asked.rows)
                 seconds = time.perf_counter() - started
-            self.answers[origin] = Answer(asked, told, why, seconds, memory.mib)
+            self.answers[origin] = Answer(fitted, asked, told, seconds, memory.mib)
         return self.answers[origin]
 
-    def _why(self, fitted: Classifier, learnt: Rows, asked: Asked) -> pd.DataFrame:
-        if not isinstance(fitted, Explains):
-            return pd.DataFrame()
-        of = reasons.read(self.of.name)
-        ways = reasons.directions(fitted, learnt, of)
-        found = reasons.strongest(fitted, asked.rows, ways, of)
-        return found.assign(account_id=asked.account_ids[found["row"]])
+    def _fitted(self, origin: dt.date) -> Scorer:
+        kind = scorer(self.configuration.model)
+        return kind(self.configuration.params).fit(self.of, origin)
+
+    def scorer(self, origin: dt.date) -> Scorer:
+        """Fitted as of an origin, at which nobody need be asked, and put right."""
+        found = self._fitted(origin)
+        found.calibration = self._calibration(origin)
+        return found
 
     def chances(self, origin: dt.date) -> tuple[Answer, np.ndarray]:
         """Put right by the newest window that had ended, where one could be asked about."""
         found = self.margin(origin)
-        return found, self._calibration(origin).chances(found.margin)
+        found.by.calibration = self._calibration(origin)
+        return found, found.by.calibration.chances(found.margin)
 
     def _calibration(self, origin: dt.date) -> Calibration:
         before = self.of.before(origin)
@@ -79,11 +78,15 @@ class Asking:
 
     def windows(self, origin: dt.date) -> Iterator[tuple[Split, dt.date]]:
         """The validation windows of an origin, and itself."""
-        at = origin
-        for _ in range(VALID_WINDOWS):
-            earlier = self.of.before(at)
-            if earlier is None:
-                break
-            yield "valid", earlier
-            at = earlier
+        yield from (("valid", earlier) for earlier in valid_windows(self.of, origin))
         yield "test", origin
+
+
+def valid_windows(of: Task, origin: dt.date) -> list[dt.date]:
+    """Origins of windows that had ended by an origin, the newest first: a choice rests on them."""
+    found: list[dt.date] = []
+    at = of.before(origin)
+    while at is not None and len(found) < VALID_WINDOWS:
+        found.append(at)
+        at = of.before(at)
+    return found

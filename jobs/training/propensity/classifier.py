@@ -69,6 +69,7 @@ class Classifier(Protocol):
     name: ClassVar[str]
     Params: ClassVar[type]
     params: Any
+    device: str  # cpu or cuda: where it was fitted
 
     def __init__(self, params: Any) -> None: ...
 

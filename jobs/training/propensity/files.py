@@ -157,7 +157,7 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
     answer, chance = asking.chances(origin)
     rows = {"account_id": answer.asked.account_ids, "p": chance}
     found.scores.append(pd.DataFrame(rows).assign(origin=origin, model=name))
-    found.reasons.append(answer.reasons.assign(origin=origin, model=name))
+    found.reasons.append(answer.by.why(answer.asked).assign(origin=origin, model=name))
     judged: dict[Split, list[dict[str, pd.Series]]] = {"valid": [], "test": []}
     for window, at in asking.windows(origin):
         try:

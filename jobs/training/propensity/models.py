@@ -5,7 +5,7 @@ from typing import Any
 
 from jobs.training.family import Configuration
 from jobs.training.propensity.blend import Blend
-from jobs.training.propensity.classifier import Classifier, Explains
+from jobs.training.propensity.classifier import Explains
 from jobs.training.propensity.forest import Forest
 from jobs.training.propensity.gbm import Gbm
 from jobs.training.propensity.logistic import Logistic
@@ -28,12 +28,6 @@ def configurations(baseline: str) -> Sequence[Configuration]:
         Configuration(name, kind.Params(columns=(baseline,)) if name == BASELINE else kind.Params())
         for name, kind in MODELS.items()
     ]
-
-
-def model(configuration: Configuration) -> Classifier:
-    """A classifier that has learnt nothing yet."""
-    found: Classifier = MODELS[configuration.model](configuration.params)
-    return found
 
 
 def explains(name: str) -> bool:

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from jobs.training.data import known_by
 from jobs.training.propensity.campaigns import KIND, Campaigns
 from jobs.training.propensity.classifier import Examples, Rows, as_often, together
 from jobs.training.propensity.features import features
@@ -41,7 +42,7 @@ class Offer:
     """Of account days and purchases (see `transactions`), and campaigns."""
 
     days: pd.DataFrame
-    purchases: pd.DataFrame  # account_id, product_id, business_date, sales_usd
+    purchases: pd.DataFrame  # see `transactions.purchases`
     told: Campaigns
     horizon_days: int = 28
     name: str = "offer"
@@ -57,7 +58,8 @@ class Offer:
         starts = self.told.campaigns["starts_on"]
         soon = starts[(starts >= after) & (starts <= after + self._horizon)]
         ids = self.told.campaigns.loc[starts == soon.min(), "campaign_id"]
-        parts = [part for one in ids if (part := self._of(str(one))) is not None]
+        found = {str(one): part for one in ids if (part := self._of(str(one))) is not None}
+        parts = list(found.values())
         if not parts:
             raise NothingToAsk(
                 f"{origin}: no campaign with recipients starts in the {self.horizon_days} days"
@@ -66,14 +68,16 @@ class Offer:
         # an account that several campaigns address at once is asked about the first of them
         first = pd.concat([pd.Series(ids, name="id") for ids, _, _ in parts], ignore_index=True)
         once = ~first.duplicated().to_numpy()
+        about = np.repeat(list(found), [len(ids) for ids, _, _ in parts])
         order = np.argsort(first[once].to_numpy(), kind="stable")
         features = pd.concat([rows.features for _, rows, _ in parts], ignore_index=True)
         weekly = np.concatenate([rows.weekly for _, rows, _ in parts])
-        label = np.concatenate([label for _, _, label in parts])[once][order]
+        answered = np.concatenate([label for _, _, label in parts])[once][order]
         rows = Rows(features[once].iloc[order].reset_index(drop=True), weekly[once][order])
         asked = self.told.campaigns[self.told.campaigns["campaign_id"].isin(ids)]
         is_over = self.days["business_date"].max() >= asked["ends_on"].max()
-        return Asked(first[once].to_numpy()[order], rows, label if is_over else None)
+        label = answered if is_over else None
+        return Asked(first[once].to_numpy()[order], rows, label, about[once][order])
 
     @property
     def _horizon(self) -> pd.Timedelta:
@@ -198,7 +202,7 @@ class Offer:
         """How much of what the coupons are for an account has bought before."""
         coupons = self.told.coupons[self.told.coupons["campaign_id"] == campaign_id]
         day = pd.Timestamp(eve)
-        rows = self.purchases[self.purchases["business_date"] <= day]
+        rows = known_by(self.purchases, eve)
         rows = rows[rows["account_id"].isin(ids)]
         total = rows.groupby("account_id", observed=True)["sales_usd"].sum().reindex(ids)
         rows = rows[rows["product_id"].isin(coupons["product_id"].unique())]

@@ -6,10 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
+from jobs.training.family import NothingToJudge
 from jobs.training.propensity.classifier import Examples, Rows
 
 
-class NothingToAsk(ValueError):
+class NothingToAsk(NothingToJudge):
     """At an origin there is nobody to ask, or nothing to learn from; says why and what to do."""
 
 
@@ -20,6 +21,7 @@ class Asked:
     account_ids: np.ndarray  # (N) text, sorted
     rows: Rows  # (N)
     label: np.ndarray | None  # (N) 1 where it happened; null: not known yet
+    about: np.ndarray | None = None  # (N) id of the campaign that each is asked about; null: none
 
 
 class Task(Protocol):

@@ -46,13 +46,37 @@ def test_calibration_error_is_the_mean_distance_of_ten_bins():
     # ten accounts, one to a bin: |p - y| each
     chance = np.linspace(0.05, 0.95, 10)
     label = (chance > 0.5).astype(int)
-    assert accuracy.calibration_error(chance, label) == pytest.approx(0.25)
+    assert accuracy.calibration_error(chance, label).mean() == pytest.approx(0.25)
+
+
+def test_what_is_off_both_ways_within_a_bin_is_no_error():
+    chance = np.repeat(np.linspace(0.05, 0.95, 10), 2)
+    label = np.tile([0, 1], 10)  # half of each bin, whatever it was told
+    each = accuracy.calibration_error(chance, label)
+    assert each.mean() == pytest.approx(np.abs(chance - 0.5).mean())
+    assert each[:2] == pytest.approx([-0.05, 0.95])  # told .05 to both, 1 of them happened
 
 
 def test_the_slope_of_right_chances_is_one_and_of_too_sure_ones_less():
     margin, label = drawn(20_000)
-    assert accuracy.calibration_slope(chances(margin), label) == pytest.approx(1, abs=0.06)
-    assert accuracy.calibration_slope(chances(2 * margin), label) == pytest.approx(0.5, abs=0.03)
+    right = accuracy.calibration_slope(chances(margin), label)
+    assert right.mean() == pytest.approx(1, abs=0.06)
+    too_sure = accuracy.calibration_slope(chances(2 * margin), label)
+    assert too_sure.mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_interval_of_a_slope_is_as_wide_as_slopes_of_fresh_draws_lie_apart():
+    margin, label = drawn(400)
+    found = metrics.estimate(pd.Series(accuracy.calibration_slope(chances(margin), label)))
+    chance = np.random.default_rng(3)
+    again = [
+        accuracy.calibration_slope(
+            chances(margin), (chance.random(400) < chances(margin)).astype(int)
+        ).mean()
+        for _ in range(200)
+    ]
+    apart = np.quantile(again, 0.975) - np.quantile(again, 0.025)
+    assert found.high - found.low == pytest.approx(apart, rel=0.3)
 
 
 def test_gains_of_a_perfect_order():
@@ -65,7 +89,7 @@ def test_calibration_puts_right_what_is_too_sure_and_keeps_the_order():
     margin, label = drawn()
     found = Calibration.found(3 * margin + 1, label)
     told = found.chances(3 * margin + 1)
-    assert accuracy.calibration_error(told, label) < 0.02
+    assert accuracy.calibration_error(told, label).mean() < 0.02
     assert (np.argsort(told) == np.argsort(margin)).all()
 
 

@@ -37,7 +37,7 @@ def examples(count: int = 600, seed: int = 0, *, noise: bool = False) -> Example
 
 def fitted(name: str, on: Examples | None = None):
     [configuration] = [c for c in models.configurations("recency_days") if c.model == name]
-    return models.model(configuration).fit(on or examples())
+    return models.MODELS[name](configuration.params).fit(on or examples())
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,95 @@
+"""Churn and offer as families of the lake: judged, trained, let through, asked, landed."""
+
+import datetime as dt
+import json
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from jobs import lake, landing
+from jobs.training import bench, predict, promote, train
+from jobs.training.family import family
+from jobs.training.propensity import models
+from jobs.training.propensity.task import NothingToAsk
+from jobs.training.rules import Rules, rules
+from tests.training.propensity import lake_of_shoppers, shoppers
+
+QUICK = ("single_feature", "logistic", "gbm")
+NEWEST = dt.date(2016, 10, 9)
+
+
+@pytest.fixture
+def shop(state, registry, empty_store, monkeypatch):
+    """A lake with the shoppers' tables, and quick models."""
+    shutil.copy(empty_store, state / "mlflow.db")
+    lake_of_shoppers.write()
+    monkeypatch.setattr(models, "MODELS", {name: models.MODELS[name] for name in QUICK})
+    # ever more of these shoppers stop, so that no window is calibrated by the one before it
+    monkeypatch.setattr(promote, "rules", lambda name: _without_limits(rules(name)))
+
+
+def _without_limits(by: Rules) -> Rules:
+    return replace(by, gate={k: v for k, v in by.gate.items() if k != "within"})
+
+
+def answers(manifest: landing.Manifest) -> pd.DataFrame:
+    [file] = manifest.files
+    return pq.read_table(manifest.folder / file.name).to_pandas()
+
+
+def test_churn_goes_from_the_bench_to_landed_scores_with_grades_and_reasons(shop):
+    bench.bench("churn")
+    rows = lake.read("ops.leaderboard").to_pandas()
+    assert set(rows["model"]) == set(QUICK)
+    test = rows[(rows["split"] == "test") & (rows["metric"] == "auc")].set_index("model")["value"]
+    assert test["gbm"] > 0.6
+    train.train("churn")
+    decision = promote.promote("churn")
+    told = lake.read("ops.gate_checks").to_pandas().set_index("condition")
+    assert {"same_past", "same_answers", "single_column_auc", "shuffled_labels"} <= set(told.index)
+    assert decision == "promoted", told[told["outcome"] == "refused"]["reason"].tolist()
+    found = answers(predict.predict("churn"))
+    assert (found["score_name"] == "churn").all()
+    assert found["campaign_id"].isna().all()
+    assert found["score"].between(0, 1).all()
+    by_grade = found.groupby("grade")["score"].mean()
+    assert list(by_grade.sort_values().index) == sorted(by_grade.index)  # A leaves least
+    why = [json.loads(one) for one in found["reasons"]]
+    assert max(map(len, why)) <= 5
+    assert all(set(one) == {"code", "en", "zh"} for each in why for one in each)
+    assert sum(map(len, why)) > len(why)
+
+
+def test_an_offer_is_asked_of_the_next_campaign_and_of_no_one_without_one(shop):
+    eve = dt.date(2016, 8, 14)  # the seventh campaign begins the day after
+    bench.bench("offer", cut=dt.date(2016, 7, 17))
+    train.train("offer", eve)
+    version = promote.tracking.newest_version("offer")
+    promote.tracking.crown("offer", version.version)
+    found = answers(predict.predict("offer", eve))
+    assert (found["campaign_id"] == "c6").all()
+    assert (found["score_name"] == "offer_response").all()
+    asked = shoppers.campaigns(shoppers.lines(lake_of_shoppers.ACCOUNTS))["recipients"]
+    assert set(found["account_id"]) == set(asked.loc[asked["campaign_id"] == "c6", "account_id"])
+    with pytest.raises(NothingToAsk, match="no campaign with recipients starts"):
+        predict.predict("offer", NEWEST)
+
+
+def test_a_saved_scorer_says_what_it_said(shop, tmp_path):
+    of = family("churn")
+    data = of.data(None)
+    [configuration] = [c for c in of.configurations() if c.model == "gbm"]
+    fitted = of.fit(data, configuration, data.newest)
+    fitted.save(tmp_path)
+    loaded = of.model("gbm").load(tmp_path)
+    before, after = (of.predict(model, data, data.newest, None) for model in (fitted, loaded))
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_a_model_that_cannot_say_why_is_judged_and_never_chosen():
+    of = family("churn")
+    assert not of.may_answer("sequence")
+    assert of.may_answer("gbm")
