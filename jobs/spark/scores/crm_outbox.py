@@ -3,8 +3,8 @@
 Made from the account's newest list of recommendations; its score is the account's standing, which
 the grade is a fifth of: the scores of single offers lie on another scale. Its purchases are taken
 as of that date, so that a row does not change until there is a new list (or a line of that time is
-corrected). Consent is that of now: who objects to marketing has a row without offers and their
-reasons, and the CRM is cleared of what was delivered before.
+corrected); so are its own scores. Consent is that of now: who objects to marketing has a row
+without offers and reasons, and the CRM is cleared of what was delivered before.
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -28,9 +28,31 @@ SCHEMA = f"""
     recency_band string not null comment 'this week, this month, this quarter, longer ago, never',
     spend_12_weeks_usd decimal(12,2) not null comment 'USD in the 84 days to as_of_date',
     spend_band string not null comment 'none, low, medium, high, very high',
+    churn_chance double comment '0 to 1, of no order in the next four weeks; null: not asked',
+    churn_grade string comment 'A (least likely to leave) to E; null: as churn_chance',
+    churn_trend string comment 'improving, steady, declining, new; null: as churn_chance',
+    churn_reasons array<struct<code:string,text:string>> not null
+        comment 'up to 5, the strongest first: stable code and sentence',
+    offer_campaign_id string comment 'campaign that addresses the customer next; null: none does',
+    offer_chance double comment '0 to 1, of an answer to it; null: as offer_campaign_id',
+    offer_grade string comment 'A (most likely to answer) to E; null: as offer_campaign_id',
+    value_usd double comment 'USD expected in the next eight weeks; null: not asked',
+    value_grade string comment 'A (most) to E; null: as value_usd',
     {SCORE_COLUMNS.strip()}
 """
 
+# column → of which score, and what of it
+FROM_SCORES = {
+    "churn_chance": ("churn", "score"),
+    "churn_grade": ("churn", "grade"),
+    "churn_trend": ("churn", "trend"),
+    "churn_reasons": ("churn", "reasons"),
+    "offer_campaign_id": ("offer_response", "campaign_id"),
+    "offer_chance": ("offer_response", "score"),
+    "offer_grade": ("offer_response", "grade"),
+    "value_usd": ("value", "score"),
+    "value_grade": ("value", "grade"),
+}
 ONE_LIST = ("account_id", "as_of_date", "valid_until")
 OF_THE_LIST = ("score_name", "grade", "trend", "model_name", "model_version", "feature_version")
 
@@ -91,11 +113,35 @@ def with_purchases(outbox: DataFrame, account_days: DataFrame) -> DataFrame:
     )
 
 
+def with_scores(outbox: DataFrame, account_scores: DataFrame) -> DataFrame:
+    """Add the account's own scores that hold on the list's date: the newest of each kind."""
+    newest_first = Window.partitionBy("account_id", "score_name").orderBy(F.desc("made_on"))
+    holding = (
+        outbox.select("account_id", "as_of_date")
+        .join(
+            account_scores.withColumnRenamed("as_of_date", "made_on").withColumnRenamed(
+                "valid_until", "good_until"
+            ),
+            on="account_id",
+            how="inner",
+        )
+        .where("made_on <= as_of_date and good_until >= as_of_date")
+        .withColumn("_place", F.row_number().over(newest_first))
+        .where("_place = 1")
+    )
+    one = {
+        name: F.first(F.when(F.col("score_name") == score, F.col(column)), ignorenulls=True)
+        for name, (score, column) in FROM_SCORES.items()
+    }
+    found = holding.groupBy("account_id").agg(*[each.alias(name) for name, each in one.items()])
+    return outbox.join(found, on="account_id", how="left")
+
+
 def with_consent(outbox: DataFrame, accounts: DataFrame) -> DataFrame:
     """No offer for those who do not want one, nor for those of whom nothing is known."""
     said = accounts.select("account_id", "is_contactable", "objected_date")
     is_contactable = F.coalesce("is_contactable", F.lit(False))
-    offers = ("next_products", "next_product_ids", "reasons")
+    offers = ("next_products", "next_product_ids", "reasons", "churn_reasons")
     return (
         outbox.join(said, on="account_id", how="left")
         .withColumn("is_contactable", is_contactable)
@@ -110,6 +156,7 @@ def spend() -> Column:
 
 def make(
     recommendations: DataFrame,
+    account_scores: DataFrame,
     account_days: DataFrame,
     products: DataFrame,
     accounts: DataFrame,
@@ -120,6 +167,7 @@ def make(
         .transform(newest_list)
         .transform(lists, products)
         .transform(with_purchases, account_days)
+        .transform(with_scores, account_scores)
         .transform(with_consent, customers(accounts, identities))
         .select(
             "account_id",
@@ -132,6 +180,7 @@ def make(
             recency_band(F.col("recency_days")).alias("recency_band"),
             spend().alias("spend_12_weeks_usd"),
             spend_band(spend()).alias("spend_band"),
+            *FROM_SCORES,
             "score_name",
             "score",
             "grade",
@@ -152,6 +201,7 @@ TABLE = Entities(
     key=("account_id",),
     inputs=(
         Input("scores.recommendations"),
+        Input("scores.account_scores"),
         Input("features.account_days"),
         Input("silver.products"),
         Input("silver.accounts"),

@@ -33,10 +33,11 @@ def day(ago, late=0, **told):
 
 @pytest.fixture
 def outbox(rows, made):
-    def build(scores, days=(), products=(MILK,), identities=(), accounts=(IN_CRM,)):
+    def build(scores, days=(), products=(MILK,), identities=(), accounts=(IN_CRM,), own=()):
         found = made(
             "scores.crm_outbox",
             rows("scores.recommendations", *scores),
+            rows("scores.account_scores", *own),
             rows("features.account_days", *days),
             rows("silver.products", *products),
             rows("silver.accounts", *accounts),
@@ -147,3 +148,46 @@ def test_what_no_salesperson_should_see_does_not_leave(broken):
         "negative_spend",
         "expired_when_made",
     }
+
+
+def own(name="churn", as_of=DAY, **told):
+    return {
+        "account_id": "900",
+        "score_name": name,
+        "as_of_date": as_of,
+        "valid_until": as_of + dt.timedelta(days=7),
+        **told,
+    }
+
+
+def test_the_accounts_own_scores_are_the_newest_that_hold_on_the_lists_date(outbox):
+    def ago(days):
+        return DAY - dt.timedelta(days=days)
+
+    why = [("recency_high", "Days since the last order: 40")]
+    found = outbox(
+        [score(), score(account_id="901")],
+        own=[
+            own(as_of=ago(3), score=0.1, grade="A", trend="steady"),
+            own(as_of=ago(1), score=0.7, grade="E", trend="declining", reasons=why),
+            own(as_of=DAY + dt.timedelta(days=1), score=0.9),  # made later than the list
+            own("offer_response", ago(8), campaign_id="13", score=0.5),  # holds no more
+            own("value", score=120.5, grade="B"),
+            own(account_id="901", name="offer_response", campaign_id="14", score=0.2, grade="C"),
+        ],
+        accounts=[IN_CRM, {**IN_CRM, "account_id": "901"}],
+    )
+    row, other = found["900"], found["901"]
+    assert (row.churn_chance, row.churn_grade, row.churn_trend) == (0.7, "E", "declining")
+    assert [reason.code for reason in row.churn_reasons] == ["recency_high"]
+    assert (row.offer_campaign_id, row.offer_chance) == (None, None)
+    assert (row.value_usd, row.value_grade) == (120.5, "B")
+    assert (other.churn_chance, other.churn_reasons) == (None, [])
+    assert (other.offer_campaign_id, other.offer_chance, other.offer_grade) == ("14", 0.2, "C")
+
+
+def test_who_objects_to_marketing_is_told_no_reasons_for_leaving(outbox):
+    why = [("recency_high", "Days since the last order: 40")]
+    objects = {"account_id": "900", "is_contactable": False}
+    row = outbox([score()], own=[own(score=0.7, reasons=why)], accounts=[objects])["900"]
+    assert row.churn_reasons == []
