@@ -197,6 +197,14 @@ class Ignorant(Protocol):
 
 
 @runtime_checkable
+class Foretelling(Protocol):
+    """A family that tells chances of what does or does not happen to a customer."""
+
+    def outcomes(self, data: Data, configuration: Configuration, cut: dt.date) -> pd.DataFrame:
+        """account_id, chance, happened (0 or 1), is_acted_on, at a window that has ended."""
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A family of which some models are judged, and shown, but may never answer."""
 

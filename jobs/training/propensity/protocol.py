@@ -18,7 +18,7 @@ import pandas as pd
 from jobs.training import account_days
 from jobs.training.data import read
 from jobs.training.family import Configuration, Data, Dataset, Judged, NothingToJudge, Split
-from jobs.training.propensity import accuracy, models, reasons
+from jobs.training.propensity import accuracy, decisions, models, reasons
 from jobs.training.propensity.asking import Asking, valid_windows
 from jobs.training.propensity.campaigns import Campaigns
 from jobs.training.propensity.churn import Churn
@@ -144,6 +144,17 @@ class Propensity:
 
     def fit(self, data: Data, configuration: Configuration, as_of: dt.date) -> Any:
         return Asking(self.task(data), configuration).scorer(as_of)
+
+    def outcomes(self, data: Data, configuration: Configuration, cut: dt.date) -> pd.DataFrame:
+        answer, chance = Asking(self.task(data), configuration).chances(cut)
+        return pd.DataFrame(
+            {
+                "account_id": answer.asked.account_ids,
+                "chance": chance,
+                "happened": answer.asked.label,
+                "is_acted_on": chance >= decisions.decision(self.name).threshold,
+            }
+        )
 
     def good(self, score: pd.Series) -> pd.Series:
         return 1 - score if self.is_bad else score
