@@ -9,9 +9,10 @@ run with `start` and `end` far apart, and a rerun writes nothing anew.
 
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
-champions; **scores** grades their answers and fills the CRM's outbox; **tell** writes the pages
-about all tables, and how fresh each is. A table that a gate refuses stops what is made from it,
-and readers keep the version before.
+champions; **scores** grades their answers and fills the CRM's outbox; **tell** looks whether the
+champions still hold (`ops.model_health`), and writes the pages about all tables, and how fresh each
+is; **ask** starts `training_weekly` where scores or features have moved. A table that a gate
+refuses stops what is made from it, and readers keep the version before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
 clear the task once its cause is gone. A run for dates given by hand does not reach the CRM by
@@ -118,7 +119,8 @@ with DAG(
             "scores.account_scores",
             "scores.crm_outbox",
         ),
-        tell=("tell.pages",),
+        tell=("tell.model_health", "tell.pages"),
+        ask=("ask.training",),
     )
 
     for drop, landed in {
@@ -150,6 +152,8 @@ with DAG(
         "value": purchases,
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]
+    [day["scores.account_scores"], day["features.account_features"]] >> day["tell.model_health"]
+    day["tell.model_health"] >> day["ask.training"]
     # the pages tell of every table, of one that failed most of all: after those that nobody waits
     # for, whatever became of them; as a teardown they leave the run as failed as it is
     pages = day.pop("tell.pages").as_teardown()
