@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs.spark.customers import customers, only_customers
 from jobs.spark.grading import SCORE_COLUMNS, reasons, recency_band, spend_band
+from jobs.spark.product_names import readable
 from jobs.table import Entities, Input, as_known
 
 NEXT_PRODUCTS = 5  # that a salesperson sees
@@ -41,16 +42,6 @@ def newest_list(recommendations: DataFrame) -> DataFrame:
         recommendations.withColumn("_newest", F.max("as_of_date").over(of_the_account))
         .where("as_of_date = _newest")
         .drop("_newest")
-    )
-
-
-def readable(products: DataFrame) -> DataFrame:
-    """A name that a salesperson can say: the source has kinds, no product names."""
-    # the source cuts long kinds off, sometimes after an opening bracket
-    kind = F.regexp_replace(F.initcap(F.lower("product_type")), r"[^A-Za-z0-9)%]+$", "")
-    words = F.concat_ws(", ", kind, "brand", "package_size")
-    return products.select(
-        "product_id", F.concat(words, F.lit(" ("), "product_id", F.lit(")")).alias("product")
     )
 
 
