@@ -2,7 +2,9 @@ import datetime as dt
 
 import pytest
 
-from jobs.table import columns, table
+from jobs.spark import catalog, store
+from jobs.spark.build import build
+from jobs.table import built_table, columns, table
 
 MONDAY = dt.date(2017, 3, 6)
 SUNDAY = dt.date(2017, 6, 18)  # of the last week that is over
@@ -261,3 +263,21 @@ def test_nobody_makes_no_rows(profiles):
 def test_there_is_no_name_no_address_and_no_age_in_days():
     names = {column.name for column in columns(table("gold.account_profile").full_schema)}
     assert not names & {"display_name", "email", "recency_days"}
+
+
+def test_a_day_makes_anew_who_bought_and_the_end_of_a_week_everybody(lake, rows):
+    profile = built_table("gold.account_profile")
+    catalog.prepare([*[arrow.name for arrow in profile.inputs], profile.name])
+
+    def add(name, *given):
+        store.append(rows(name, *given), built_table(name), {})
+
+    add("gold.account_days", day(account_id="1"), day(account_id="2"))
+    assert build(profile).rows_written == 2
+    add("gold.account_days", day(1, account_id="1"))
+    built = build(profile)
+    assert (built.kind, built.slices, built.rows_written) == ("changed", 1, 1)
+    add("gold.closed_weeks", {"week_start_date": MONDAY, "week_end_date": SUNDAY})
+    built = build(profile)
+    assert (built.kind, built.rows_written) == ("everything", 2)
+    assert build(profile).outcome == "unchanged"
