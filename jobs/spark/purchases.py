@@ -7,15 +7,36 @@ WEEKS = 12  # that are told, and compared with as many before them
 TREND_STEP = 0.25  # of what was before: what moved by less is steady
 
 
-def purchases(account_days: DataFrame) -> DataFrame:
-    """Sums over an account's days. Shelf price = sales + loyalty + match, paid = sales - coupon."""
+def purchases(account_days: DataFrame, as_of: DataFrame) -> DataFrame:
+    """One row per customer who bought.
+
+    Args:
+        as_of: one row, `as_of_date`: what is of late ends with it.
+    """
+    return (
+        account_days.crossJoin(F.broadcast(as_of))
+        .withColumn("age", F.datediff("as_of_date", "business_date"))  # days
+        .groupBy("account_id")
+        .agg(*so_far(), *of_late())
+        .withColumns(
+            {
+                "order_trend": trend("orders_12_weeks", "orders_12_weeks_before"),
+                "spend_trend": trend("spend_12_weeks_usd", "spend_12_weeks_before_usd"),
+            }
+        )
+        .drop("is_new")
+    )
+
+
+def so_far() -> list[Column]:
+    """Sums over all days. Shelf price = sales + loyalty + match, paid = sales - coupon."""
     off = "loyalty_discount_usd + coupon_discount_usd + coupon_match_discount_usd"
     shelf = "sales_usd + loyalty_discount_usd + coupon_match_discount_usd"
     first, last = F.min("business_date"), F.max("business_date")
     order_days = F.countDistinct("business_date")
     coupon_days = F.countDistinct(F.when(F.col("coupon_discount_usd") > 0, F.col("business_date")))
     gap = F.datediff(last, first) / F.nullif(order_days - 1, F.lit(0))
-    return account_days.groupBy("account_id").agg(
+    return [
         first.alias("first_order_date"),
         last.alias("last_order_date"),
         F.sum("orders").alias("orders"),
@@ -29,39 +50,27 @@ def purchases(account_days: DataFrame) -> DataFrame:
             "discount_share"
         ),
         F.round(coupon_days / order_days, 4).alias("coupon_share"),
-    )
+    ]
 
 
-def of_late(account_days: DataFrame, as_of: DataFrame) -> DataFrame:
-    """The 12 weeks to a day (one row, as_of_date), the 12 before them, and their trends."""
-    age = F.datediff("as_of_date", "business_date")  # days
+def of_late() -> list[Column]:
+    """Sums over the 12 weeks to the day and the 12 before them; who is new was not in all 24."""
 
     def total(amount: str, weeks_ago: int) -> Column:
-        inside = (age >= 7 * weeks_ago) & (age < 7 * (weeks_ago + WEEKS))
+        inside = F.col("age").between(7 * weeks_ago, 7 * (weeks_ago + WEEKS) - 1)
         return F.coalesce(F.sum(F.when(inside, F.col(amount))), F.lit(0))
 
-    return (
-        account_days.crossJoin(F.broadcast(as_of))
-        .groupBy("account_id")
-        .agg(
-            total("orders", 0).alias("orders_12_weeks"),
-            total("orders", WEEKS).alias("orders_12_weeks_before"),
-            total("sales_usd", 0).alias("spend_12_weeks_usd"),
-            total("sales_usd", WEEKS).alias("spend_12_weeks_before_usd"),
-            (F.max(age) < 7 * 2 * WEEKS).alias("is_new"),
-        )
-        .withColumns(
-            {
-                "order_trend": trend("orders_12_weeks", "orders_12_weeks_before"),
-                "spend_trend": trend("spend_12_weeks_usd", "spend_12_weeks_before_usd"),
-            }
-        )
-        .drop("is_new")
-    )
+    return [
+        total("orders", 0).alias("orders_12_weeks"),
+        total("orders", WEEKS).alias("orders_12_weeks_before"),
+        total("sales_usd", 0).alias("spend_12_weeks_usd"),
+        total("sales_usd", WEEKS).alias("spend_12_weeks_before_usd"),
+        (F.max("age") < 7 * 2 * WEEKS).alias("is_new"),
+    ]
 
 
 def trend(recent: str, before: str) -> Column:
-    """Null where nothing is in either; `new` customers have not been there for all of before."""
+    """Null where nothing is in either; a fall shows of those who are new too, a rise does not."""
     now, then = F.col(recent), F.col(before)
     return (
         F.when((now == 0) & (then == 0), None)

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.spark.product_names import readable
-from jobs.table import Entities, Input, columns, everything
+from jobs.table import Entities, Input, everything
 
 OWN_LABEL = "Private"  # brand of silver.products
 FAVOURITES = (  # column, what it names, the largest of what first, how many at most
@@ -22,7 +22,6 @@ FAVOURITES = (  # column, what it names, the largest of what first, how many at 
     ("favourite_weekdays", "weekday", "orders", 3),
     ("preferred_product_ids", "product_id", "orders", 5),
 )
-OFF = "loyalty_discount_usd + coupon_discount_usd + coupon_match_discount_usd"
 
 SCHEMA = """
     account_id string not null comment 'customer, as the CRM calls it',
@@ -41,14 +40,10 @@ SCHEMA = """
 
 def articles(lines: DataFrame, products: DataFrame) -> DataFrame:
     """What each customer bought of each article, and what the ERP says of those that are goods."""
-    listed = products.select("product_id", "brand", "manufacturer_id").join(
-        readable(products), on="product_id", how="inner"
-    )
+    listed = products.select("product_id", "brand", "manufacturer_id", readable().alias("product"))
     # (order, product) is the lines' key: a line of a product is an order of it
     bought = lines.groupBy("account_id", "product_id", "department", "is_merchandise").agg(
-        F.count("*").alias("orders"),
-        F.count_if(F.expr(OFF) > 0).alias("discounted"),
-        F.sum("sales_usd").alias("spend"),
+        F.count("*").alias("orders"), F.sum("sales_usd").alias("spend")
     )
     goods = {
         name: F.when(F.col("is_merchandise"), F.col(name))
@@ -62,18 +57,25 @@ def articles(lines: DataFrame, products: DataFrame) -> DataFrame:
 
 
 def visits(lines: DataFrame) -> DataFrame:
-    """Orders and spend of each customer by shop and day of the week."""
-    return lines.groupBy(
-        "account_id", "store_id", F.date_format("business_date", "EEEE").alias("weekday")
-    ).agg(F.countDistinct("order_id").alias("orders"), F.sum("sales_usd").alias("spend"))
+    """Orders, lines and spend of each customer by shop and day of the week."""
+    off = "loyalty_discount_usd + coupon_discount_usd + coupon_match_discount_usd"
+    weekday = F.date_format("business_date", "EEEE").alias("weekday")
+    return lines.groupBy("account_id", "store_id", weekday).agg(
+        F.countDistinct("order_id").alias("orders"),
+        F.sum("sales_usd").alias("spend"),
+        F.count("*").alias("lines"),
+        F.count_if(F.expr(off) > 0).alias("discounted"),
+    )
 
 
-def shares(articles: DataFrame) -> DataFrame:
-    of_listed = F.sum(F.when(F.col("brand").isNotNull(), F.col("spend")))
-    own = F.sum(F.when(F.col("brand") == OWN_LABEL, F.col("spend")).otherwise(0))
-    return articles.groupBy("account_id").agg(
-        F.round(F.sum("discounted") / F.sum("orders"), 4).alias("discounted_line_share"),
-        F.round((own / of_listed).cast("double"), 4).alias("private_label_share"),
+def summed(articles: DataFrame, visits: DataFrame) -> DataFrame:
+    """A row per customer and name of each kind; all kinds at once, so that lines are read twice."""
+    kinds = [kind for _, kind, _, _ in FAVOURITES]
+    sums = [F.sum(name).alias(name) for name in ("orders", "spend", "lines", "discounted")]
+    return (
+        articles.unionByName(visits, allowMissingColumns=True)
+        .groupingSets([["account_id", kind] for kind in kinds], "account_id", *kinds)
+        .agg(*sums, F.max("product").alias("product"))
     )
 
 
@@ -84,33 +86,32 @@ def first(kind: str, by: str, upto: int) -> Column:
     return F.slice(F.array_sort(of_kind), 1, upto)
 
 
-def favourites(articles: DataFrame, visits: DataFrame) -> DataFrame:
-    """The names of all kinds are summed at once, so that lines are read twice and not six times."""
-    kinds = [kind for _, kind, _, _ in FAVOURITES]
-    return (
-        articles.unionByName(visits, allowMissingColumns=True)
-        .groupingSets([["account_id", kind] for kind in kinds], "account_id", *kinds)
-        .agg(
-            F.sum("orders").alias("orders"),
-            F.sum("spend").alias("spend"),
-            F.max("product").alias("product"),
-        )
-        .groupBy("account_id")
-        .agg(*[first(kind, by, upto).alias(column) for column, kind, by, upto in FAVOURITES])
-    )
+def shares() -> list[Column]:
+    """Of the sums by brand the own label's, and of all lines, once per kind, the discounted."""
+    of_brands = F.sum(F.when(F.col("brand").isNotNull(), F.col("spend")))
+    own_label = F.sum(F.when(F.col("brand") == OWN_LABEL, F.col("spend")).otherwise(0))
+    return [
+        F.round(F.sum("discounted") / F.sum("lines"), 4).alias("discounted_line_share"),
+        F.round((own_label / of_brands).cast("double"), 4).alias("private_label_share"),
+    ]
 
 
 def make(order_lines: DataFrame, products: DataFrame) -> DataFrame:
     sold = order_lines.where("line_kind = 'sale'")
-    bought = articles(sold, products)
-    said = F.col("preferred_product_ids.product").alias("preferred_products")
-    names = {column: F.col(column).getField(kind) for column, kind, _, _ in FAVOURITES}
+    told = [first(kind, by, upto).alias(column) for column, kind, by, upto in FAVOURITES]
+    *names, ids = [F.col(column).getField(kind).alias(column) for column, kind, _, _ in FAVOURITES]
     return (
-        shares(bought)
-        .join(favourites(bought, visits(sold)), on="account_id", how="inner")
-        .select("*", said)
-        .withColumns(names)
-        .select(*[column.name for column in columns(SCHEMA)])
+        summed(articles(sold, products), visits(sold))
+        .groupBy("account_id")
+        .agg(*shares(), *told)
+        .select(
+            "account_id",
+            "discounted_line_share",
+            "private_label_share",
+            *names,
+            F.col("preferred_product_ids.product").alias("preferred_products"),
+            ids,
+        )
     )
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.spark.customers import customers
-from jobs.spark.purchases import of_late, purchases
+from jobs.spark.purchases import purchases
 from jobs.spark.responses import BY_TYPE, responses
 from jobs.table import Entities, Input, everything
 
@@ -112,8 +112,7 @@ def make(
     return (
         customers(accounts, identities)
         .withColumn("is_in_crm", F.lit(True))
-        .join(purchases(account_days), on="account_id", how="full")
-        .join(of_late(account_days, as_of), on="account_id", how="left")
+        .join(purchases(account_days, as_of), on="account_id", how="full")
         .join(habits, on="account_id", how="left")
         .join(identities.select("account_id", "accounts"), on="account_id", how="left")
         .join(sent, on="account_id", how="left")

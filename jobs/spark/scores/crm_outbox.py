@@ -53,8 +53,9 @@ def lists(recommendations: DataFrame, products: DataFrame) -> DataFrame:
         )
     )
     best = F.slice(in_order, 1, NEXT_PRODUCTS)
+    names = products.select("product_id", readable().alias("product"))
     return (
-        recommendations.join(F.broadcast(readable(products)), on="product_id", how="left")
+        recommendations.join(F.broadcast(names), on="product_id", how="left")
         .withColumn("product", F.coalesce("product", "product_id"))
         .groupBy(*ONE_LIST, *OF_THE_LIST)
         .agg(F.max("standing").alias("score"), best.alias("best"))
