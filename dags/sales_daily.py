@@ -90,6 +90,8 @@ with DAG(
             "gold.daily_sales",
             "gold.departments",
             "gold.product_weeks",
+            "gold.closed_weeks",
+            "gold.account_habits",
             "gold.account_profile",
         ),
         features=(
