@@ -12,6 +12,7 @@ from jobs.training import bench, board
 from jobs.training.bench_files import OF, PURCHASES
 from jobs.training.forecasts import files as series_files
 from jobs.training.propensity import files as propensity_files
+from jobs.training.propensity.wanted import Wanted
 from jobs.training.recommenders import files as purchase_files
 from jobs.training.recommenders.purchase_files import Asked
 from jobs.training.segments import files as segment_files
@@ -156,7 +157,7 @@ def test_what_is_told_reaches_the_benches_of_customers(asked: list[object]) -> N
     days = (dt.date(2017, 10, 29), dt.date(2017, 11, 26))
     files = [Path(f"{name}.csv") for name in ("campaigns", "recipients", "coupons", "redemptions")]
     assert asked == [
-        propensity_files.Wanted(lines, "offer", days, out, 7, *files),
+        Wanted(lines, "offer", days, out, 7, *files),
         value_files.Asked(lines, days, 56, out),
         segment_files.Asked(lines, days, out),
     ]

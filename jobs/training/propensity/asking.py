@@ -27,7 +27,9 @@ class Answer:
 
     asked: Asked
     margin: np.ndarray  # (N) log-odds, before they are put right
-    reasons: pd.DataFrame  # account_id and what `reasons.strongest` says; empty: it cannot say why
+    reasons: (
+        pd.DataFrame
+    )  # the subject's id and what `reasons.strongest` says; empty: it cannot say why
     seconds: float  # to fit and to answer
     peak_mib: float
 
@@ -57,7 +59,7 @@ class Asking:
         of = reasons.read(self.of.name)
         ways = reasons.directions(fitted, learnt, of)
         found = reasons.strongest(fitted, asked.rows, ways, of)
-        return found.assign(account_id=asked.account_ids[found["row"]])
+        return found.assign(**{self.of.subject: asked.ids[found["row"]]})
 
     def chances(self, origin: dt.date) -> tuple[Answer, np.ndarray]:
         """Put right by the newest window that had ended, where one could be asked about."""
