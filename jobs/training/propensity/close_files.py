@@ -63,7 +63,6 @@ def bench(of: Win, origins: Sequence[dt.date], out: Path) -> pa.Table:
     """Ask both models at every origin, and write both files; gives the leaderboard."""
     scored: list[Scored] = []
     told: list[pd.DataFrame] = []
-    champions: dict[str | int, str | None] = {}
     for origin in origins:
         earlier = _earlier(of, origin)
         for model in MODELS:
@@ -73,14 +72,14 @@ def bench(of: Win, origins: Sequence[dt.date], out: Path) -> pa.Table:
             told.append(answers)
             scored += found
         scored += _as_told(of, origin)
-        place = str(origins[0])
-        champions[str(origin)] = board.best(scored, place, DECIDES, False) or BASELINE
+    best = board.best(scored, str(origins[0]), DECIDES, higher_is_better=False) or BASELINE
     rows = pd.concat(told, ignore_index=True)
-    rows["champion"] = rows["model"] == champions[str(origins[0])]
+    rows["champion"] = rows["model"] == best
     rows = rows.sort_values(["origin", "model", "opportunity_id"], ignore_index=True)
     kept: pa.Table = pa.Table.from_pandas(rows, pa.schema(CLOSES), preserve_index=False)
     board.write(kept, out, "closes.parquet")
-    table = board.table(scored, "origin", BASELINE, champions)
+    places: list[str | int] = [str(origin) for origin in origins]
+    table = board.table(scored, "origin", BASELINE, dict.fromkeys(places, best))
     board.write(table, out, "close_leaderboard.parquet")
     return table
 

@@ -173,9 +173,10 @@ def _beside(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The rows, and opened_at, status_since, stage_since (moments), stage_before (null: none),
-        visit (how many stages it has been in, on the first row of each; else null), was_put_off
-        (whether this row moves the expected close later), and counts and sums up to the row:
-        changes, amount_changes, close_pushes, close_pushed_days.
+        stage_stayed_days (in the stage that this row leaves, or ends in; else null), visit (how
+        many stages it has been in, on the first row of each; else null), was_put_off (whether this
+        row moves the expected close later), and counts and sums up to the row: changes,
+        amount_changes, close_pushes, close_pushed_days.
     """
     of = rows["opportunity"]
     is_first = of != of.shift()
@@ -196,12 +197,16 @@ def _beside(rows: pd.DataFrame) -> pd.DataFrame:
         "close_pushes": later > 0,
         "close_pushed_days": later,
     }
+    stage_since = since(stage_moved)
+    leaves = ~is_first & (stage_moved | (is_open.shift(fill_value=True) & ~is_open))
+    stayed = (rows["changed_at"] - stage_since.shift()).dt.total_seconds() / 86_400
     return rows.assign(
         opened_at=since(is_first),
         status_since=since(is_first | (is_open != is_open.shift())),
-        stage_since=since(stage_moved),
+        stage_since=stage_since,
         stage_moved=stage_moved,
         stage_before=rows["stage"].shift().where(~is_first),
+        stage_stayed_days=stayed.where(leaves),
         visit=is_new.astype(int).groupby(of).cumsum().where(is_new),
         was_put_off=later > 0,
         **{name: pd.Series(one, dtype=float).groupby(of).cumsum() for name, one in counts.items()},

@@ -18,6 +18,7 @@ PRIOR = 10.0  # opportunities, by which a share of few is drawn to the share of 
 PRIOR_OF_ACCOUNT = 2.0  # one customer's own are few, and say more
 WEEKS = 26  # that are looked at one by one
 CHANNELS = ("changes", "moves_forward", "moves_back", "close_pushes", "open")
+SEEN = ["opportunity", "changed_at", "was_put_off"]
 WHOSE = {"owner_id": ("owner", PRIOR), "account_id": ("account", PRIOR_OF_ACCOUNT)}
 WHOSE |= {"source": ("source", PRIOR)}
 
@@ -54,7 +55,8 @@ class Known:
     @cached_property
     def moves(self) -> pd.DataFrame:
         """Rows of open opportunities that changed the stage, with `step`: above 0 is forward."""
-        rows = self.rows[self.rows["stage_moved"] & self.rows["stage_before"].notna()]
+        moved = self.rows["stage_moved"] & self.rows["stage_before"].notna()
+        rows = self.rows.loc[moved, ["opportunity", "changed_at", "stage", "stage_before"]]
         rows = rows[rows["opportunity"].isin(self.open["opportunity"])]
         step = rows["stage"].map(self.places) - rows["stage_before"].map(self.places)
         return rows.assign(step=step.fillna(0))
@@ -87,7 +89,7 @@ def features(of: Pipeline, origin: dt.date) -> tuple[np.ndarray, Rows]:
 def _stages(known: Known) -> dict[str, pd.Series]:
     """Its stage: how many of those that had been in it and have ended were won."""
     ends = known.ended.set_index("opportunity")[STATUS] == "won"
-    visits = known.rows[known.rows["visit"].notna()]
+    visits = known.rows.loc[known.rows["visit"].notna(), ["opportunity", "stage"]]
     visits = visits[visits["opportunity"].isin(ends.index)]
     won = visits["opportunity"].map(ends).astype(float).set_axis(visits["stage"])
     stage = known.open["stage"]
@@ -117,11 +119,9 @@ def _days(known: Known, since: pd.Series) -> pd.Series:
 def _times(known: Known) -> dict[str, pd.Series]:
     """Days in its stage and since it was opened, beside what is usual."""
     here = known.open
-    left = known.rows[known.rows["stage_moved"] & known.rows["stage_before"].notna()]
-    began = known.rows.groupby("opportunity")["stage_since"].shift().loc[left.index]
-    stayed = (left["changed_at"] - began).dt.total_seconds() / 86_400
-    usual = stayed.groupby(left["stage_before"]).median().clip(lower=1)
-    any_stage = max(float(stayed.median()), 1) if len(stayed) else 1.0
+    stayed = known.rows["stage_stayed_days"]
+    usual = stayed.groupby(known.rows["stage_before"]).median().clip(lower=1)
+    any_stage = max(float(stayed.median()), 1) if stayed.notna().any() else 1.0
     won = known.ended[known.ended[STATUS] == "won"]
     took = (won["status_since"] - won["opened_at"]).dt.total_seconds() / 86_400
     stage_days, age = _days(known, here["stage_since"]), _days(known, here["opened_at"])
@@ -188,7 +188,7 @@ def _weekly(known: Known) -> np.ndarray:
         at = (recent["opportunity"].map(place).astype(int), back[recent.index])
         np.add.at(found[:, :, CHANNELS.index(channel)], at, 1)
 
-    mine = known.rows[known.rows["opportunity"].isin(here["opportunity"])]
+    mine = known.rows.loc[known.rows["opportunity"].isin(here["opportunity"]), SEEN]
     add(mine, "changes")
     add(known.moves[known.moves["step"] > 0], "moves_forward")
     add(known.moves[known.moves["step"] < 0], "moves_back")
