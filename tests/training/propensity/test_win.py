@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from infra.bench import deals
 from infra.bench import pipeline as generator
-from infra.bench.pipeline import Company
 from jobs.training.given import BadFile
 from jobs.training.propensity import accuracy, closing, enough, files, models, pipeline, reasons
 from jobs.training.propensity.asking import Asking
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_store")
 
 FAST = ("single_feature", "logistic", "gbm")
 WEEK = 155
-ORIGIN = generator.evening(WEEK)
+ORIGIN = deals.evening(WEEK)
 HORIZON = 91
 COLUMNS = ["opportunity_id", "changed_at", "stage", "status", "amount_usd", "expected_close_date"]
 
@@ -40,8 +40,8 @@ def quick():
 @pytest.fixture(scope="module")
 def sold():
     """A synthetic pipeline, and the generator's own chances at ORIGIN."""
-    rows, stood = Company(weekly=16).run()
-    return rows, generator.truth(stood[WEEK], WEEK)
+    rows, stood = deals.Company(weekly=16).run()
+    return rows, deals.truth(stood[WEEK], WEEK, draws=500)
 
 
 def written(folder: Path, rows: pd.DataFrame, name: str = "synthetic.csv") -> Path:
@@ -402,3 +402,26 @@ def test_a_model_is_put_right_by_the_window_before(task):
     assert answer.asked.label is not None
     assert task.before(ORIGIN) == ORIGIN - dt.timedelta(days=HORIZON)
     assert chance.mean() == pytest.approx(answer.asked.label.mean(), abs=0.08)
+
+
+def test_what_wins_must_show_is_measured_from_the_stages_rate_to_the_truth():
+    numbers = {"auc": 0.8, "calibration_error": 0.02, "calibration_slope": 1.0}
+    numbers |= {"close_coverage": 0.8}
+    losses = {"the truth": 0.30, "single_feature": 0.40, "gbm": 0.34}
+    table = pd.DataFrame({model: {**numbers, "log_loss": loss} for model, loss in losses.items()}).T
+    table.loc["hazard"] = table.loc["gbm"]
+    assert [one.is_met for one in generator.found(table, "gbm")] == [True, None, None, True, True]
+    table.loc["gbm", ["log_loss", "calibration_slope"]] = 0.36, 0.7
+    table.loc["hazard", "close_coverage"] = 0.9
+    first, *others = generator.found(table, "gbm")
+    assert "40%: 0.3600; stage 0.4000, the truth 0.3000" in first.found
+    assert [one.is_met for one in (first, *others)] == [False, None, None, False, False]
+
+
+def test_the_generators_chances_are_what_happens():
+    """Of synthetic opportunities as many are won as it says, and 80% end within its days."""
+    rows, stood = deals.Company(weekly=60, seed=3).run()
+    truths = pd.concat([deals.truth(one, week, 300) for week, one in stood.items()])
+    told = generator.judged(truths.reset_index(drop=True), rows).iloc[0]
+    assert told["calibration_slope"] == pytest.approx(1, abs=0.12)
+    assert told["close_coverage"] == pytest.approx(0.8, abs=0.03)
