@@ -1,4 +1,4 @@
-"""Wins and closings on a synthetic pipeline: `python -m infra.bench.pipeline OUT [--weekly 40]`.
+"""Wins and closings on a synthetic pipeline: `python -m infra.bench.pipeline OUT [--weekly 20]`.
 
 Everything in it is made up, by infra/bench/deals.py, which so knows the true chance of every
 opportunity at an origin: the best that anyone can tell. It writes OUT/synthetic.parquet (a row per
@@ -106,7 +106,7 @@ def found(table: pd.DataFrame, champion: str) -> list[Figure]:
 
 def main(
     out: Annotated[Path, typer.Argument(file_okay=False, help="folder of what is written")],
-    weekly: Annotated[int, typer.Option(min=1, help="opportunities opened in a week")] = 40,
+    weekly: Annotated[int, typer.Option(min=1, help="opportunities opened in a week")] = 20,
     to: figures.To = None,
 ) -> None:
     """Make the pipeline, ask the bench, and print the table."""

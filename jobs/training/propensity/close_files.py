@@ -32,7 +32,6 @@ from jobs.training.propensity.win import Win, closing_days
 
 BASELINE, TOLD = "stage", "as_told"
 MODELS: dict[str, tuple[str, ...]] = {BASELINE: ("stage_place",), "hazard": ()}
-EVERY = 2  # of the snapshots that wins are learnt from
 DECIDES = "close_log_loss"
 MOST_OPEN = 0.05  # of those judged by days: beyond it the late ones are missing, and days look few
 CLOSES: list[tuple[str, pa.DataType]] = [
@@ -50,7 +49,7 @@ CLOSES: list[tuple[str, pa.DataType]] = [
 def fitted(of: Win, model: str, origin: dt.date) -> Closing:
     """A model that knows what was known on the evening of an origin."""
     features, known = [], []
-    for snapshot in of.snapshots(origin - dt.timedelta(days=1))[::EVERY]:
+    for snapshot in of.snapshots(origin - dt.timedelta(days=1)):
         places, rows = of.open(snapshot)
         features.append(rows.features)
         known.append(closing_days(of.of, places, snapshot, origin))

@@ -5,8 +5,8 @@ which is what a sales manager answers for, and every snapshot's label is known o
 ended. Ever is known only of those that have ended, and the quick ones end first: learnt from them,
 chances of the others come out wrong. When an opportunity will close is asked apart (closing.py).
 
-Examples are snapshots of all that were open, two weeks apart, whose horizon had ended; one that was
-still open then was not won, so that none is left out for not having ended.
+Examples are snapshots of all that were open, four weeks apart, whose horizon had ended; one that
+was still open then was not won, so that none is left out for not having ended.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from jobs.training.propensity.pipeline import STATUS, Pipeline
 from jobs.training.propensity.task import Asked, NothingToAsk
 from jobs.training.propensity.win_features import features
 
-STEP = dt.timedelta(days=14)  # between snapshots that are learnt from
+STEP = dt.timedelta(days=28)  # between snapshots that are learnt from: near ones say the same
 LOOK_BACK_DAYS = 730  # of snapshots: selling changes
 HISTORY_DAYS = 91  # before the first snapshot; half of all where there is less
 MOST_EXAMPLES = 120_000  # beyond it snapshots are taken less often
@@ -100,7 +100,9 @@ class Win:
         """Evenings that are learnt from, the newest first."""
         days = (last - self.of.first).days
         start = max(min(HISTORY_DAYS, days // 2), days - LOOK_BACK_DAYS)
-        step = STEP * max(1, round(self._open_on(last) * (days - start) / 14 / MOST_EXAMPLES))
+        step = STEP * max(
+            1, round(self._open_on(last) * (days - start) / STEP.days / MOST_EXAMPLES)
+        )
         return [last - n * step for n in range(max(0, (days - start) // step.days + 1))]
 
     def _open_on(self, day: dt.date) -> int:

@@ -10,7 +10,15 @@ import pytest
 from infra.bench import deals
 from infra.bench import pipeline as generator
 from jobs.training.given import BadFile
-from jobs.training.propensity import accuracy, closing, enough, files, models, pipeline, reasons
+from jobs.training.propensity import (
+    accuracy,
+    closing,
+    enough,
+    files,
+    models,
+    pipeline,
+    reasons,
+)
 from jobs.training.propensity.asking import Asking
 from jobs.training.propensity.classifier import BASE
 from jobs.training.propensity.closing import Closing
@@ -40,7 +48,7 @@ def quick():
 @pytest.fixture(scope="module")
 def sold():
     """A synthetic pipeline, and the generator's own chances at ORIGIN."""
-    rows, stood = deals.Company(weekly=16).run()
+    rows, stood = deals.Company(weekly=12).run()
     return rows, deals.truth(stood[WEEK], WEEK, draws=500)
 
 
