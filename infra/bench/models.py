@@ -33,6 +33,7 @@ BENCHES: Mapping[str, Sequence[str]] = {
     "lists": ("infra.bench.scale", "--real"),
     "scale": ("infra.bench.scale", "--minutes", "60"),
     "propensity": ("infra.bench.propensity", "{out}/propensity"),
+    "wins": ("infra.bench.pipeline", "{out}/wins"),
     "value": ("infra.bench.value", "--out", "{out}/value"),
     "segments": ("infra.bench.segments", "--out", "{out}/segments"),
     "uplift": ("infra.bench.uplift",),

@@ -16,7 +16,7 @@ from infra.bench.figures import Figure
 from jobs import command
 from jobs.training import board
 from jobs.training.propensity import files
-from jobs.training.propensity.files import Wanted
+from jobs.training.propensity.wanted import Wanted
 
 WEEKS = (dt.date(2017, 10, 29), dt.date(2017, 11, 26))  # the ends of weeks 44 and 48
 EVE = (dt.date(2017, 10, 29),)  # campaign 18 starts on the day after

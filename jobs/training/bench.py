@@ -351,7 +351,10 @@ def main(
     horizon_days: Annotated[
         int | None,
         typer.Option(
-            min=1, help="days foretold", show_default="28; value: 56", rich_help_panel=FILES
+            min=1,
+            help="days foretold",
+            show_default="28; value: 56; win: 90",
+            rich_help_panel=FILES,
         ),
     ] = None,
     k: Annotated[
@@ -406,9 +409,10 @@ def main(
         ),
     ] = None,
     task: Annotated[
-        Literal["churn", "offer"] | None,
+        Literal["churn", "offer", "win"] | None,
         typer.Option(
-            help="propensity: who will not come back, or who will answer a campaign",
+            help="propensity: who will not come back, who will answer a campaign, or which"
+            " opportunities will be won",
             rich_help_panel=FILES,
         ),
     ] = None,
@@ -428,6 +432,14 @@ def main(
     redemptions: Annotated[
         Path | None,
         typer.Option(help="account_id, campaign_id, redeemed_on", rich_help_panel=FILES),
+    ] = None,
+    opportunities: Annotated[
+        Path | None,
+        typer.Option(
+            help="a row per change: opportunity_id, changed_at, stage, status, then amount_usd,"
+            " expected_close_date, owner_id, account_id, source where they are known",
+            rich_help_panel=FILES,
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="folder of what is written", rich_help_panel=FILES)
@@ -456,6 +468,7 @@ def main(
         "recipients": recipients,
         "coupons": coupons,
         "redemptions": redemptions,
+        "opportunities": opportunities,
     }
     if family in ROOMS or any(of_files.values()):
         told = (of_lake | of_files).items()

@@ -1,7 +1,7 @@
 """The bench on anyone's files, by the options of `python -m jobs.training.bench`."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +39,13 @@ def series(given: Given) -> None:
 
 def propensity(given: Given) -> None:
     from jobs.training.propensity import files
+    from jobs.training.propensity.wanted import Wanted
 
-    told = {name: given[name] for name in PROPENSITY.more if name in given}
-    wanted = files.Wanted(
-        given["transactions"], given["task"], dates(given["origins"]), given["out"], **told
-    )
+    told = {name: given[name] for name in (*PROPENSITY.more, *WIN.more) if name in given}
+    if given["task"] == "win":
+        told = {"horizon_days": WIN_DAYS, "opportunities": given["opportunities"]} | told
+    lines, origins = given.get("transactions"), dates(given["origins"])
+    wanted = Wanted(lines, given["task"], origins, given["out"], **told)
     board.show(files.bench(wanted), "origin", wanted.out, is_higher_better=True)
 
 
@@ -76,6 +78,7 @@ class Options:
 
 
 VALUE_DAYS = 56  # of spend that is foretold
+WIN_DAYS = 90  # in which an opportunity is won: a quarter
 PURCHASES = Options(
     purchases,
     ("interactions", "train_until", "out"),
@@ -87,6 +90,7 @@ PROPENSITY = Options(
     ("transactions", "task", "origins", "out"),
     ("horizon_days", "campaigns", "recipients", "coupons", "redemptions"),
 )
+WIN = Options(propensity, ("opportunities", "task", "origins", "out"), ("horizon_days",))
 VALUE = Options(value, ("transactions", "origins", "out"), ("horizon_days",))
 SEGMENTS = Options(segments, ("transactions", "origins", "out"))
 OF: Mapping[BenchName, Options] = {
@@ -104,7 +108,12 @@ def flags(names: Iterable[str]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
-def checked(family: BenchName, given: Collection[str]) -> None:
+def options(family: BenchName, given: Given) -> Options:
+    """Of a bench: opportunities are another file than sales lines."""
+    return WIN if family == "propensity" and given.get("task") == "win" else OF[family]
+
+
+def checked(family: BenchName, given: Given) -> None:
     """Whether a bench of a family's files was told all that it needs, and nothing else.
 
     Raises:
@@ -115,11 +124,12 @@ def checked(family: BenchName, given: Collection[str]) -> None:
             f"{family} is judged on files by `python -m jobs.training.bench propensity"
             f" --task {family} …`"
         )
-    of = OF[family]
+    of = options(family, given)
+    asked = f"{family} --task win" if of is WIN else family
     taken = (*of.needed, *of.more)
     if others := [name for name in given if name not in taken]:
         raise typer.BadParameter(
-            f"a bench of files of {family} does not take {flags(others)}; it takes {flags(taken)}"
+            f"a bench of files of {asked} does not take {flags(others)}; it takes {flags(taken)}"
         )
     if missing := [name for name in of.needed if name not in given]:
         raise typer.BadParameter(f"a bench of files needs {flags(missing)} too")

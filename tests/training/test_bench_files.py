@@ -9,9 +9,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from jobs.training import bench, board
-from jobs.training.bench_files import OF, PURCHASES
+from jobs.training.bench_files import OF, PURCHASES, WIN
 from jobs.training.forecasts import files as series_files
 from jobs.training.propensity import files as propensity_files
+from jobs.training.propensity.wanted import Wanted
 from jobs.training.recommenders import files as purchase_files
 from jobs.training.recommenders.purchase_files import Asked
 from jobs.training.segments import files as segment_files
@@ -37,6 +38,7 @@ VALUES = {
     "--recipients": "recipients.csv",
     "--coupons": "coupons.csv",
     "--redemptions": "redemptions.csv",
+    "--opportunities": "pipeline.csv",
 }
 OF_PURCHASES = ("--interactions", "--train-until", "--out")
 OF_SERIES = ("--series", "--freq", "--season", "--horizon", "--origins", "--out")
@@ -69,7 +71,7 @@ def told(family: str, options: Sequence[str], *more: str) -> Result:
 def test_every_option_of_the_group_is_of_a_bench_of_files() -> None:
     command = typer.main.get_command(app)
     group = {p.name for p in command.params if getattr(p, "rich_help_panel", None) == bench.FILES}
-    assert group == {name for of in OF.values() for name in (*of.needed, *of.more)}
+    assert group == {name for of in (*OF.values(), WIN) for name in (*of.needed, *of.more)}
     assert group == {option[2:].replace("-", "_") for option in VALUES}
 
 
@@ -156,10 +158,29 @@ def test_what_is_told_reaches_the_benches_of_customers(asked: list[object]) -> N
     days = (dt.date(2017, 10, 29), dt.date(2017, 11, 26))
     files = [Path(f"{name}.csv") for name in ("campaigns", "recipients", "coupons", "redemptions")]
     assert asked == [
-        propensity_files.Wanted(lines, "offer", days, out, 7, *files),
+        Wanted(lines, "offer", days, out, 7, *files),
         value_files.Asked(lines, days, 56, out),
         segment_files.Asked(lines, days, out),
     ]
+
+
+def test_wins_are_asked_of_opportunities_and_of_no_lines(asked: list[object]) -> None:
+    of = ("--opportunities", "--out")
+    win = ("--task", "win", *DAYS)
+    assert told("propensity", of, *win).exit_code == 0
+    assert told("propensity", (*of, "--horizon-days"), *win).exit_code == 0
+    days = (dt.date(2017, 10, 29), dt.date(2017, 11, 26))
+    out, rows = Path("judged"), Path("pipeline.csv")
+    assert asked == [
+        Wanted(None, "win", days, out, horizon, opportunities=rows) for horizon in (90, 7)
+    ]
+    missing = told("propensity", ("--out",), *win)
+    assert "a bench of files needs --opportunities too" in missing.output
+    refused = told("propensity", (*of, "--transactions"), *win)
+    assert "of propensity --task win does not take --transactions; it takes" in refused.output
+    refused = told("propensity", (*OF_LINES, "--task", "--opportunities"), *DAYS)
+    assert "of propensity does not take --opportunities; it takes" in refused.output
+    assert len(asked) == 2
 
 
 def test_a_bench_of_customers_needs_days_and_nothing_of_others(asked: list[object]) -> None:

@@ -1,4 +1,4 @@
-"""The bench of churn and of offers on anyone's files: the same models as in the lake.
+"""The bench of churn, of offers and of wins on anyone's files: the same models as in the lake.
 
 Chances of an origin come from a model that has learnt everything whose label had ended by it, put
 right by how the same model, fitted one window earlier, had done on the newest window that had ended
@@ -12,6 +12,9 @@ OUT/leaderboard.parquet  as jobs/training/board.py says
 OUT/reasons.parquet      account_id, origin, rank, code, en, zh, push: the champion's, at most five
 OUT/gains.parquet        model, origin, share, gain, lift: asked in the order of p; test rows
 OUT/errors.parquet       model, origin, reason
+
+Of wins the column is opportunity_id in place of account_id, and close_files.py writes when they
+will close beside it.
 """
 
 import datetime as dt
@@ -19,21 +22,20 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from jobs.training import answered, board, tracking, transactions
+from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Configuration, Split
-from jobs.training.given import BadFile
-from jobs.training.propensity import accuracy, campaigns, models
+from jobs.training.propensity import accuracy, close_files, models
 from jobs.training.propensity.asking import Asking
-from jobs.training.propensity.churn import Churn
-from jobs.training.propensity.offer import Offer
 from jobs.training.propensity.task import NothingToAsk, Task
+from jobs.training.propensity.wanted import Wanted, task
+from jobs.training.propensity.win import Win
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ DECIDES = "log_loss"  # lower is better: chances must be right, not only in orde
 TOLD = "auc"  # in a line of the log
 SCORES: list[tuple[str, pa.DataType]] = [
     ("task", pa.string()),
-    ("account_id", pa.string()),
+    ("account_id", pa.string()),  # or what the task's subject is called
     ("origin", pa.date32()),
     ("p", pa.float64()),  # chance, 0..1
     ("model", pa.string()),
@@ -52,7 +54,7 @@ REASONS: list[tuple[str, pa.DataType]] = [
     ("account_id", pa.string()),
     ("origin", pa.date32()),
     ("rank", pa.int32()),  # from 1, the strongest first
-    ("code", pa.string()),  # stable: see churn.yaml and offer.yaml
+    ("code", pa.string()),  # stable: see churn.yaml, offer.yaml and win.yaml
     ("en", pa.string()),
     ("zh", pa.string()),
     ("push", pa.float64()),  # log-odds that it adds to the chance, or takes
@@ -69,45 +71,6 @@ GAINS: list[tuple[str, pa.DataType]] = [
     ("gain", pa.float64()),  # of those to whom it happened, 0..1
     ("lift", pa.float64()),  # gain / share
 ]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the command line asks for."""
-
-    transactions: Path
-    task: Literal["churn", "offer"]
-    origins: tuple[dt.date, ...]
-    out: Path
-    horizon_days: int = 28
-    campaigns: Path | None = None
-    recipients: Path | None = None
-    coupons: Path | None = None
-    redemptions: Path | None = None
-
-    @property
-    def files(self) -> dict[str, Path]:
-        names = ("transactions", "campaigns", "recipients", "coupons", "redemptions")
-        return {name: path for name in names if (path := getattr(self, name))}
-
-
-def task(wanted: Wanted) -> Task:
-    """The question, with what the files say.
-
-    Raises:
-        BadFile: a file cannot be used, or is missing.
-    """
-    days = transactions.days(wanted.transactions)
-    if wanted.task == "churn":
-        return Churn(days, wanted.horizon_days)
-    if not (wanted.campaigns and wanted.recipients and wanted.redemptions):
-        raise BadFile(
-            "--task offer needs --campaigns, --recipients and --redemptions: which campaigns there"
-            " were, whom they reached, and who answered"
-        )
-    files = campaigns.Files(wanted.campaigns, wanted.recipients, wanted.coupons, wanted.redemptions)
-    bought = transactions.purchases(wanted.transactions)
-    return Offer(days, bought, campaigns.read(files), wanted.horizon_days)
 
 
 @dataclass
@@ -155,9 +118,12 @@ def askable(of: Task, origins: Sequence[dt.date]) -> tuple[list[dt.date], list[M
 def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
     name, place = asking.configuration.model, origin.isoformat()
     answer, chance = asking.chances(origin)
-    rows = {"account_id": answer.asked.account_ids, "p": chance}
+    rows = {asking.of.subject: answer.asked.ids, "p": chance}
     found.scores.append(pd.DataFrame(rows).assign(origin=origin, model=name))
-    found.reasons.append(answer.by.why(answer.asked).assign(origin=origin, model=name))
+    why = answer.by.why(answer.asked)
+    if len(why):
+        why = why.assign(**{asking.of.subject: answer.asked.ids[why["row"]]})
+    found.reasons.append(why.assign(origin=origin, model=name))
     judged: dict[Split, list[dict[str, pd.Series]]] = {"valid": [], "test": []}
     for window, at in asking.windows(origin):
         try:
@@ -206,7 +172,9 @@ def bench(wanted: Wanted) -> pa.Table:
         for configuration in configurations:
             parts.append(_judged(of, configuration, places, wanted, mark, run))
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
-        table = write(found, wanted)
+        table = write(found, wanted, of.subject)
+        if isinstance(of, Win):
+            close_files.bench(of, places, wanted.out)
     failed = {one["model"] for one in found.errors if one["reason"].startswith(FAILED)}
     answered.not_too_many(len(failed), len(configurations), wanted.out)
     return table
@@ -285,25 +253,32 @@ def champion(scored: Sequence[Scored]) -> str:
     return models.BASELINE
 
 
-def write(found: Found, wanted: Wanted) -> pa.Table:
+def called(columns: list[tuple[str, pa.DataType]], subject: str) -> pa.Schema:
+    """Columns under the name that a task's subject has."""
+    names = {"account_id": subject}
+    return pa.schema([(names.get(name, name), kind) for name, kind in columns])
+
+
+def write(found: Found, wanted: Wanted, subject: str) -> pa.Table:
     """The five files, each whole or not at all; given back is the leaderboard."""
     best = champion(found.scored)
     scores = pd.concat(found.scores, ignore_index=True)
     scores = scores.assign(task=wanted.task, champion=scores["model"] == best)
-    scores = scores.sort_values(["origin", "model", "account_id"], ignore_index=True)
-    rows: Any = pa.Table.from_pandas(scores, pa.schema(SCORES), preserve_index=False)
+    scores = scores.sort_values(["origin", "model", subject], ignore_index=True)
+    rows: Any = pa.Table.from_pandas(scores, called(SCORES, subject), preserve_index=False)
     board.write(rows, wanted.out, "scores.parquet")
     why = pd.concat([one for one in found.reasons if len(one)] or [pd.DataFrame()])
-    why = why[why["model"] == best] if len(why) else pd.DataFrame(columns=[n for n, _ in REASONS])
-    why = why.sort_values(["origin", "account_id", "rank"], ignore_index=True)
-    told = pa.Table.from_pandas(why, pa.schema(REASONS), preserve_index=False)
+    kinds = called(REASONS, subject)
+    why = why[why["model"] == best] if len(why) else pd.DataFrame(columns=kinds.names)
+    why = why.sort_values(["origin", subject, "rank"], ignore_index=True)
+    told = pa.Table.from_pandas(why, kinds, preserve_index=False)
     board.write(told, wanted.out, WHY)
     places = {one.place for one in found.scored}
     table = board.table(found.scored, "origin", models.BASELINE, dict.fromkeys(places, best))
     board.write(table, wanted.out)
     gains = pd.concat(found.gains, ignore_index=True) if found.gains else None
-    kinds = pa.schema(GAINS)
-    curves = kinds.empty_table() if gains is None else pa.Table.from_pandas(gains, kinds)
+    of_gains = pa.schema(GAINS)
+    curves = of_gains.empty_table() if gains is None else pa.Table.from_pandas(gains, of_gains)
     board.write(curves, wanted.out, "gains.parquet")
     board.write(pa.Table.from_pylist(found.errors, pa.schema(ERRORS)), wanted.out, "errors.parquet")
     return table

@@ -135,7 +135,7 @@ class Propensity:
             label = answer.asked.label
             if label is None:
                 continue
-            ids = [f"{origin} {account_id}" for account_id in answer.asked.account_ids]
+            ids = [f"{origin} {account_id}" for account_id in answer.asked.ids]
             told = accuracy.per_account(chance, label).items()
             each = {m: v.set_axis(ids if len(v) > 1 else [str(origin)]) for m, v in told}
             parts.append(each)
@@ -149,7 +149,7 @@ class Propensity:
         answer, chance = Asking(self.task(data), configuration).chances(cut)
         return pd.DataFrame(
             {
-                "account_id": answer.asked.account_ids,
+                "account_id": answer.asked.ids,
                 "chance": chance,
                 "happened": answer.asked.label,
                 "is_acted_on": chance >= decisions.decision(self.name).threshold,
@@ -161,17 +161,17 @@ class Propensity:
 
     def scores(self, model: Any, data: Data, as_of: dt.date) -> pd.Series:
         asked = self.task(data).asked(as_of)
-        return self.good(pd.Series(model.chances(asked.rows), asked.account_ids))
+        return self.good(pd.Series(model.chances(asked.rows), asked.ids))
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
         asked = self.task(data).asked(as_of)
-        found = {"account_id": asked.account_ids, "score_name": self.score_name}
+        found = {"account_id": asked.ids, "score_name": self.score_name}
         return pd.DataFrame(found).assign(
             campaign_id=pd.Series(asked.about, dtype="str"),
             score=model.chances(asked.rows),
             low=np.nan,
             high=np.nan,
-            reasons=reasons.as_json(model.why(asked), len(asked.account_ids)),
+            reasons=reasons.as_json(model.why(asked), len(asked.ids)),
         )
 
 

@@ -63,13 +63,13 @@ class Reasons(Part):
         return next((one.theme for one in self.themes if one.has(feature)), None)
 
 
-def read(name: str, home: Path = HOME) -> Reasons:
-    """The reasons of a score, in a file beside its models.
+def read(name: str, home: Path | None = None) -> Reasons:
+    """The reasons of a score, in a file beside its models; null home: the room's own.
 
     Raises:
         BadReasons: the file is not what it should be.
     """
-    path = home / f"{name}.yaml"
+    path = (home or HOME) / f"{name}.yaml"
     try:
         found = Reasons.model_validate(reviewed.read_file(path))
     except NoYaml as fault:

@@ -81,12 +81,11 @@ class Scorer:
         return self.calibration.chances(self.margin(rows))
 
     def why(self, asked: Asked) -> pd.DataFrame:
-        """account_id and what `reasons.strongest` says; empty: it cannot say why."""
+        """What `reasons.strongest` says of those asked; empty: it cannot say why."""
         if not self.directions or not isinstance(self.classifier, Explains):
             return pd.DataFrame()
         told = reasons.read(self.task)
-        found = reasons.strongest(self.classifier, asked.rows, self.directions, told)
-        return found.assign(account_id=asked.account_ids[found["row"]])
+        return reasons.strongest(self.classifier, asked.rows, self.directions, told)
 
     def save(self, folder: Path) -> None:
         told = {

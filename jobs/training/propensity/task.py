@@ -1,4 +1,4 @@
-"""What is asked of customers at an origin: who, what is known of them, and what came of it."""
+"""What is asked of customers or opportunities at an origin: of whom, what is known, what came."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class NothingToAsk(NothingToJudge):
 
 @dataclass(frozen=True)
 class Asked:
-    """The accounts that are asked at an origin, and what was known of them on its evening."""
+    """The accounts, or opportunities, that are asked at an origin, as known on its evening."""
 
-    account_ids: np.ndarray  # (N) text, sorted
+    ids: np.ndarray  # (N) text, sorted
     rows: Rows  # (N)
     label: np.ndarray | None  # (N) 1 where it happened; null: not known yet
     about: np.ndarray | None = None  # (N) id of the campaign that each is asked about; null: none
@@ -28,6 +28,7 @@ class Task(Protocol):
     """One question. Nothing after an origin may change what is said of it, but `label`."""
 
     name: str
+    subject: str  # what ids are of: account_id or opportunity_id
     baseline: str  # the feature that anybody would look at first
 
     def asked(self, origin: dt.date) -> Asked:

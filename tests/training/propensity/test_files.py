@@ -8,8 +8,8 @@ import pytest
 
 from jobs.training.given import BadFile
 from jobs.training.propensity import files, models
-from jobs.training.propensity.files import Wanted
 from jobs.training.propensity.task import NothingToAsk
+from jobs.training.propensity.wanted import Wanted
 from tests.training.propensity import shoppers
 from tests.training.propensity.shoppers import ORIGIN
 

@@ -77,7 +77,7 @@ def test_who_ordered_twice_and_lately_is_eligible_and_churns_without_an_order():
     rows += [("gone", "2017-06-20", 2), ("back", "2017-06-20", 2), ("back", "2017-07-23", 1)]
     rows += [("late", "2017-06-20", 2), ("late", "2017-07-24", 1)]  # a day after the horizon
     asked = Churn(account_days(rows)).asked(SUNDAY)
-    assert list(asked.account_ids) == ["back", "gone", "late"]
+    assert list(asked.ids) == ["back", "gone", "late"]
     assert list(asked.label) == [0, 1, 1]
 
 
@@ -116,7 +116,7 @@ def test_of_many_accounts_a_part_teaches_the_same_part_again(monkeypatch):
     taught = [Churn(days).examples(SUNDAY).rows.features for _ in range(2)]
     assert 200 < len(taught[0]) < 400
     assert taught[0].equals(taught[1])
-    assert len(Churn(days).asked(SUNDAY).account_ids) == 900
+    assert len(Churn(days).asked(SUNDAY).ids) == 900
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_the_next_campaign_is_asked_about_as_of_the_evening_before(told):
     # c5 starts 56 + 140 days after the first
     start = (FIRST + pd.Timedelta(days=196)).date()
     eve = told.asked(start - dt.timedelta(days=1))
-    assert len(eve.account_ids) == 120
+    assert len(eve.ids) == 120
     assert eve.label is not None
     again = told.asked(start)
     assert again.rows.features.equals(eve.rows.features)
