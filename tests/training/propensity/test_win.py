@@ -216,7 +216,6 @@ def test_features_worked_by_hand(tmp_path):
     assert (z["close_is_known"], z["amount_is_known"]) == (0, 0)
     assert not known.features.isna().to_numpy().any()
     assert not {"owner_won_share", "source_won_share"} & set(known.features)
-    assert known.weekly[0, :, 1].sum() == 1  # one move forward
 
 
 def test_shares_of_few_are_drawn_to_that_of_all(tmp_path):
@@ -433,3 +432,9 @@ def test_the_generators_chances_are_what_happens():
     told = generator.judged(truths.reset_index(drop=True), rows).iloc[0]
     assert told["calibration_slope"] == pytest.approx(1, abs=0.12)
     assert told["close_coverage"] == pytest.approx(0.8, abs=0.03)
+
+
+def test_what_reads_weeks_is_not_asked_of_opportunities(task, monkeypatch):
+    monkeypatch.setattr(models, "MODELS", {"gbm": Gbm, "sequence": models.Weeks})
+    assert [c.model for c in models.configurations("x")] == ["gbm", "sequence"]
+    assert [c.model for c in models.configurations("x", is_weekly=task.is_weekly)] == ["gbm"]
