@@ -34,6 +34,7 @@ class Churn:
     horizon_days: int = 28
     name: str = "churn"
     subject: str = "account_id"
+    is_weekly: bool = True
     baseline: str = "recency_days"
     # by origin and the most that are looked at: who is eligible, and what is known of them
     seen: dict[tuple[dt.date, int | None], Known] = field(default_factory=dict)

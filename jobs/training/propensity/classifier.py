@@ -22,7 +22,7 @@ class Rows:
     """N accounts, each as of an origin of its own."""
 
     features: pd.DataFrame  # (N) one column per feature, float32, without null
-    weekly: np.ndarray  # (N, T, C) what was bought by week, newest first
+    weekly: np.ndarray  # (N, T, C) what was bought by week, newest first; (N, 0, 0): not told
 
     def __len__(self) -> int:
         return len(self.features)

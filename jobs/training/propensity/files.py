@@ -163,7 +163,7 @@ def bench(wanted: Wanted) -> pa.Table:
     tags = {"kind": "bench of files", "code_version": code}
     places, errors = askable(of, origins)
     parts = [Found([], [], [], [], errors)]
-    configurations = models.configurations(of.baseline)
+    configurations = models.configurations(of.baseline, is_weekly=of.is_weekly)
     with (
         board.at_work_in(wanted.out),
         tracking.run(ROOM, f"bench {wanted.task}", mark, (), tags) as run,

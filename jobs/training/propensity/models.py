@@ -18,15 +18,17 @@ MODELS: dict[str, type[Any]] = {
 BASELINE = SingleFeature.name
 
 
-def configurations(baseline: str) -> Sequence[Configuration]:
+def configurations(baseline: str, *, is_weekly: bool = True) -> Sequence[Configuration]:
     """What a bench judges.
 
     Args:
         baseline: the feature that the baseline looks at.
+        is_weekly: whether rows tell what happened by week: else nothing is there to read it.
     """
     return [
         Configuration(name, kind.Params(columns=(baseline,)) if name == BASELINE else kind.Params())
         for name, kind in MODELS.items()
+        if is_weekly or kind is not Weeks
     ]
 
 

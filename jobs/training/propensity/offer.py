@@ -47,6 +47,7 @@ class Offer:
     horizon_days: int = 28
     name: str = "offer"
     subject: str = "account_id"
+    is_weekly: bool = True
     baseline: str = "answered_share"
     seen: dict[str, Recipients | None] = field(default_factory=dict)  # by campaign
 

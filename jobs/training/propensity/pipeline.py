@@ -174,9 +174,8 @@ def _beside(rows: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The rows, and opened_at, status_since, stage_since (moments), stage_before (null: none),
         stage_stayed_days (in the stage that this row leaves, or ends in; else null), visit (how
-        many stages it has been in, on the first row of each; else null), was_put_off (whether this
-        row moves the expected close later), and counts and sums up to the row: changes,
-        amount_changes, close_pushes, close_pushed_days.
+        many stages it has been in, on the first row of each; else null), and counts and sums up to
+        the row: changes, amount_changes, close_pushes, close_pushed_days.
     """
     of = rows["opportunity"]
     is_first = of != of.shift()
@@ -208,6 +207,5 @@ def _beside(rows: pd.DataFrame) -> pd.DataFrame:
         stage_before=rows["stage"].shift().where(~is_first),
         stage_stayed_days=stayed.where(leaves),
         visit=is_new.astype(int).groupby(of).cumsum().where(is_new),
-        was_put_off=later > 0,
         **{name: pd.Series(one, dtype=float).groupby(of).cumsum() for name, one in counts.items()},
     )

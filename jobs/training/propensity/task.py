@@ -29,6 +29,7 @@ class Task(Protocol):
 
     name: str
     subject: str  # what ids are of: account_id or opportunity_id
+    is_weekly: bool  # whether rows tell what happened week by week
     baseline: str  # the feature that anybody would look at first
 
     def asked(self, origin: dt.date) -> Asked:

@@ -37,6 +37,7 @@ class Win:
     horizon_days: int
     name: str = "win"
     subject: str = "opportunity_id"
+    is_weekly: bool = False
     baseline: str = "stage_won_share"
     seen: dict[dt.date, Known] = field(default_factory=dict)
 
@@ -79,8 +80,8 @@ class Win:
             raise NothingToAsk(
                 f"{origin}: too little to score opportunities by. Missing: {'; '.join(lacks)}."
                 f" Those count that were closed in the {enough.MONTHS} months before and seen open"
-                f" for {enough.LEAST_DAYS} days or more. Until then go by the usual share of each"
-                " stage; or give an older history, or a shorter horizon"
+                f" for {enough.LEAST_DAYS} days or more; history is to be {enough.HORIZONS} times"
+                " the horizon. Until then go by the share that is won from each stage"
             )
         parts = [self._part(one) for one in self.snapshots(origin - self._horizon)]
         kept = [one for one in parts if len(one.rows)]

@@ -16,9 +16,6 @@ from jobs.training.propensity.pipeline import OPEN, STATUS, Pipeline, evening
 
 PRIOR = 10.0  # opportunities, by which a share of few is drawn to the share of all
 PRIOR_OF_ACCOUNT = 2.0  # one customer's own are few, and say more
-WEEKS = 26  # that are looked at one by one
-CHANNELS = ("changes", "moves_forward", "moves_back", "close_pushes", "open")
-SEEN = ["opportunity", "changed_at", "was_put_off"]
 WHOSE = {"owner_id": ("owner", PRIOR), "account_id": ("account", PRIOR_OF_ACCOUNT)}
 WHOSE |= {"source": ("source", PRIOR)}
 
@@ -56,7 +53,7 @@ class Known:
     def moves(self) -> pd.DataFrame:
         """Rows of open opportunities that changed the stage, with `step`: above 0 is forward."""
         moved = self.rows["stage_moved"] & self.rows["stage_before"].notna()
-        rows = self.rows.loc[moved, ["opportunity", "changed_at", "stage", "stage_before"]]
+        rows = self.rows.loc[moved, ["opportunity", "stage", "stage_before"]]
         rows = rows[rows["opportunity"].isin(self.open["opportunity"])]
         step = rows["stage"].map(self.places) - rows["stage_before"].map(self.places)
         return rows.assign(step=step.fillna(0))
@@ -83,7 +80,7 @@ def features(of: Pipeline, origin: dt.date) -> tuple[np.ndarray, Rows]:
         **_shares(known),
     }
     told = pd.DataFrame(found, index=known.open.index, dtype=np.float32)
-    return known.open["opportunity"].to_numpy(), Rows(told, _weekly(known))
+    return known.open["opportunity"].to_numpy(), Rows(told, np.zeros((len(told), 0, 0), np.float32))
 
 
 def _stages(known: Known) -> dict[str, pd.Series]:
@@ -173,26 +170,4 @@ def _shares(known: Known) -> dict[str, pd.Series]:
             )
             sizes = known.open[column].map(whose.groupby(level=0).size())
             found[f"{name}_ended"] = sizes.astype(float).fillna(0)
-    return found
-
-
-def _weekly(known: Known) -> np.ndarray:
-    """What happened to each by week, newest first; the last channel is 1 while it was there."""
-    here = known.open
-    found = np.zeros((len(here), WEEKS, len(CHANNELS)), np.float32)  # (N, T, C)
-    place = pd.Series(here.index, here["opportunity"])
-
-    def add(rows: pd.DataFrame, channel: str) -> None:
-        back = (pd.Timestamp(known.origin) - rows["changed_at"].dt.normalize()).dt.days // 7
-        recent = rows[back < WEEKS]
-        at = (recent["opportunity"].map(place).astype(int), back[recent.index])
-        np.add.at(found[:, :, CHANNELS.index(channel)], at, 1)
-
-    mine = known.rows.loc[known.rows["opportunity"].isin(here["opportunity"]), SEEN]
-    add(mine, "changes")
-    add(known.moves[known.moves["step"] > 0], "moves_forward")
-    add(known.moves[known.moves["step"] < 0], "moves_back")
-    add(mine[mine["was_put_off"]], "close_pushes")
-    age = (_days(known, here["opened_at"]) // 7).to_numpy()
-    found[:, :, CHANNELS.index("open")] = np.arange(WEEKS) <= age[:, None]
     return found
