@@ -40,6 +40,7 @@ def properties(key: str) -> list[Told]:
             *("score_next_products", "Next Best Products", LONG_TEXT),
             f"What to offer next, one a line, the best first. {stays}",
         ),
+        *_own_scores(stays),
         _chosen(
             *("score_recency_band", "Last Bought", RECENCY_BANDS),
             f"How long ago the last order was. {stays}",
@@ -57,6 +58,47 @@ def properties(key: str) -> list[Told]:
         _property("score_model_version", "Made By", TEXT, "Model and its version."),
     ]
     return [each | {"displayOrder": place} for place, each in enumerate(told, 1)]
+
+
+def _own_scores(stays: str) -> list[dict[str, Any]]:
+    """What a customer's own scores say: of leaving, of the next campaign, of eight weeks."""
+    return [
+        _chosen(
+            *("score_churn_grade", "Likely to Leave (Grade)", GRADES),
+            f"A (least likely) to E (most likely). {stays}",
+        ),
+        _chosen(
+            *("score_churn_trend", "Trend of Leaving", TRENDS),
+            f"Declining: more likely to leave than before. {stays}",
+        ),
+        _property(
+            *("score_churn_chance", "Chance of Leaving", NUMBER),
+            "Of no order in the next four weeks, 0 to 1.",
+        ),
+        _property(
+            *("score_churn_reasons", "Why Likely to Leave, or Not", LONG_TEXT),
+            f"One reason a line, the strongest first. {stays}",
+        ),
+        _property(
+            *("score_offer_campaign", "Next Campaign", TEXT),
+            "Number of the next campaign that addresses the customer.",
+        ),
+        _chosen(
+            *("score_offer_grade", "Next Campaign (Grade)", GRADES),
+            f"A (most likely to answer it) to E. {stays}",
+        ),
+        _property(
+            *("score_offer_chance", "Chance of an Answer", NUMBER),
+            "Of a coupon of the next campaign being used, 0 to 1.",
+        ),
+        _property(
+            *("score_expected_usd", "Expected Spend, 8 Weeks (USD)", NUMBER),
+            "What is expected in the next eight weeks.",
+        ),
+        _chosen(
+            *("score_expected_grade", "Expected Spend (Grade)", GRADES), f"A (most) to E. {stays}"
+        ),
+    ]
 
 
 def _property(
