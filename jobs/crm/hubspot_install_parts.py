@@ -4,9 +4,17 @@ https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from jobs.crm.choices import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS
+from jobs.crm.choices import (
+    GRADES,
+    RECENCY_BANDS,
+    SPEND_BANDS,
+    TRENDS,
+    TRENDS_OF_LEAVING,
+    capital,
+)
 
 Told = Mapping[str, Any]
 
@@ -69,7 +77,8 @@ def _own_scores(stays: str) -> list[dict[str, Any]]:
         ),
         _chosen(
             *("score_churn_trend", "Trend of Leaving", TRENDS),
-            f"Declining: more likely to leave than before. {stays}",
+            f"Where the chance of leaving is going. {stays}",
+            TRENDS_OF_LEAVING,
         ),
         _property(
             *("score_churn_chance", "Chance of Leaving", NUMBER),
@@ -116,10 +125,16 @@ def _property(
     }
 
 
-def _chosen(name: str, label: str, values: Sequence[str], description: str) -> dict[str, Any]:
+def _chosen(
+    name: str,
+    label: str,
+    values: Sequence[str],
+    description: str,
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     options = [
         {
-            "label": value[:1].upper() + value[1:],
+            "label": labels.get(value, capital(value)),
             "value": value,
             "displayOrder": place,
             "hidden": False,

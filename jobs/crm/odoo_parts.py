@@ -5,7 +5,7 @@ what keeps the delivery's user to them. `odoo_install` makes it.
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.crm.choices import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS
+from jobs.crm.choices import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS, TRENDS_OF_LEAVING
 from jobs.crm.json2 import NOT_OURS
 from jobs.crm.odoo_values import KNOWN, MODULE, OURS, SCORES
 
@@ -20,7 +20,10 @@ ON_SCORE: tuple[Plan, ...] = (
     ("x_reasons", "Reasons", "text", {}),
     ("x_next_products", "Next Best Products", "text", {}),
     ("x_churn_grade", "Likely to Leave (Grade)", "selection", {"options": GRADES}),
-    ("x_churn_trend", "Trend of Leaving", "selection", {"options": TRENDS}),
+    (
+        *("x_churn_trend", "Trend of Leaving", "selection"),
+        {"options": TRENDS, "labels": TRENDS_OF_LEAVING},
+    ),
     ("x_churn_chance", "Chance of Leaving", "float", {}),
     (f"x_churn_chance{KNOWN}", "Has a Chance of Leaving", "boolean", {}),
     ("x_churn_reasons", "Why Likely to Leave, or Not", "text", {}),
@@ -53,13 +56,14 @@ READ_ALONG = "".join(f'<field name="{name}"/>' for name, *_ in ON_SCORE if name.
 OWN_SCORES = f"""<div t-if="record.x_churn_grade.raw_value"><strong>Likely to leave:</strong>
 grade <field name="x_churn_grade"/><t t-if="record.x_churn_trend.raw_value">,
 <field name="x_churn_trend"/></t><t t-if="record.x_churn_chance{KNOWN}.raw_value">,
-chance <field name="x_churn_chance" widget="percentage"/></t></div>
+chance <field name="x_churn_chance" widget="percentage" class="d-inline"/></t></div>
 <div t-if="record.x_churn_reasons.raw_value" {TEXT}><field name="x_churn_reasons"/></div>
-<div t-if="record.x_offer_campaign.raw_value"><strong>Next campaign:</strong>
-<field name="x_offer_campaign"/><t t-if="record.x_offer_grade.raw_value">,
+<div t-if="record.x_offer_campaign.raw_value" class="mb-2"><strong>Next campaign:</strong>
+number <field name="x_offer_campaign"/><t t-if="record.x_offer_grade.raw_value">,
 grade <field name="x_offer_grade"/></t><t t-if="record.x_offer_chance{KNOWN}.raw_value">,
-chance <field name="x_offer_chance" widget="percentage"/></t></div>
-<div t-if="record.x_expected_usd{KNOWN}.raw_value"><strong>Expected in eight weeks:</strong>
+chance <field name="x_offer_chance" widget="percentage" class="d-inline"/></t></div>
+<div t-if="record.x_expected_usd{KNOWN}.raw_value" class="mb-2">
+<strong>Expected in eight weeks:</strong>
 USD <field name="x_expected_usd"/><t t-if="record.x_expected_grade.raw_value">,
 grade <field name="x_expected_grade"/></t></div>"""
 # What a person may change is open, the scores are not. A card for each score: a merge leaves the

@@ -12,6 +12,14 @@ from .instance import may_create
 BAND, WORDS = 40, 20
 GRADES = [(None, "")] + [(grade, grade) for grade in "ABCDE"]
 TRENDS = [(None, "")] + [(t, t.title()) for t in ("improving", "steady", "declining", "new")]
+# a trend is for us: of leaving, people would take one that declines for good news
+TRENDS_OF_LEAVING = [
+    (None, ""),
+    ("improving", "Improving: Less Likely"),
+    ("steady", "Steady"),
+    ("declining", "Declining: More Likely"),
+    ("new", "New"),
+]
 YOURS = "Yours once you change or clear it."
 # what says who a customer is: no business of the pipeline, in what it creates neither
 ABOUT = ("name", "addresses", "contact_mechanisms", "identifiers")
@@ -74,10 +82,10 @@ class Party(metaclass=PoolMeta):
         help=f"A (least likely) to E (most likely). {YOURS}",
     )
     score_churn_trend = fields.Selection(
-        TRENDS,
+        TRENDS_OF_LEAVING,
         "Trend of Leaving",
         sort=False,
-        help=f"Declining: more likely to leave than before; new: not asked before. {YOURS}",
+        help=f"Against the chance before; new: it was not asked. {YOURS}",
     )
     score_churn_chance = fields.Numeric(
         "Chance of Leaving",
