@@ -26,6 +26,9 @@ SAID_BY_PEOPLE = {"no_marketing": None, "no_marketing_date": None, "replaced_by"
 SCORES = [
     *("score_next_products", "score_recency_band", "score_spend_band", "score_last_order_date"),
     *("score_name", "score_value", "score_grade", "score_trend", "score_reasons"),
+    *("score_churn_grade", "score_churn_trend", "score_churn_chance", "score_churn_reasons"),
+    *("score_offer_campaign", "score_offer_grade", "score_offer_chance"),
+    *("score_expected_usd", "score_expected_grade"),
     *("score_as_of", "score_valid_until", "score_model_version", "score_link"),
 ]
 

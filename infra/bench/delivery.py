@@ -52,10 +52,12 @@ def outbox(records: int, changed: float) -> pa.Table:
     numbers = np.arange(1, records + 1)
     grades = numbers % 5
     grades[: int(records * changed)] = (grades[: int(records * changed)] + 1) % 5
+    letters = np.array(list("ABCDE"))
     text = pa.array(numbers).cast(pa.string())
     of = pa.array([AS_OF] * records, pa.date32())
     products = pa.array([[f"Milk, {n % 997}", f"Bread, {n % 499}", "Bananas"] for n in numbers])
     reasons = [[{"code": "bought_often", "text": f"Bought {n % 30} times"}] for n in numbers]
+    why = [[{"code": "rhythm_high", "text": f"Usual days: {n % 60}"}] for n in numbers]
     return pa.table(
         {
             "account_id": text,
@@ -64,9 +66,18 @@ def outbox(records: int, changed: float) -> pa.Table:
             "last_order_date": of,
             "recency_band": pa.array(["this week"] * records),
             "spend_band": pa.array(["high"] * records),
+            "churn_chance": pa.array(np.round(numbers % 9_967 / 10_000, 4)),
+            "churn_grade": pa.array(letters[numbers % 5]),
+            "churn_trend": pa.array(["declining"] * records),
+            "churn_reasons": pa.array(why),
+            "offer_campaign_id": pa.array(["18"] * records),
+            "offer_chance": pa.array(np.round(numbers % 9_949 / 10_000, 4)),
+            "offer_grade": pa.array(letters[numbers % 5]),
+            "value_usd": pa.array(np.round(numbers % 9_941 / 10, 2)),
+            "value_grade": pa.array(letters[numbers % 5]),
             "score_name": pa.array(["next_best_product"] * records),
             "score": pa.array(np.round(numbers / records, 4)),
-            "grade": pa.array(np.array(list("ABCDE"))[grades]),
+            "grade": pa.array(letters[grades]),
             "trend": pa.array(["steady"] * records),
             "reasons": pa.array(reasons),
             "model_name": pa.array(["ranker"] * records),

@@ -16,6 +16,7 @@ from tests.delivery import outbox
 LEAST, MOST = 2000, 5000  # customers
 OLDER = 0.4  # of runs follow a delivery
 SAME = 0.4  # of customers have the values that they had
+ASKED = 0.8  # of customers have a score of their own of a kind; of others there is none
 TODAY = outbox.AS_OF - dt.timedelta(days=7)
 # A column of ours in the outbox, or several; how it becomes a text; whose the field is
 COLUMNS: Mapping[str, tuple[Sequence[str], str, str]] = {
@@ -29,10 +30,23 @@ COLUMNS: Mapping[str, tuple[Sequence[str], str, str]] = {
     "grade": (["grade"], "as_is", "if_ours"),
     "trend": (["trend"], "as_is", "if_ours"),
     "reasons": (["reasons"], "texts", "if_ours"),
+    "churn_grade": (["churn_grade"], "as_is", "if_ours"),
+    "churn_trend": (["churn_trend"], "as_is", "if_ours"),
+    "churn_chance": (["churn_chance"], "as_is", "always"),
+    "churn_reasons": (["churn_reasons"], "texts", "if_ours"),
+    "offer_campaign_id": (["offer_campaign_id"], "as_is", "always"),
+    "offer_grade": (["offer_grade"], "as_is", "if_ours"),
+    "offer_chance": (["offer_chance"], "as_is", "always"),
+    "value_usd": (["value_usd"], "as_is", "always"),
+    "value_grade": (["value_grade"], "as_is", "if_ours"),
     "as_of_date": (["as_of_date"], "as_is", "always"),
     "valid_until": (["valid_until"], "as_is", "always"),
     "model_version": (["model_name", "model_version"], "words", "always"),
 }
+PLAIN_OWN_SCORES = (
+    *("churn_grade", "churn_trend", "churn_chance", "offer_campaign_id", "offer_grade"),
+    *("offer_chance", "value_usd", "value_grade"),
+)
 BANDS = ("this week", "this month", "this quarter", "longer ago")
 SPENDS = ("none", "low", "medium", "high")
 TRENDS = ("improving", "steady", "declining")
@@ -179,17 +193,37 @@ def _row(key: str, version: str, chance: random.Random) -> dict[str, Any]:
         grade=chance.choice("ABCDE"),
         trend=chance.choice(TRENDS),
         reasons=[{"code": "said", "text": reason} for reason in reasons],
+        **_own_scores(chance),
         model_version=version,
     )
+
+
+def _own_scores(chance: random.Random) -> dict[str, Any]:
+    """What the customer's own scores say; of each that nobody asked for, nothing."""
+    churn, offer, value = (chance.random() < ASKED for _ in range(3))
+    why = [chance.choice(WORDS) for _ in range(chance.randint(0, 3))]
+    return {
+        "churn_chance": round(chance.random(), PLACES) if churn else None,
+        "churn_grade": chance.choice("ABCDE") if churn else None,
+        "churn_trend": chance.choice(TRENDS) if churn else None,
+        "churn_reasons": [{"code": "said", "text": each} for each in why] if churn else [],
+        "offer_campaign_id": str(chance.randint(1, 30)) if offer else None,
+        "offer_chance": round(chance.random(), PLACES) if offer else None,
+        "offer_grade": chance.choice("ABCDE") if offer else None,
+        "value_usd": round(1000 * chance.random(), 2) if value else None,
+        "value_grade": chance.choice("ABCDE") if value else None,
+    }
 
 
 def targets(row: Mapping[str, Any]) -> dict[str, str | None]:
     """What a row wants shown, by column."""
     plain = ("recency_band", "spend_band", "last_order_date", "score_name", "score", "grade")
-    told = {name: text(row[name]) for name in (*plain, "trend", "as_of_date", "valid_until")}
+    names = (*plain, "trend", "as_of_date", "valid_until", *PLAIN_OWN_SCORES)
+    told = {name: text(row[name]) for name in names}
     return told | {
         "next_products": text("\n".join(row["next_products"])),
         "next_action": text(row["next_products"][0]),
         "reasons": text("\n".join(reason["text"] for reason in row["reasons"])),
+        "churn_reasons": text("\n".join(reason["text"] for reason in row["churn_reasons"])),
         "model_version": f"{row['model_name']} {row['model_version']}",
     }

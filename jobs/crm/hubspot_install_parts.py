@@ -4,9 +4,17 @@ https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from jobs.crm.choices import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS
+from jobs.crm.choices import (
+    GRADES,
+    RECENCY_BANDS,
+    SPEND_BANDS,
+    TRENDS,
+    TRENDS_OF_LEAVING,
+    capital,
+)
 
 Told = Mapping[str, Any]
 
@@ -40,6 +48,7 @@ def properties(key: str) -> list[Told]:
             *("score_next_products", "Next Best Products", LONG_TEXT),
             f"What to offer next, one a line, the best first. {stays}",
         ),
+        *_own_scores(stays),
         _chosen(
             *("score_recency_band", "Last Bought", RECENCY_BANDS),
             f"How long ago the last order was. {stays}",
@@ -59,6 +68,48 @@ def properties(key: str) -> list[Told]:
     return [each | {"displayOrder": place} for place, each in enumerate(told, 1)]
 
 
+def _own_scores(stays: str) -> list[dict[str, Any]]:
+    """What a customer's own scores say: of leaving, of the next campaign, of eight weeks."""
+    return [
+        _chosen(
+            *("score_churn_grade", "Likely to Leave (Grade)", GRADES),
+            f"A (least likely) to E (most likely). {stays}",
+        ),
+        _chosen(
+            *("score_churn_trend", "Trend of Leaving", TRENDS),
+            f"Where the chance of leaving is going. {stays}",
+            TRENDS_OF_LEAVING,
+        ),
+        _property(
+            *("score_churn_chance", "Chance of Leaving", NUMBER),
+            "Of no order in the next four weeks, 0 to 1.",
+        ),
+        _property(
+            *("score_churn_reasons", "Why Likely to Leave, or Not", LONG_TEXT),
+            f"One reason a line, the strongest first. {stays}",
+        ),
+        _property(
+            *("score_offer_campaign", "Next Campaign", TEXT),
+            "Number of the next campaign that addresses the customer.",
+        ),
+        _chosen(
+            *("score_offer_grade", "Next Campaign (Grade)", GRADES),
+            f"A (most likely to answer it) to E. {stays}",
+        ),
+        _property(
+            *("score_offer_chance", "Chance of an Answer", NUMBER),
+            "Of a coupon of the next campaign being used, 0 to 1.",
+        ),
+        _property(
+            *("score_expected_usd", "Expected Spend, 8 Weeks (USD)", NUMBER),
+            "What is expected in the next eight weeks.",
+        ),
+        _chosen(
+            *("score_expected_grade", "Expected Spend (Grade)", GRADES), f"A (most) to E. {stays}"
+        ),
+    ]
+
+
 def _property(
     name: str, label: str, form: tuple[str, str], description: str, **more: Any
 ) -> dict[str, Any]:
@@ -74,10 +125,16 @@ def _property(
     }
 
 
-def _chosen(name: str, label: str, values: Sequence[str], description: str) -> dict[str, Any]:
+def _chosen(
+    name: str,
+    label: str,
+    values: Sequence[str],
+    description: str,
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     options = [
         {
-            "label": value[:1].upper() + value[1:],
+            "label": labels.get(value, capital(value)),
             "value": value,
             "displayOrder": place,
             "hidden": False,

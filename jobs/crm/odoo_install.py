@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.crm.access import Access
+from jobs.crm.choices import capital
 from jobs.crm.json2 import Session
 from jobs.crm.odoo_key import KEY_DAYS, USER
 from jobs.crm.odoo_parts import GUARD, ON_PARTNER, ON_SCORE, PAGE
@@ -129,11 +130,12 @@ def _field(
     rest: Mapping[str, Any],
 ) -> None:
     options: Sequence[str] = rest.get("options", ())
+    labels: Mapping[str, str] = rest.get("labels", {})
     choices = [
-        [0, 0, {"value": value, "name": value[:1].upper() + value[1:], "sequence": at}]
+        [0, 0, {"value": value, "name": labels.get(value, capital(value)), "sequence": at}]
         for at, value in enumerate(options)
     ]
-    plain = {key: value for key, value in rest.items() if key != "options"}
+    plain = {key: value for key, value in rest.items() if key not in {"options", "labels"}}
     kept = [key for key in ("compute", "depends") if key in rest]
     installer.ensure(
         "ir.model.fields",

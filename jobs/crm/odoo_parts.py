@@ -5,7 +5,7 @@ what keeps the delivery's user to them. `odoo_install` makes it.
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.crm.choices import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS
+from jobs.crm.choices import GRADES, RECENCY_BANDS, SPEND_BANDS, TRENDS, TRENDS_OF_LEAVING
 from jobs.crm.json2 import NOT_OURS
 from jobs.crm.odoo_values import KNOWN, MODULE, OURS, SCORES
 
@@ -19,6 +19,21 @@ ON_SCORE: tuple[Plan, ...] = (
     ("x_trend", "Trend", "selection", {"options": TRENDS}),
     ("x_reasons", "Reasons", "text", {}),
     ("x_next_products", "Next Best Products", "text", {}),
+    ("x_churn_grade", "Likely to Leave (Grade)", "selection", {"options": GRADES}),
+    (
+        *("x_churn_trend", "Trend of Leaving", "selection"),
+        {"options": TRENDS, "labels": TRENDS_OF_LEAVING},
+    ),
+    ("x_churn_chance", "Chance of Leaving", "float", {}),
+    (f"x_churn_chance{KNOWN}", "Has a Chance of Leaving", "boolean", {}),
+    ("x_churn_reasons", "Why Likely to Leave, or Not", "text", {}),
+    ("x_offer_campaign", "Next Campaign", "char", {"size": 80}),
+    ("x_offer_grade", "Next Campaign (Grade)", "selection", {"options": GRADES}),
+    ("x_offer_chance", "Chance of an Answer", "float", {}),
+    (f"x_offer_chance{KNOWN}", "Has a Chance of an Answer", "boolean", {}),
+    ("x_expected_usd", "Expected Spend, 8 Weeks (USD)", "float", {}),
+    (f"x_expected_usd{KNOWN}", "Has an Expected Spend", "boolean", {}),
+    ("x_expected_grade", "Expected Spend (Grade)", "selection", {"options": GRADES}),
     ("x_last_order_date", "Last Order", "date", {}),
     ("x_as_of", "As Of", "date", {}),
     ("x_valid_until", "Valid Until", "date", {}),
@@ -35,12 +50,28 @@ ON_PARTNER: tuple[Plan, ...] = (
 )
 # Each line begins where its language does
 TEXT = 'class="mb-2" style="white-space: pre-line; unicode-bidi: plaintext; text-align: start"'
+# Read with a card to say whether it shows a number; Odoo itself would show 0
+READ_ALONG = "".join(f'<field name="{name}"/>' for name, *_ in ON_SCORE if name.endswith(KNOWN))
+# What a customer's own scores say: of leaving, of the next campaign, of the next eight weeks
+OWN_SCORES = f"""<div t-if="record.x_churn_grade.raw_value"><strong>Likely to leave:</strong>
+grade <field name="x_churn_grade"/><t t-if="record.x_churn_trend.raw_value">,
+<field name="x_churn_trend"/></t><t t-if="record.x_churn_chance{KNOWN}.raw_value">,
+chance <field name="x_churn_chance" widget="percentage" class="d-inline"/></t></div>
+<div t-if="record.x_churn_reasons.raw_value" {TEXT}><field name="x_churn_reasons"/></div>
+<div t-if="record.x_offer_campaign.raw_value" class="mb-2"><strong>Next campaign:</strong>
+number <field name="x_offer_campaign"/><t t-if="record.x_offer_grade.raw_value">,
+grade <field name="x_offer_grade"/></t><t t-if="record.x_offer_chance{KNOWN}.raw_value">,
+chance <field name="x_offer_chance" widget="percentage" class="d-inline"/></t></div>
+<div t-if="record.x_expected_usd{KNOWN}.raw_value" class="mb-2">
+<strong>Expected in eight weeks:</strong>
+USD <field name="x_expected_usd"/><t t-if="record.x_expected_grade.raw_value">,
+grade <field name="x_expected_grade"/></t></div>"""
 # What a person may change is open, the scores are not. A card for each score: a merge leaves the
 # loser's beside the survivor's
 PAGE = f"""<data><xpath expr="//notebook" position="inside">
 <page string="Sales Scores" name="sales_scores">
 <field name="{SCORES}" readonly="1" nolabel="1"><kanban create="0" edit="0" delete="0">
-<field name="x_name"/><field name="x_partner_id"/><field name="x_value{KNOWN}"/>
+<field name="x_name"/><field name="x_partner_id"/>{READ_ALONG}
 <templates><t t-name="card" class="w-100">
 <div t-if="record.x_name.raw_value != record.x_partner_id.raw_value" class="text-muted">
 Of a customer who was merged into this one</div>
@@ -54,6 +85,7 @@ Of a customer who was merged into this one</div>
 <div {TEXT}><field name="x_next_products"/></div></t>
 <t t-if="record.x_reasons.raw_value"><strong>Reasons</strong>
 <div {TEXT}><field name="x_reasons"/></div></t>
+{OWN_SCORES}
 <div t-if="record.x_last_order_date.raw_value">Last order <field name="x_last_order_date"/></div>
 <div t-if="record.x_as_of.raw_value">As of <field name="x_as_of"/>
 <t t-if="record.x_valid_until.raw_value">, valid until <field name="x_valid_until"/></t></div>

@@ -34,22 +34,23 @@ def key(name: str) -> Part:
     return Part(name, "Sales Account Number", "Text", told, length=40, is_key=True)
 
 
+STAYS = "What you change here stays."
 SCORES = (
     Part(
         *("Score_Next_Products__c", "Next Best Products", "LongTextArea"),
-        "What to offer next, one a line, the best first. What you change here stays.",
+        f"What to offer next, one a line, the best first. {STAYS}",
         length=4000,
         is_peoples_too=True,
     ),
     Part(
         *("Score_Recency_Band__c", "Last Bought", "Text"),
-        "How long ago the last order was. What you change here stays.",
+        f"How long ago the last order was. {STAYS}",
         length=40,
         is_peoples_too=True,
     ),
     Part(
         *("Score_Spend_Band__c", "Spend of 12 Weeks", "Text"),
-        "How much was bought in the last 12 weeks. What you change here stays.",
+        f"How much was bought in the last 12 weeks. {STAYS}",
         length=40,
         is_peoples_too=True,
     ),
@@ -62,20 +63,70 @@ SCORES = (
     ),
     Part(
         *("Score_Grade__c", "Grade", "Picklist"),
-        "The fifth of all customers that it lies in, A the best. What you change here stays.",
+        f"The fifth of all customers that it lies in, A the best. {STAYS}",
         choices=GRADES,
         is_peoples_too=True,
     ),
     Part(
         *("Score_Trend__c", "Trend", "Text"),
-        "Where the score is going: improving, steady, declining, new. What you change here stays.",
+        f"Where the score is going: improving, steady, declining, new. {STAYS}",
         length=20,
         is_peoples_too=True,
     ),
     Part(
         *("Score_Reasons__c", "Reasons", "LongTextArea"),
-        "Why, one reason a line, the strongest first. What you change here stays.",
+        f"Why, one reason a line, the strongest first. {STAYS}",
         length=32_000,
+        is_peoples_too=True,
+    ),
+    Part(
+        *("Score_Churn_Grade__c", "Likely to Leave (Grade)", "Picklist"),
+        f"A (least likely) to E (most likely). {STAYS}",
+        choices=GRADES,
+        is_peoples_too=True,
+    ),
+    Part(
+        *("Score_Churn_Trend__c", "Trend of Leaving", "Text"),
+        f"improving, steady, new, or declining: more likely to leave than before. {STAYS}",
+        length=20,
+        is_peoples_too=True,
+    ),
+    Part(
+        *("Score_Churn_Chance__c", "Chance of Leaving", "Number"),
+        "Of no order in the next four weeks, from 0 to 1.",
+        digits=(18, 6),
+    ),
+    Part(
+        *("Score_Churn_Reasons__c", "Why Likely to Leave, or Not", "LongTextArea"),
+        f"One reason a line, the strongest first. {STAYS}",
+        length=32_000,
+        is_peoples_too=True,
+    ),
+    Part(
+        *("Score_Offer_Campaign__c", "Next Campaign", "Text"),
+        "Number of the next campaign that addresses the customer.",
+        length=80,
+    ),
+    Part(
+        *("Score_Offer_Grade__c", "Next Campaign (Grade)", "Picklist"),
+        f"A (most likely to answer it) to E. {STAYS}",
+        choices=GRADES,
+        is_peoples_too=True,
+    ),
+    Part(
+        *("Score_Offer_Chance__c", "Chance of an Answer", "Number"),
+        "Of a coupon of the next campaign being used, from 0 to 1.",
+        digits=(18, 6),
+    ),
+    Part(
+        *("Score_Expected_USD__c", "Expected Spend, 8 Weeks (USD)", "Number"),
+        "What is expected in the next eight weeks.",
+        digits=(18, 2),
+    ),
+    Part(
+        *("Score_Expected_Grade__c", "Expected Spend (Grade)", "Picklist"),
+        f"A (most) to E. {STAYS}",
+        choices=GRADES,
         is_peoples_too=True,
     ),
     Part("Score_As_Of__c", "As Of", "Date", "Business day up to which the sales count."),
@@ -93,6 +144,8 @@ AT_A_GLANCE = (
     "Score_Trend__c",
     "Score_Recency_Band__c",
     "Score_Spend_Band__c",
+    "Score_Churn_Grade__c",
+    "Score_Expected_USD__c",
     "Score_As_Of__c",
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from jobs import lake
+from jobs.crm.access import module
 from jobs.crm.adapter import Adapter, CrmError, Description
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
@@ -13,6 +14,7 @@ from jobs.settings import SettingsError
 
 # Kinds of fields that take a column's values, by its type
 NUMBERS = ("text", "number")
+BUILT = "a column of a newer version is there once sales_daily has built scores.crm_outbox"
 TAKES: Mapping[str, Sequence[str]] = {
     "string": ("text", "choice"),
     "boolean": ("text", "boolean"),
@@ -68,19 +70,34 @@ def faults(
     found = [*_column_faults(mapping, columns), *_key_faults(mapping, crm)]
     if mapping.mode == "create":
         found += _create_faults(mapping, crm, without)
-    for name, of in mapping.fields.items():
-        field = crm.fields.get(name)
-        if field is None:
-            found.append(
-                f"{name}: {crm.system} has no such field; one of ours is made by `install`"
-            )
-        elif not field.is_writable or field.kind == "other":
+    return found + _field_faults(mapping, crm, columns)
+
+
+def _field_faults(
+    mapping: ConnectionMap, crm: Description, columns: Mapping[str, str]
+) -> list[str]:
+    found = []
+    if missing := [name for name in mapping.fields if name not in crm.fields]:
+        none = f"{crm.system} has no such field{'s' if missing[1:] else ''}"
+        found.append(f"{', '.join(missing)}: {none}; {_maker(mapping)}")
+    there = {name: field for name, field in crm.fields.items() if name in mapping.fields}
+    for name, field in there.items():
+        of = mapping.fields[name]
+        if not field.is_writable or field.kind == "other":
             found.append(f"{name}: {crm.system} does not let us write it ({field.kind})")
         elif of.transform in ("lines", "texts", "link") and field.kind != "text":
             found.append(f"{name}: {of.transform} needs a text field, it is a {field.kind}")
         elif unfit := _unfit(of, field.kind, columns):
             found.append(f"{name}: {unfit}")
     return found
+
+
+def _maker(mapping: ConnectionMap) -> str:
+    """Who makes fields of ours, those of a newer version among them."""
+    is_named_there = "fields" in mapping.server  # by the connection itself: a table's, a file's
+    if is_named_there or module(f"{mapping.adapter}_install") is None:
+        return "how ours are made: docs/delivery.md, After an upgrade"
+    return f'ours are made by `make crm C="install --connection {mapping.connection}"`'
 
 
 def _unfit(of: FieldMap, kind: str, columns: Mapping[str, str]) -> str | None:
@@ -95,7 +112,10 @@ def _column_faults(mapping: ConnectionMap, columns: Mapping[str, str]) -> list[s
     wanted = {rung.column for rung in mapping.match if not rung.is_contact}
     wanted |= {column for of in mapping.fields.values() for column in of.columns}
     missing = sorted(wanted - columns.keys())
-    return [f"column {column}: the outbox has none of this name" for column in missing]
+    if not missing:
+        return []
+    told = f"column{'s' if missing[1:] else ''} {', '.join(missing)}: the outbox has none of "
+    return [f"{told}{'these names' if missing[1:] else 'this name'}; {BUILT}"]
 
 
 def _key_faults(mapping: ConnectionMap, crm: Description) -> list[str]:

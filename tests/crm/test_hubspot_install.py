@@ -88,7 +88,11 @@ def test_a_dropdown_offers_what_the_outbox_says() -> None:
     }
     assert offered == {
         "score_grade": list(grading.GRADES),
+        "score_churn_grade": list(grading.GRADES),
+        "score_offer_grade": list(grading.GRADES),
+        "score_expected_grade": list(grading.GRADES),
         "score_trend": ["improving", "steady", "declining", "new"],
+        "score_churn_trend": ["improving", "steady", "declining", "new"],
         "score_recency_band": [
             *(name for name, _ in grading.RECENCY_BANDS),
             grading.LONGER_AGO,

@@ -67,6 +67,9 @@ def test_it_describes_what_a_mapping_must_know(crm: Crm) -> None:
         *("x_sales_recency_band", BAND, ACTION, "score.value", "score.grade", "score.trend"),
         *("score.reasons", "score.next_products", "score.last_order_date", "score.as_of"),
         *("score.valid_until", "score.score_name", "score.model_version", "score.link"),
+        *("score.churn_grade", "score.churn_trend", "score.churn_chance", "score.churn_reasons"),
+        *("score.offer_campaign", "score.offer_grade", "score.offer_chance"),
+        *("score.expected_usd", "score.expected_grade"),
     }
 
 
@@ -80,6 +83,24 @@ def test_what_is_installed_is_told_and_made_once(crm: Crm) -> None:
     outdated = ["page of the customer's form, brought up to date"]
     assert odoo_install.install(crm.administrator, dry_run=True) == outdated
     assert odoo_install.install(crm.administrator) == outdated
+    assert odoo_install.install(crm.administrator) == []
+
+
+def test_an_older_installation_gets_what_is_new_and_keeps_its_scores(crm: Crm) -> None:
+    crm.adapter().write(changes(crm.adapter(), score__grade="A", score__value="0.5"))
+    view = crm.call("ir.ui.view", "search", domain=[["name", "=", "sales_lakehouse.scores"]])
+    crm.call("ir.ui.view", "write", view, vals={"arch_base": "<data/>"})
+    of_leaving = [["model", "=", "x_sales_score"], ["name", "=like", "x_churn%"]]
+    fields = crm.call("ir.model.fields", "search", domain=of_leaving)
+    crm.call("ir.model.fields", "unlink", fields)
+    assert "score.churn_chance" not in crm.adapter().describe().fields
+    made = odoo_install.install(crm.administrator)
+    assert made[-1] == "page of the customer's form, brought up to date"
+    assert len(made) == len(fields) + 1
+    assert set(shown(crm, "score.grade").values()) == {"A"}
+    assert set(shown(crm, "score.churn_chance").values()) == {None}, "not 0"
+    crm.adapter().write(changes(crm.adapter(), score__churn_chance="0"))
+    assert set(shown(crm, "score.churn_chance").values()) == {"0"}
     assert odoo_install.install(crm.administrator) == []
 
 

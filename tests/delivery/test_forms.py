@@ -9,7 +9,12 @@ from jobs.delivery import mapping as mappings
 from tests.connections import SHIPPED
 
 # what a salesperson looks for, in this order
-STORY = ["grade", "trend", "value", "name", "next_products", "reasons", "as_of", "valid_until"]
+STORY = [
+    *("grade", "trend", "value", "name", "next_products", "reasons"),
+    *("churn_grade", "churn_trend", "churn_chance", "churn_reasons"),
+    *("offer_campaign", "offer_grade", "offer_chance", "expected_usd", "expected_grade"),
+    *("as_of", "valid_until"),
+]
 
 
 def ownership(connection: str) -> dict[str, str]:
@@ -37,6 +42,11 @@ def test_trytons_form_shows_every_field_once_and_closes_what_is_ours_always() ->
 
 def test_odoos_page_shows_every_field_and_closes_what_is_ours_always() -> None:
     page = ElementTree.fromstring(PAGE)  # noqa: S314 our own
+    headings = [str(each.text).strip() for each in page.iter("strong")]
+    assert headings == [
+        *("Next best products", "Reasons"),
+        *("Likely to leave:", "Next campaign:", "Expected in eight weeks:"),
+    ]
     closed = {str(f.get("name")): f.get("readonly") == "1" for f in fields(page)}
     for name, whose in ownership("odoo").items():
         if name.startswith(OF_SCORE):

@@ -12,6 +12,7 @@ from jobs.delivery.check import check
 from jobs.delivery.mapping import MappingError
 from jobs.delivery.subjects import outbox_columns
 from jobs.delivery.transforms import TRANSFORMS, Transform
+from jobs.settings import ROOT
 from jobs.spark.scores.crm_outbox import SCHEMA
 from jobs.table import columns
 from tests.connections import SHIPPED
@@ -35,6 +36,17 @@ CRM = Description(
 )
 PURPOSES = "purposes: {p: {text: to advise, legal_basis: consent}}"
 
+# columns of the outbox that no salesperson is shown, and why
+LEFT_OUT = {
+    "account_id": "is how a customer is found",
+    "is_contactable": "decides whether anything is shown",
+    "objected_date": "is said at the CRM, not by us",
+    "next_product_ids": "are shown by name",
+    "recency_days": "are shown as a band",
+    "spend_12_weeks_usd": "is shown as a band",
+    "feature_version": "is found from the model's version",
+}
+
 
 def parsed(fields: str, key: str = "code", more: str = "") -> mappings.ConnectionMap:
     match = f"match: [{{field: {key}, from: account_id}}]"
@@ -48,6 +60,19 @@ def test_every_shipped_mapping_is_of_the_form_and_asks_for_columns_that_there_ar
     made = mappings.parse(path.stem, path.read_text())
     wanted = {column for of in made.fields.values() for column in of.columns}
     assert wanted <= {column.name for column in columns(SCHEMA)}
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_column_for_people_is_in_every_shipped_mapping(path: Path) -> None:
+    made = mappings.parse(path.stem, path.read_text())
+    shown = [
+        column for of in made.fields.values() if of.transform != "link" for column in of.columns
+    ]
+    assert sorted(shown) == sorted({c.name for c in columns(SCHEMA)} - LEFT_OUT.keys())
+
+
+def test_the_outbox_of_tests_has_the_columns_of_the_real_one() -> None:
+    assert [*outbox.row("101")] == outbox.SCHEMA.names == [c.name for c in columns(SCHEMA)]
 
 
 @pytest.mark.services
@@ -109,6 +134,27 @@ def test_a_purpose_that_is_not_there_and_a_key_that_is_mapped_too_are_faults() -
 def test_a_text_that_is_no_mapping_is_told_of_in_words(text: str, told: str) -> None:
     with pytest.raises(MappingError, match=told):
         mappings.parse("x", text)
+
+
+def test_what_an_older_installation_lacks_is_told_at_once_and_with_the_cure() -> None:
+    """Tryton has no `install`; Odoo has one."""
+    fields = [
+        f"  {name}: {{from: {name}, as: as_is, ownership: always, purpose: p}}"
+        for name in ("grade", "churn_grade", "churn_trend")
+    ]
+    mapping = parsed("\n".join(fields))
+    older = {"account_id": "string", "grade": "string"}
+    with pytest.raises(MappingError) as refused:
+        check(mapping, CRM, older)
+    assert str(refused.value) == (
+        "x.yaml: columns churn_grade, churn_trend: the outbox has none of these names; a column of "
+        "a newer version is there once sales_daily has built scores.crm_outbox; "
+        "churn_grade, churn_trend: tryton has no such fields; how ours are made: "
+        "docs/delivery.md, After an upgrade"
+    )
+    with pytest.raises(MappingError, match='made by `make crm C="install --connection x"`'):
+        check(mapping.model_copy(update={"adapter": "odoo"}), CRM, older)
+    assert "\n## After an upgrade\n" in (ROOT / "docs/delivery.md").read_text()
 
 
 def test_a_mapping_that_does_not_fit_names_every_fault() -> None:

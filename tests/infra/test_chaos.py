@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,9 @@ from infra.chaos.crms import Crm, Row
 from infra.chaos.evidence import Edit, Evidence
 from infra.chaos.judge import judged
 from infra.chaos.stage import Stage
-from infra.chaos.story import Moment, Story, drawn
+from infra.chaos.story import COLUMNS, Moment, Story, drawn
+from jobs.delivery import mapping as mappings
+from tests.connections import SHIPPED
 
 pytestmark = pytest.mark.services
 
@@ -68,6 +71,26 @@ def quiet(crm: Crm, *moments: Moment) -> Story:
     story = next(s for s in (drawn(seed, crm, RECORDS) for seed in range(99)) if s.bad)
     plain = replace(story, kind="none", mode="update_only", has_history=False, gone=frozenset())
     return replace(plain, refusal="paused", moments=moments)
+
+
+@pytest.mark.parametrize("name", crms.NAMES)
+def test_every_field_that_people_see_is_played(name: str) -> None:
+    made = mappings.parse(name, (SHIPPED / f"{name}.yaml").read_text())
+    shipped = {field: of for field, of in made.fields.items() if of.transform != "link"}
+    played = import_module(f"infra.chaos.crms.{name}").COLUMNS
+    as_played = {field: COLUMNS[column] for column, field in played.items()}
+    for field, of in shipped.items():
+        source, form, _ = as_played[field]
+        assert (tuple(source), form) == (tuple(of.columns), of.transform), field
+
+
+def test_the_judge_finds_a_wrong_value_of_a_score_of_the_customers_own(good: Evidence) -> None:
+    rows = [*good.after.rows]
+    at = next(n for n, row in enumerate(rows) if row.values["score_churn_chance"])
+    spoilt = {**rows[at].values, "score_churn_chance": "1"}
+    rows[at] = replace(rows[at], values=spoilt)
+    after = replace(good.after, rows=tuple(rows))
+    assert found(replace(good, after=after)) == {"wrong value"}
 
 
 def found(of: Evidence) -> set[str]:

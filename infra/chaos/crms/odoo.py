@@ -26,10 +26,17 @@ START_SECONDS = 180.0
 PARTNER, SCORE = "res.partner", "x_sales_score"
 OF_SCORE = "score."  # how the mapping's names of a score's fields begin
 ON_PARTNER = ("recency_band", "spend_band", "next_action")
-ON_SCORE = ("next_products", "last_order_date", "score_name", "grade", "trend", "reasons")
+ON_SCORE = (
+    *("next_products", "last_order_date", "score_name", "grade", "trend", "reasons"),
+    *("churn_grade", "churn_trend", "churn_chance", "churn_reasons", "offer_grade"),
+    "offer_chance",
+)
 COLUMNS = {name: f"x_sales_{name}" for name in ON_PARTNER}
 COLUMNS |= {name: f"score.{name}" for name in (*ON_SCORE, "valid_until", "model_version")}
 COLUMNS |= {"score": "score.value", "as_of_date": "score.as_of"}
+COLUMNS |= {"offer_campaign_id": "score.offer_campaign"}
+COLUMNS |= {"value_usd": "score.expected_usd", "value_grade": "score.expected_grade"}
+NUMBERS = ("value", "churn_chance", "offer_chance", "expected_usd")  # of a score
 # written by Odoo itself
 STAMPS = {"id", "create_date", "create_uid", "write_date", "write_uid", "x_sales_guard"}
 AT_ONCE = 1_000  # customers that are made in one request
@@ -134,10 +141,11 @@ class OdooCrm:
 
 
 def _score(told: dict[str, Any]) -> dict[str, str | None]:
-    """A row of scores by the mapping's names; without a score its number is none."""
+    """A row of scores by the mapping's names; what Odoo shows as 0 may be no number."""
     names = [name for name in COLUMNS.values() if name.startswith(OF_SCORE)]
     shown = {name: text(told.get(f"x_{name.removeprefix(OF_SCORE)}")) for name in names}
-    return shown | ({} if told.get("x_value_known") else {"score.value": None})
+    none = [each for each in NUMBERS if not told.get(f"x_{each}_known")]
+    return shown | {f"{OF_SCORE}{each}": None for each in none}
 
 
 @contextmanager

@@ -10,6 +10,17 @@ from .instance import may_create
 
 # in characters; the web client makes a field as wide as its size, and the form with it
 BAND, WORDS = 40, 20
+GRADES = [(None, "")] + [(grade, grade) for grade in "ABCDE"]
+TRENDS = [(None, "")] + [(t, t.title()) for t in ("improving", "steady", "declining", "new")]
+# a trend is for us: of leaving, people would take one that declines for good news
+TRENDS_OF_LEAVING = [
+    (None, ""),
+    ("improving", "Improving: Less Likely"),
+    ("steady", "Steady"),
+    ("declining", "Declining: More Likely"),
+    ("new", "New"),
+]
+YOURS = "Yours once you change or clear it."
 # what says who a customer is: no business of the pipeline, in what it creates neither
 ABOUT = ("name", "addresses", "contact_mechanisms", "identifiers")
 
@@ -56,25 +67,59 @@ class Party(metaclass=PoolMeta):
         digits=(12, 4),
         help="The larger the better. Another model has another scale: compare grades.",
     )
-    score_grade = fields.Selection(
-        [(None, "")] + [(g, g) for g in "ABCDE"],
-        "Grade",
-        sort=False,
-        help="A (best) to E. Yours once you change or clear it.",
-    )
+    score_grade = fields.Selection(GRADES, "Grade", sort=False, help=f"A (best) to E. {YOURS}")
     score_trend = fields.Selection(
-        [
-            (None, ""),
-            ("improving", "Improving"),
-            ("steady", "Steady"),
-            ("declining", "Declining"),
-            ("new", "New"),
-        ],
+        TRENDS,
         "Trend",
         sort=False,
-        help="Against the score before; new: there was none. Yours once you change or clear it.",
+        help=f"Against the score before; new: there was none. {YOURS}",
     )
     score_reasons = fields.Text("Reasons", help="One a line, the strongest first.")
+    score_churn_grade = fields.Selection(
+        GRADES,
+        "Likely to Leave (Grade)",
+        sort=False,
+        help=f"A (least likely) to E (most likely). {YOURS}",
+    )
+    score_churn_trend = fields.Selection(
+        TRENDS_OF_LEAVING,
+        "Trend of Leaving",
+        sort=False,
+        help=f"Against the chance before; new: it was not asked. {YOURS}",
+    )
+    score_churn_chance = fields.Numeric(
+        "Chance of Leaving",
+        digits=(12, 4),
+        help="Of no order in the next four weeks: 0 (none) to 1 (certain).",
+    )
+    score_churn_reasons = fields.Text(
+        "Why Likely to Leave, or Not", help="One reason a line, the strongest first."
+    )
+    score_offer_campaign = fields.Char(
+        "Next Campaign", help="Number of the next campaign that addresses the customer."
+    )
+    score_offer_grade = fields.Selection(
+        GRADES,
+        "Next Campaign (Grade)",
+        sort=False,
+        help=f"A (most likely to answer it) to E. {YOURS}",
+    )
+    score_offer_chance = fields.Numeric(
+        "Chance of an Answer",
+        digits=(12, 4),
+        help="Of a coupon of the next campaign being used: 0 (none) to 1 (certain).",
+    )
+    score_expected_usd = fields.Numeric(
+        "Expected Spend, 8 Weeks (USD)",
+        digits=(16, 2),
+        help="What is expected in the next eight weeks.",
+    )
+    score_expected_grade = fields.Selection(
+        GRADES,
+        "Expected Spend (Grade)",
+        sort=False,
+        help=f"A (most) to E. {YOURS}",
+    )
     score_as_of = fields.Date(
         "As Of", help="The last business day that the model may have known of."
     )
