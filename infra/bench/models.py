@@ -35,6 +35,7 @@ BENCHES: Mapping[str, Sequence[str]] = {
     "propensity": ("infra.bench.propensity", "{out}/propensity"),
     "wins": ("infra.bench.pipeline", "{out}/wins"),
     "value": ("infra.bench.value", "--out", "{out}/value"),
+    "scores": ("infra.bench.scores", "{out}/scores"),
     "segments": ("infra.bench.segments", "--out", "{out}/segments"),
     "uplift": ("infra.bench.uplift",),
     "throughput": ("infra.bench.throughput", "models"),
