@@ -96,6 +96,46 @@ def names(name: str, kind: str = "array<string>") -> Column:
     return F.coalesce(name, F.array().cast(kind)).alias(name)
 
 
+def described(profiles: DataFrame) -> DataFrame:
+    """The columns of SCHEMA: what is not there is zero, or empty, or stays unknown."""
+    return profiles.select(
+        "account_id",
+        F.coalesce("accounts", F.lit(1)).alias("accounts"),
+        F.coalesce("is_in_crm", F.lit(False)).alias("is_in_crm"),
+        F.coalesce("is_contactable", F.lit(False)).alias("is_contactable"),
+        "objected_date",
+        *WHO,
+        "first_order_date",
+        "last_order_date",
+        number("orders"),
+        number("order_days"),
+        "days_between_orders",
+        usd("spend_usd"),
+        usd("fuel_spend_usd"),
+        "basket_usd",
+        "basket_lines",
+        "as_of_date",
+        number("orders_12_weeks"),
+        number("orders_12_weeks_before"),
+        "order_trend",
+        usd("spend_12_weeks_usd"),
+        usd("spend_12_weeks_before_usd"),
+        "spend_trend",
+        "discount_share",
+        "discounted_line_share",
+        "coupon_share",
+        "private_label_share",
+        *[names(name) for name in FAVOURITES],
+        number("campaigns_received"),
+        number("campaigns_answered"),
+        "campaign_answer_rate",
+        number("coupons_offered"),
+        number("coupons_redeemed"),
+        "coupon_use_rate",
+        names("campaigns_by_type", BY_TYPE),
+    )
+
+
 def make(
     account_days: DataFrame,
     closed_weeks: DataFrame,
@@ -107,52 +147,19 @@ def make(
     coupons: DataFrame,
     redemptions: DataFrame,
 ) -> DataFrame:
-    sent = responses(campaign_accounts, campaigns, coupons, redemptions)
     as_of = closed_weeks.agg(F.max("week_end_date").alias("as_of_date"))
-    return (
+    known = (
         customers(accounts, identities)
         .withColumn("is_in_crm", F.lit(True))
         .join(purchases(account_days, as_of), on="account_id", how="full")
-        .join(habits, on="account_id", how="left")
         .join(identities.select("account_id", "accounts"), on="account_id", how="left")
+    )
+    sent = responses(campaign_accounts, campaigns, coupons, redemptions)
+    return (
+        known.join(habits, on="account_id", how="left")
         .join(sent, on="account_id", how="left")
         .crossJoin(F.broadcast(as_of))
-        .select(
-            "account_id",
-            F.coalesce("accounts", F.lit(1)).alias("accounts"),
-            F.coalesce("is_in_crm", F.lit(False)).alias("is_in_crm"),
-            F.coalesce("is_contactable", F.lit(False)).alias("is_contactable"),
-            "objected_date",
-            *WHO,
-            "first_order_date",
-            "last_order_date",
-            number("orders"),
-            number("order_days"),
-            "days_between_orders",
-            usd("spend_usd"),
-            usd("fuel_spend_usd"),
-            "basket_usd",
-            "basket_lines",
-            "as_of_date",
-            number("orders_12_weeks"),
-            number("orders_12_weeks_before"),
-            "order_trend",
-            usd("spend_12_weeks_usd"),
-            usd("spend_12_weeks_before_usd"),
-            "spend_trend",
-            "discount_share",
-            "discounted_line_share",
-            "coupon_share",
-            "private_label_share",
-            *[names(name) for name in FAVOURITES],
-            number("campaigns_received"),
-            number("campaigns_answered"),
-            "campaign_answer_rate",
-            number("coupons_offered"),
-            number("coupons_redeemed"),
-            "coupon_use_rate",
-            names("campaigns_by_type", BY_TYPE),
-        )
+        .transform(described)
     )
 
 
