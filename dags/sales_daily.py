@@ -9,9 +9,9 @@ run with `start` and `end` far apart, and a rerun writes nothing anew.
 
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
-champions; **scores** grades their answers and fills the CRM's outbox; **tell** writes the pages
-about all tables, and how fresh each is. A table that a gate refuses stops what is made from it,
-and readers keep the version before.
+champions; **scores** grades their answers, fills the CRM's outbox and says what is to be done next;
+**tell** writes the pages about all tables, and how fresh each is. A table that a gate refuses stops
+what is made from it, and readers keep the version before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
 clear the task once its cause is gone. A run for dates given by hand does not reach the CRM by
@@ -116,6 +116,7 @@ with DAG(
             "scores.sales_forecast",
             "scores.account_scores",
             "scores.crm_outbox",
+            "scores.next_actions",
         ),
         tell=("tell.pages",),
     )
