@@ -106,6 +106,7 @@ with DAG(
             "predict.forecasts",
             "predict.churn",
             "predict.offer",
+            "predict.value",
             # what the champions said comes back like any other source's drop
             "bronze.recommendations",
             "bronze.sales_forecasts",
@@ -131,20 +132,23 @@ with DAG(
         "predict.forecasts": ("sales_forecasts",),
         "predict.churn": ("account_scores",),
         "predict.offer": ("account_scores",),
+        "predict.value": ("account_scores",),
     }.items():
         day[drop] >> [day[f"bronze.{entity}"] for entity in landed]
     arrows(day)
-    for seen, family in {
-        (
+    purchases = ("features.account_days", "features.interactions")
+    plans = tuple(
+        f"silver.{n}" for n in ("campaigns", "campaign_accounts", "coupons", "redemptions")
+    )
+    for family, seen in {
+        "recommenders": (
             *("features.interactions", "silver.product_history", "silver.accounts"),
             "silver.account_history",
-        ): "recommenders",
-        ("features.sales_weekly", "silver.calendar"): "forecasts",
-        ("features.account_days", "features.interactions"): "churn",
-        (
-            *("features.account_days", "features.interactions", "silver.campaigns"),
-            *("silver.campaign_accounts", "silver.coupons", "silver.redemptions"),
-        ): "offer",
+        ),
+        "forecasts": ("features.sales_weekly", "silver.calendar"),
+        "churn": purchases,
+        "offer": (*purchases, *plans),
+        "value": purchases,
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]
     # the pages tell of every table, of one that failed most of all: after those that nobody waits

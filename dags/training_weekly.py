@@ -14,7 +14,7 @@ from airflow.sdk import DAG, Param, chain
 
 from dags.tasks import DEFAULTS, boxes, cron
 
-FAMILIES = ("recommenders", "forecasts", "churn", "offer")
+FAMILIES = ("recommenders", "forecasts", "churn", "offer", "value")
 
 with DAG(
     "training_weekly",

@@ -34,11 +34,18 @@ class Part:
     note: str = ""
 
 
+EXPECTED = {
+    "churn": "no order in the next four weeks",
+    "offer_response": "a coupon of the next campaign is used",
+    "value": "spend in the next eight weeks",
+}
+
+
 def page(settings: Settings) -> list[Part]:
     """All parts, in the order of the story."""
     before: list[Callable[[Settings], Part]] = [steps, layers, left_out]
     after: list[Callable[[Settings], Part]] = [
-        forecast, plans, received, blocked, customers, addresses
+        forecast, own_scores, plans, received, blocked, customers, addresses
     ]  # fmt: skip
     return [*(p(settings) for p in before), *models(settings), *(p(settings) for p in after)]
 
@@ -177,6 +184,32 @@ def forecast(settings: Settings) -> Part:
         "tells how close they lie."
     )
     return Part(f"Forecast of the sales in the week of {first['ds']}", head, rows, note)
+
+
+def own_scores(settings: Settings) -> Part:
+    """What is expected of customers, by kind of score and grade."""
+    found = lake.read(
+        "scores.account_scores",
+        sql="select score_name, grade, count(*) as customers, avg(score) as mean,"
+        " any_value(model_name) as model, max(as_of_date) as as_of from t"
+        " where (score_name, as_of_date) in"
+        " (select (score_name, max(as_of_date)) from t group by score_name)"
+        " group by 1, 2 order by 1, 2",
+    ).to_pylist()
+    rows = [
+        (
+            EXPECTED.get(row["score_name"], row["score_name"]),
+            row["grade"],
+            f"{row['customers']:,}",
+            f"{row['mean']:,.0f} USD" if row["score_name"] == "value" else f"{row['mean']:.0%}",
+            row["model"],
+            str(row["as_of"]),
+        )
+        for row in found
+    ]
+    head = ("what is expected", "grade", "customers", "on average", "by", "as of")
+    nothing = "No model has answered yet: an offer is asked about only before a campaign."
+    return Part("What is expected of customers", head, rows, "" if rows else nothing)
 
 
 def plans(settings: Settings) -> Part:

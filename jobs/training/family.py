@@ -19,21 +19,21 @@ import pandas as pd
 Split = Literal["valid", "test"]
 
 # the keys of FAMILIES
-FamilyName = Literal["recommenders", "forecasts", "forecasts_daily", "churn", "offer"]
+FamilyName = Literal["recommenders", "forecasts", "forecasts_daily", "churn", "offer", "value"]
 FAMILIES = {
     "recommenders": "jobs.training.recommenders.protocol",
     "forecasts": "jobs.training.forecasts.protocol",
     "forecasts_daily": "jobs.training.forecasts.daily",
     "churn": "jobs.training.propensity.protocol",
     "offer": "jobs.training.propensity.answers",
+    "value": "jobs.training.value.protocol",
 }
 
 # rooms that are judged on files only; tracking and MLflow's experiments know them like families
-RoomName = Literal["propensity", "value", "segments"]  # the keys of ROOMS
+RoomName = Literal["propensity", "segments"]  # the keys of ROOMS
 BenchName = Literal[FamilyName, RoomName]
 ROOMS = {
     "propensity": "jobs.training.propensity.files",
-    "value": "jobs.training.value.files",
     "segments": "jobs.training.segments.files",
 }
 FAILED_SHARE = 0.5  # of answers that models failed at; above it a job ends as failed
@@ -186,6 +186,22 @@ class Graded(Protocol):
 
     def good(self, score: pd.Series) -> pd.Series:
         """Landed scores as what is graded: a chance to lose a customer is the worse the higher."""
+
+
+@runtime_checkable
+class Ignorant(Protocol):
+    """A family whose naive knows too much to be what is left when there is nothing to know."""
+
+    def by_chance(self, window: Any) -> pd.Series:
+        """The deciding metric per subject, of one answer for everybody."""
+
+
+@runtime_checkable
+class Foretelling(Protocol):
+    """A family that tells chances of what does or does not happen to a customer."""
+
+    def outcomes(self, data: Data, configuration: Configuration, cut: dt.date) -> pd.DataFrame:
+        """account_id, chance, happened (0 or 1), is_acted_on, at a window that has ended."""
 
 
 @runtime_checkable

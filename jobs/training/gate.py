@@ -44,6 +44,15 @@ class Exposure:
 
 
 @dataclass(frozen=True)
+class Fairness:
+    """How wrong the chances of a group may be."""
+
+    gap: float  # of mean chance and share that happened, either way, 0 to 1
+    accounts: int  # a smaller group is told of only
+    columns: tuple[str, ...]  # of silver.accounts
+
+
+@dataclass(frozen=True)
 class Gate:
     """A family's conditions: the `gate` of mlflow/models.yaml."""
 
@@ -53,11 +62,12 @@ class Gate:
     leakage: Leakage | None = None
     grades: Budget | None = None
     exposure: Exposure | None = None
+    fairness: Fairness | None = None
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Gate":
         """Raises TypeError where a condition is unknown or lacks a limit."""
-        kinds = {"leakage": Leakage, "grades": Budget, "exposure": Exposure}
+        kinds = {"leakage": Leakage, "grades": Budget, "exposure": Exposure, "fairness": Fairness}
         return cls(**{k: kinds[k](**v) if k in kinds else v for k, v in told.items()})
 
 
@@ -90,6 +100,10 @@ def in_words(checks: Sequence[Check]) -> str:
     """Every condition in one line, what refuses first; groups that are only told of are counted."""
     refused = [c.reason for c in checks if c.outcome == "refused"]
     others = [c.reason for c in checks if c.outcome in ("passed", "told") and not c.subject]
+    fair = [c for c in checks if c.condition == "fairness" and c.outcome in ("passed", "told")]
+    if fair:
+        widest = max(fair, key=lambda c: abs(c.value or 0.0))
+        others.append(f"chances of {len(fair)} groups, the farthest off: {widest.reason}")
     groups = [c for c in checks if c.condition == "exposure" and c.outcome in ("passed", "told")]
     lowest = min(groups, key=lambda c: c.value or 0.0, default=None)
     if lowest:

@@ -23,8 +23,18 @@ from mlflow.entities.model_registry import ModelVersion
 from jobs import command, lake
 from jobs.ops.gate_checks import TABLE as GATE_CHECKS
 from jobs.ops.promotions import TABLE as PROMOTIONS
-from jobs.training import exposure, gate, grades, predict, probes, tracking
-from jobs.training.family import Data, Family, FamilyName, Graded, configuration_of, family
+from jobs.training import exposure, fairness, gate, grades, predict, probes, tracking
+from jobs.training.data import read
+from jobs.training.family import (
+    Configuration,
+    Data,
+    Family,
+    FamilyName,
+    Foretelling,
+    Graded,
+    configuration_of,
+    family,
+)
 from jobs.training.gate import Check, Gate
 from jobs.training.rules import Rules, rules
 
@@ -108,10 +118,13 @@ def looked_at(name: str, version: ModelVersion, champion: ModelVersion | None) -
     if not gate.passes(checks):
         return checks
     if limits.leakage:
-        told = json.loads(version.tags["params"])
-        asked = configuration_of(of, version.tags["model"], told)
+        asked = _configuration(of, version)
         gain = row["difference"]
         checks += probes.looked_for_leaks(of, asked, row["cut_date"], gain, by, limits.leakage)
+    if limits.fairness and isinstance(of, Foretelling):
+        asked = _configuration(of, version)
+        outcomes = of.outcomes(of.data(None), asked, row["cut_date"])
+        checks += fairness.checks(outcomes, _demographics(), limits.fairness)
     return checks + _asked(of, version, champion, limits)
 
 
@@ -152,6 +165,18 @@ def _asked(
     if limits.grades and isinstance(of, Graded):
         checks += _grade_flips(of, version, champion, data, as_of, limits.grades)
     return checks
+
+
+def _configuration(of: Family, version: ModelVersion) -> Configuration:
+    return configuration_of(of, version.tags["model"], json.loads(version.tags["params"]))
+
+
+def _demographics() -> pd.DataFrame:
+    """What customers say of themselves now, by account_id; empty where nobody was asked."""
+    if not lake.exists("silver.accounts"):
+        return pd.DataFrame()
+    accounts, _ = read("silver.accounts")
+    return accounts.assign(account_id=accounts["account_id"].astype(str)).set_index("account_id")
 
 
 def _groups(data: Data) -> pd.DataFrame:

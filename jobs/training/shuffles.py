@@ -15,7 +15,7 @@ import pandas as pd
 
 from jobs.training import metrics
 from jobs.training.data import known
-from jobs.training.family import Configuration, Data, Family
+from jobs.training.family import Configuration, Data, Family, Ignorant
 from jobs.training.gate import Check, Leakage, verdict
 from jobs.training.recommenders.protocol import Recommenders
 from jobs.training.rules import Rules
@@ -163,8 +163,12 @@ def shuffled(
             [found] = [j for j in aside.judge(window, one) if j.task == by.task]
             return found.per_subject[by.metric]
 
-        chance = mean_of_history(window, of) if name == "series" else judged(of.baseline)
-        what = "the mean of the history" if name == "series" else f"baseline {of.baseline.id}"
+        if name == "series":
+            chance, what = mean_of_history(window, of), "the mean of the history"
+        elif isinstance(of, Ignorant):
+            chance, what = of.by_chance(window), "one answer for everybody"
+        else:
+            chance, what = judged(of.baseline), f"baseline {of.baseline.id}"
         values = judged(configuration)
     return shuffled_labels(values, chance, gain, by, limits.shuffled_gain, what)
 

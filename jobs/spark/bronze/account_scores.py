@@ -7,6 +7,8 @@ SCHEMA = """
     score_name string not null comment 'what is scored, such as churn',
     campaign_id string comment 'campaign that is asked about; null: none is',
     score double not null comment 'see score_name',
+    low double comment 'lower end of its 80% interval, in its unit; null: it has none',
+    high double comment 'upper end of its 80% interval, in its unit; null: it has none',
     grade string not null comment 'A (best) to E, by the edges that the version carries',
     reasons string not null comment 'JSON: up to 5 of code, en and zh, the strongest first',
     model_name string not null comment 'registered name of the champion',

@@ -1,10 +1,13 @@
 """scores.account_scores: one row per account, score and as-of date: how likely, how good, and why.
 
-Churn is the chance that a customer who still buys will not order in the next four weeks;
-offer_response that one whom the next campaign addresses will use a coupon of it. The grade is
-always for us: A is who is least likely to leave, or most likely to answer. So is the trend: it
-compares with the newest score that is a week old or older, for daily scores change slowly.
+churn is the chance that a customer who still buys will not order in the next four weeks,
+offer_response that one whom the next campaign addresses will use a coupon of it; value is what one
+is expected to spend in the next eight weeks, USD. The grade is always for us: A is who is least
+likely to leave, or most likely to answer. So is the trend: it compares with the newest score that
+is a week old or older, for daily scores change slowly.
 """
+
+import math
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -14,11 +17,14 @@ from jobs.table import Events, Input, window
 
 COMPARED_DAYS = (35, 7)  # the score before is at most, and at least, so much older
 TREND_STEP = 0.05  # of a chance: five more or fewer of a hundred such customers
+VALUE_STEP = 0.1  # of a value: a tenth more or less than before
 WORSE_WHEN_HIGH = ("churn",)
 
 SCHEMA = f"""
     account_id string not null comment 'customer',
     campaign_id string comment 'of offer_response: the campaign that is asked about; else null',
+    low double comment 'lower end of the 80% interval of the score; null: it has none',
+    high double comment 'upper end of the 80% interval of the score; null: it has none',
     reasons_zh array<string> not null comment 'sentences of reasons in Chinese, in their order',
     {SCORE_COLUMNS.strip()}
 """
@@ -43,6 +49,14 @@ def for_us(score: Column) -> Column:
     return F.when(F.col("score_name").isin(*WORSE_WHEN_HIGH), -score).otherwise(score)
 
 
+def moved() -> Column:
+    """A value by its logarithm, so that a tenth is a tenth for small and large customers."""
+    now, then = F.col("score"), F.col("_before")
+    of_value = trend(F.log1p(now), F.log1p(then), math.log1p(VALUE_STEP))
+    of_chance = trend(for_us(now), for_us(then), TREND_STEP)
+    return F.when(F.col("score_name") == "value", of_value).otherwise(of_chance)
+
+
 def make(landed: DataFrame) -> DataFrame:
     answers = landed.transform(newest_answers, "as_of_date", "score_name")
     told = F.from_json("reasons", TOLD)
@@ -50,11 +64,13 @@ def make(landed: DataFrame) -> DataFrame:
     return answers.withColumn("_before", before()).select(
         "account_id",
         "campaign_id",
+        "low",
+        "high",
         F.transform(told, lambda one: one["zh"]).alias("reasons_zh"),
         "score_name",
         "score",
         "grade",
-        trend(for_us(F.col("score")), for_us(F.col("_before")), TREND_STEP).alias("trend"),
+        moved().alias("trend"),
         english.alias("reasons"),
         "model_name",
         "model_version",

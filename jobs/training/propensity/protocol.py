@@ -7,35 +7,30 @@ are plans, known before it starts.
 """
 
 import datetime as dt
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
-from jobs.training.data import as_it_stood, read
+from jobs.training import account_days
+from jobs.training.data import read
 from jobs.training.family import Configuration, Data, Dataset, Judged, NothingToJudge, Split
-from jobs.training.propensity import accuracy, models
+from jobs.training.propensity import accuracy, decisions, models, reasons
 from jobs.training.propensity.asking import Asking, valid_windows
 from jobs.training.propensity.campaigns import Campaigns
 from jobs.training.propensity.churn import Churn
 from jobs.training.propensity.offer import Offer
 from jobs.training.propensity.scorer import scorer
-from jobs.training.propensity.task import Asked, NothingToAsk, Task
+from jobs.training.propensity.task import NothingToAsk, Task
 
 logger = logging.getLogger(__name__)
 
-KNOWN = "account_id, business_date, known_date, superseded_date"
-DAYS = f"""
-    select {KNOWN}, orders, cast(sales_usd as double) as sales_usd,
-           cast(loyalty_discount_usd as double) as discount_usd,
-           cast(coupon_discount_usd as double) as coupon_usd from t
-"""  # noqa: S608
-PURCHASES = f"select {KNOWN}, product_id, cast(sales_usd as double) as sales_usd from t"  # noqa: S608
-# how many products a day had, as it was known: rows beside a day's own, which are added up
-PRODUCTS = f"select {KNOWN}, cast(count(*) as double) as products from t group by all"  # noqa: S608
+PURCHASES = (
+    f"select {account_days.KNOWN}, product_id, cast(sales_usd as double) as sales_usd from t"  # noqa: S608
+)
 PLANS = {
     "campaigns": "select campaign_id, start_date as starts_on, end_date as ends_on, campaign_type"
     " from t",
@@ -68,7 +63,7 @@ class Propensity:
         self.score_name = score_name
         self.is_bad = is_bad  # whether what is foretold is bad for us
         self.tasks = (name,)
-        self.tables: tuple[str, ...] = ("features.account_days", "features.interactions")
+        self.tables: tuple[str, ...] = account_days.TABLES
         if name == "offer":
             self.tables += tuple(f"silver.{plan}" for plan in PLANS)
 
@@ -89,32 +84,17 @@ class Propensity:
         return models.explains(model)
 
     def data(self, as_of: dt.date | None) -> Data:
-        days, of_days = read("features.account_days", DAYS)
-        products, of_products = read("features.interactions", PRODUCTS)
-        frames = {"days": _one(days, products)}
-        datasets = [of_days, of_products]
+        days, datasets = account_days.days(as_of)
+        frames = {"days": days}
         if self.name == "offer":
-            frames["purchases"], _ = read("features.interactions", PURCHASES)
-        if as_of:
-            until = pd.Timestamp(as_of)
-            frames = {
-                name: as_it_stood(rows[rows["business_date"] <= until], as_of)
-                for name, rows in frames.items()
-            }
-        if frames["days"].empty:
-            raise NothingToJudge(
-                f"features.account_days version {of_days.version} has no day up to {as_of}; land"
-                " and build sales first, or take a later date"
-            )
-        newest = frames["days"]["business_date"].max().date()
-        if self.name == "offer":
+            bought, _ = read("features.interactions", PURCHASES)
             plans, of_plans = _plans()
-            frames |= plans
+            used = plans["redemptions"]
+            if as_of:
+                plans["redemptions"] = used[used["redeemed_on"] <= pd.Timestamp(as_of)]
+            frames |= {"purchases": account_days.until(bought, as_of), **plans}
             datasets += of_plans
-        if as_of and "redemptions" in frames:
-            used = frames["redemptions"]
-            frames["redemptions"] = used[used["redeemed_on"] <= pd.Timestamp(as_of)]
-        return Data(frames, tuple(datasets), newest)
+        return Data(frames, datasets, days["business_date"].max().date())
 
     def task(self, data: Data) -> Task:
         frames = data.frames
@@ -165,6 +145,17 @@ class Propensity:
     def fit(self, data: Data, configuration: Configuration, as_of: dt.date) -> Any:
         return Asking(self.task(data), configuration).scorer(as_of)
 
+    def outcomes(self, data: Data, configuration: Configuration, cut: dt.date) -> pd.DataFrame:
+        answer, chance = Asking(self.task(data), configuration).chances(cut)
+        return pd.DataFrame(
+            {
+                "account_id": answer.asked.account_ids,
+                "chance": chance,
+                "happened": answer.asked.label,
+                "is_acted_on": chance >= decisions.decision(self.name).threshold,
+            }
+        )
+
     def good(self, score: pd.Series) -> pd.Series:
         return 1 - score if self.is_bad else score
 
@@ -178,27 +169,22 @@ class Propensity:
         return pd.DataFrame(found).assign(
             campaign_id=pd.Series(asked.about, dtype="str"),
             score=model.chances(asked.rows),
-            reasons=_as_json(model.why(asked), asked),
+            low=np.nan,
+            high=np.nan,
+            reasons=reasons.as_json(model.why(asked), len(asked.account_ids)),
         )
 
 
-def _one(days: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
-    """Rows of both, to be added up by day."""
-    none = {"orders": 0, "sales_usd": 0.0, "discount_usd": 0.0, "coupon_usd": 0.0}
-    found = pd.concat([days.assign(products=0.0), products.assign(**none)], ignore_index=True)
-    ids = found["account_id"].astype(str)
-    return found.assign(account_id=ids.astype("category"))
-
-
-def _plans() -> tuple[dict[str, pd.DataFrame], list[Dataset]]:
+def _plans() -> tuple[dict[str, pd.DataFrame], tuple[Dataset, ...]]:
     """Campaigns, ids as text."""
-    frames, datasets = {}, []
+    frames: dict[str, pd.DataFrame] = {}
+    datasets: list[Dataset] = []
     for name, sql in PLANS.items():
         rows, dataset = read(f"silver.{name}", sql)
         ids = {column: "str" for column in rows if rows[column].dtype == "category"}
         frames[name] = rows.astype(ids).drop_duplicates(ignore_index=True)
         datasets.append(dataset)
-    return frames, datasets
+    return frames, tuple(datasets)
 
 
 def _can_be_asked(of: Task, origin: dt.date) -> bool:
@@ -208,17 +194,6 @@ def _can_be_asked(of: Task, origin: dt.date) -> bool:
     except NothingToAsk as error:
         logger.info("%s", error)
         return False
-
-
-def _as_json(why: pd.DataFrame, asked: Asked) -> pd.Series:
-    """Per account, in the order that they are asked in: a list of code, en and zh."""
-    if why.empty:
-        return pd.Series("[]", range(len(asked.account_ids)))
-    told = zip(why["code"], why["en"], why["zh"], strict=True)
-    each = [json.dumps(dict(zip(("code", "en", "zh"), one, strict=True))) for one in told]
-    lists = pd.Series(each).groupby(why["row"].to_numpy()).agg(",".join)
-    found: pd.Series = "[" + lists.reindex(range(len(asked.account_ids)), fill_value="") + "]"
-    return found
 
 
 FAMILY = Propensity("churn", "churn", is_bad=True)

@@ -5,6 +5,7 @@ make of them by chance, so that one alone is no reason, and their sum is. The te
 (see `classifier.Explains`); the code is the theme and which way it pushes this customer.
 """
 
+import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -62,13 +63,13 @@ class Reasons(Part):
         return next((one.theme for one in self.themes if one.has(feature)), None)
 
 
-def read(task: str) -> Reasons:
-    """The reasons of a task.
+def read(name: str, home: Path = HOME) -> Reasons:
+    """The reasons of a score, in a file beside its models.
 
     Raises:
         BadReasons: the file is not what it should be.
     """
-    path = HOME / f"{task}.yaml"
+    path = home / f"{name}.yaml"
     try:
         found = Reasons.model_validate(reviewed.read_file(path))
     except NoYaml as fault:
@@ -123,7 +124,11 @@ def directions(model: Explains, rows: Rows, of: Reasons) -> dict[str, int]:
 
 
 def strongest(
-    model: Explains, rows: Rows, directions: Mapping[str, int], of: Reasons
+    model: Explains,
+    rows: Rows,
+    directions: Mapping[str, int],
+    of: Reasons,
+    least: float = LEAST,
 ) -> pd.DataFrame:
     """Up to five reasons of each row, the strongest first.
 
@@ -132,9 +137,10 @@ def strongest(
 
     Args:
         directions: see `directions`.
+        least: in the unit of the model's terms, that a reason adds or takes.
 
     Returns:
-        row (place in `rows`), rank (from 1), code, en, zh, push (log-odds that it adds, or takes).
+        row (place in `rows`), rank (from 1), code, en, zh, push (what it adds, or takes).
     """
     added = pushes(model, rows, of)
     rank = added.abs().rank(axis=1, ascending=False, method="first").astype(int)
@@ -154,5 +160,20 @@ def strongest(
         }
         parts.append(pd.DataFrame(told))
     every = pd.concat(parts)
-    kept = every[(every["rank"] <= MOST) & (every["push"].abs() >= LEAST)]
+    kept = every[(every["rank"] <= MOST) & (every["push"].abs() >= least)]
     return kept.sort_values(["row", "rank"], ignore_index=True)
+
+
+def as_json(why: pd.DataFrame, count: int) -> pd.Series:
+    """For each of so many rows, in their order, a list of code, en and zh.
+
+    Args:
+        why: as `strongest` gives it; empty: nobody has a reason.
+    """
+    if why.empty:
+        return pd.Series("[]", range(count))
+    told = zip(why["code"], why["en"], why["zh"], strict=True)
+    each = [json.dumps({"code": code, "en": en, "zh": zh}) for code, en, zh in told]
+    lists = pd.Series(each).groupby(why["row"].to_numpy()).agg(",".join)
+    found: pd.Series = "[" + lists.reindex(range(count), fill_value="") + "]"
+    return found

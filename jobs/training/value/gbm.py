@@ -8,6 +8,7 @@ had ended, all of them or, where there are very many, some by lot.
 """
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,9 +17,16 @@ import lightgbm
 import numpy as np
 import pandas as pd
 
+from jobs.training.propensity import reasons
+from jobs.training.propensity.classifier import BASE, Rows
 from jobs.training.value.history import History, past_origins, spent
 from jobs.training.value.signals import signals
 from jobs.training.value.valuer import Valuer
+
+HOME = Path(__file__).parent
+ABOUT = "about.json"
+START = "fading_rate"  # what the trees add to, USD
+LEAST_USD = 1.0  # that a reason adds or takes
 
 
 @dataclass(frozen=True)
@@ -48,19 +56,22 @@ class Gbm(Valuer):
         for origin in past_origins(days, as_of, self.horizon_days, p.step_days, p.origins):
             past = History.of(days, origin)
             actual = spent(days, past.account_ids, origin, self.horizon_days, as_of)
-            parts.append((signals(past, self.horizon_days), actual - self._start(past)))
-        self.trees = [
-            lightgbm.train(
-                self._settings(seed),
-                lightgbm.Dataset(
-                    pd.concat([seen for seen, _ in parts], ignore_index=True),
-                    np.concatenate([target for _, target in parts]),
-                ),
-                p.rounds,
-            )
-            for seed in range(p.seed, p.seed + p.seeds)
-            if parts
-        ]
+            parts.append((self._seen(past), actual))
+        self.trees, self.usual, self.directions = [], 0.0, {}
+        if not parts:
+            return
+        seen = pd.concat([each for each, _ in parts], ignore_index=True)
+        target = np.concatenate([actual for _, actual in parts]) - seen[START].to_numpy()
+        self.usual = float(seen[START].median())
+        for seed in range(p.seed, p.seed + p.seeds):
+            learnt = lightgbm.Dataset(seen.drop(columns=START), target)
+            self.trees.append(lightgbm.train(self._settings(seed), learnt, p.rounds))
+        self.directions = reasons.directions(self, _rows(seen), reasons.read("value", HOME))
+
+    def _seen(self, history: History) -> pd.DataFrame:
+        """Signals, and START. (A, columns)"""
+        rate = history.faded(history.sales, self.params.half_life_weeks)
+        return signals(history, self.horizon_days).assign(**{START: rate * self.horizon_days})
 
     def _some(self, days: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
         """The days of the accounts that are learnt from."""
@@ -70,10 +81,6 @@ class Gbm(Valuer):
         chance = np.random.default_rng(self.params.seed)
         drawn = chance.choice(known, self.params.accounts, replace=False)
         return days[days["account_id"].astype(str).isin(drawn)]
-
-    def _start(self, history: History) -> np.ndarray:
-        """The fading rate. (A,)"""
-        return history.faded(history.sales, self.params.half_life_weeks) * self.horizon_days
 
     def _settings(self, seed: int) -> dict[str, object]:
         p = self.params
@@ -94,17 +101,45 @@ class Gbm(Valuer):
         }
 
     def foretell(self, history: History) -> np.ndarray:
-        found = self._start(history)
+        return np.maximum(self._sum(self._seen(history)), 0.0)
+
+    def _sum(self, seen: pd.DataFrame) -> np.ndarray:
+        """The fading rate and a share of what is learnt on top of it, USD; may be below 0. (A,)"""
+        found: np.ndarray = seen[START].to_numpy()
         if self.trees:
-            seen = signals(history, self.horizon_days)
-            learnt = np.mean([np.asarray(one.predict(seen)) for one in self.trees], axis=0)
+            known = seen.drop(columns=START)
+            learnt = np.mean([np.asarray(one.predict(known)) for one in self.trees], axis=0)
             found = found + self.params.share * learnt
-        return np.maximum(found, 0.0)
+        return found
+
+    def terms(self, rows: Rows) -> pd.DataFrame:
+        """USD that each signal adds to what is usual (BASE), or takes: exact, by TreeSHAP."""
+        known = rows.features.drop(columns=START)
+        each = [np.asarray(one.predict(known, pred_contrib=True)) for one in self.trees]
+        found = pd.DataFrame(self.params.share * np.mean(each, axis=0), columns=[*known, BASE])
+        found[START] = rows.features[START].to_numpy() - self.usual
+        return found.assign(**{BASE: found[BASE] + self.usual})
+
+    def why(self, days: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+        if not self.trees:
+            return pd.DataFrame()
+        rows = _rows(self._seen(History.of(days, as_of)))
+        told = reasons.read("value", HOME)
+        return reasons.strongest(self, rows, self.directions, told, LEAST_USD)
 
     def keep(self, folder: Path) -> None:
         for number, one in enumerate(self.trees):
             one.save_model(folder / f"trees.{number}.txt")
+        told = {"usual": self.usual, "directions": self.directions}
+        (folder / ABOUT).write_text(json.dumps(told))
 
     def restore(self, folder: Path) -> None:
         files = sorted(folder.glob("trees.*.txt"))
         self.trees = [lightgbm.Booster(model_file=file) for file in files]
+        told = json.loads((folder / ABOUT).read_text())
+        self.usual, self.directions = told["usual"], told["directions"]
+
+
+def _rows(seen: pd.DataFrame) -> Rows:
+    """What reasons are told of; weeks are not looked at."""
+    return Rows(seen.reset_index(drop=True), np.empty((len(seen), 0, 0)))

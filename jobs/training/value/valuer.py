@@ -93,6 +93,10 @@ class Valuer(ABC):
         low, high = intervals.around(value, intervals.scale(history, self.horizon_days), self.ends)
         return pd.DataFrame(dict(zip(ANSWER, (history.account_ids, value, low, high), strict=True)))
 
+    def why(self, days: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+        """What `reasons.strongest` says, rows as those of `predict`; empty: it cannot say why."""
+        return pd.DataFrame()
+
     def save(self, folder: Path) -> None:
         told = {
             "params": asdict(self.params),

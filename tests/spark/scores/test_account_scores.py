@@ -65,6 +65,20 @@ def test_a_customer_who_is_likelier_to_leave_than_weeks_ago_declines(scores):
     }
 
 
+def test_a_value_moves_by_a_tenth_of_itself(scores):
+    before = {"as_of": DAY - days(7), "score_name": "value"}
+    found = scores(
+        *[answer(who, score=200.0, **before) for who in ("more", "as before", "less")],
+        answer("more", score_name="value", score=222.0, low=100.0, high=300.0),
+        answer("as before", score_name="value", score=215.0),
+        answer("less", score_name="value", score=180.0),
+    )
+    told = {account: row.trend for (account, _, day), row in found.items() if day == DAY}
+    assert told == {"more": "improving", "as before": "steady", "less": "declining"}
+    row = found["more", "value", DAY]
+    assert (row.low, row.high) == (100.0, 300.0)
+
+
 def test_an_answer_to_one_campaign_is_not_compared_with_another(scores):
     offer = {"score_name": "offer_response"}
     found = scores(

@@ -13,6 +13,7 @@ from jobs import lake, landing
 from jobs.training import bench, predict, promote, train
 from jobs.training.family import family
 from jobs.training.propensity import models
+from jobs.training.propensity.decisions import decision
 from jobs.training.propensity.task import NothingToAsk
 from jobs.training.rules import Rules, rules
 from tests.training.propensity import lake_of_shoppers, shoppers
@@ -93,3 +94,15 @@ def test_a_model_that_cannot_say_why_is_judged_and_never_chosen():
     of = family("churn")
     assert not of.may_answer("sequence")
     assert of.may_answer("gbm")
+
+
+def test_outcomes_are_chances_beside_what_happened_at_a_window_that_has_ended(shop):
+    of = family("churn")
+    data = of.data(None)
+    [configuration] = [c for c in of.configurations() if c.model == "logistic"]
+    found = of.outcomes(data, configuration, of.cut(data))
+    assert set(found["happened"]) == {0, 1}
+    late = data.frames["days"][data.frames["days"]["business_date"] > pd.Timestamp(of.cut(data))]
+    came = found["account_id"].isin(late["account_id"].astype(str))
+    assert (came == (found["happened"] == 0)).all()
+    assert (found["is_acted_on"] == (found["chance"] >= decision("churn").threshold)).all()

@@ -1,0 +1,58 @@
+"""From which chance on acting pays: what decisions.yaml says, as a threshold."""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError, model_validator
+
+from jobs import reviewed
+from jobs.reviewed import NoYaml, Part
+
+PATH = Path(__file__).parent / "decisions.yaml"
+
+
+class BadDecisions(ValueError):
+    """The file is not what it should be; the message names every fault at once."""
+
+
+class Decision(Part):
+    """What acting on a customer costs and brings."""
+
+    cost_usd: float = Field(gt=0)
+    gain_usd: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _pays(self) -> "Decision":
+        if self.cost_usd >= self.gain_usd:
+            raise ValueError(
+                f"cost_usd {self.cost_usd:g} is no less than gain_usd {self.gain_usd:g}: acting"
+                " would never pay"
+            )
+        return self
+
+    @property
+    def threshold(self) -> float:
+        """Chance from which acting pays, 0..1: cost_usd / gain_usd."""
+        return self.cost_usd / self.gain_usd
+
+
+class Decisions(Part):
+    churn: Decision
+    offer: Decision
+
+
+@cache
+def decision(task: str) -> Decision:
+    """A task's decision.
+
+    Raises:
+        BadDecisions: the file is not what it should be.
+    """
+    try:
+        found: Decision = getattr(Decisions.model_validate(reviewed.read_file(PATH)), task)
+    except NoYaml as fault:
+        raise BadDecisions(f"{PATH.name}: {fault}") from None
+    except ValidationError as error:
+        faults = "; ".join(reviewed.fault_of(one) for one in error.errors())
+        raise BadDecisions(f"{PATH.name}: {faults}") from None
+    return found
