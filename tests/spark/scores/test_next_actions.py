@@ -356,15 +356,13 @@ CUSTOMERS = st.lists(
             "is_planned": st.booleans(),
         }
     ),
-    min_size=1,
+    min_size=BY.a_day,
     max_size=3 * BY.a_day,
 )
 
 
 @given(told=CUSTOMERS, seed=st.randoms())
-@settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=4, deadline=None, suppress_health_check=[*HealthCheck])
 def test_whatever_the_customers_are(actions, told, seed):
     of = {f"{n:03}": customer for n, customer in enumerate(told)}
     inputs = {
