@@ -21,7 +21,7 @@ SCORE = (
 # is never null.
 FACTS = f"""
     account_id string, day date, is_in_crm boolean, is_contactable boolean,
-    churn {SCORE}, offer_response {SCORE}, usual_spend double, expected_spend double,
+    churn {SCORE}, offer_response {SCORE}, value {SCORE}, usual_spend double, expected_spend double,
     days_since_order int, offer string, offer_start_date date, offer_end_date date, product string,
     has_open_opportunity boolean, has_open_activity boolean, contacts int, last_contact_date date
 """
@@ -122,7 +122,7 @@ def _value(one: Playbook) -> Column:
 def _until(one: Playbook) -> Column:
     """An action holds as long as what it rests on, and no longer than its period."""
     ends = [F.date_add("day", one.period_days - 1)]
-    ends += [F.col(f"{score}.valid_until") for score in _scores(one.when)]
+    ends += [F.col(f"{score}.valid_until") for score in _resting_on(one)]  # null: not asked
     ends += [F.col("offer_end_date")] if one.when.open_offer else []
     return F.least(*ends, ends[0])  # least wants two
 
@@ -135,16 +135,20 @@ def _why(one: Playbook) -> dict[str, Column]:
     chinese = F.concat(
         F.array(_told(one.reason.zh, one)), *[f"{score}.reasons_zh" for score in scores]
     )
-    rests_on = F.array(*[f"{score}.rests_on" for score in scores]).cast("array<string>")
+    rests_on = F.array(*[f"{score}.rests_on" for score in _resting_on(one)]).cast("array<string>")
     return {
         "reasons": F.slice(english, 1, MAX_REASONS),
         "reasons_zh": F.slice(chinese, 1, MAX_REASONS),
-        "rests_on": rests_on,
+        "rests_on": F.array_compact(rests_on),
     }
 
 
 def _scores(when: When) -> list[str]:
     return [score for score in ("churn", "offer_response") if getattr(when, score)]
+
+
+def _resting_on(one: Playbook) -> list[str]:
+    return _scores(one.when) + ["value"] * (one.worth.spend == "expected_spend")
 
 
 def _fits(when: When) -> Column:

@@ -170,7 +170,7 @@ def test_the_higher_expected_value_wins_and_of_equal_ones_the_first(actions):
             score("offer", 0.2),  # 0.2 x 100 x 0.10 = 2.00 against 0.5 x 100 x 0.05 = 2.50
             score("leaves", 0.3),
             score("value", 0.3),
-            score("value", 400.0, "A", "value"),
+            score("value", 400.0, "A", "value", model_version="9", valid_until=DAY + days(3)),
             score("tie", 0.25),
         ],
         campaigns=[campaign("13")],
@@ -182,6 +182,9 @@ def test_the_higher_expected_value_wins_and_of_equal_ones_the_first(actions):
         "value": ("coupon", 10.0),  # what is expected of the customer, not what was usual
         "tie": ("call", 2.5),
     }
+    assert found["value"].rests_on == ["offer_response gbm 7", "value gbm 9"]
+    assert found["value"].valid_until == DAY + days(3)
+    assert found["offer"].rests_on == ["offer_response gbm 7"]
     assert found["value"].priority == 1
     assert found["leaves"].priority == 2
 
