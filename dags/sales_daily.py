@@ -10,8 +10,9 @@ run with `start` and `end` far apart, and a rerun writes nothing anew.
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
 champions; **scores** grades their answers, fills the CRM's outbox and says what is to be done next;
-**tell** writes the pages about all tables, and how fresh each is. A table that a gate refuses stops
-what is made from it, and readers keep the version before.
+**tell** looks whether the champions still hold (`ops.model_health`), and writes the pages about all
+tables, and how fresh each is; **ask** starts `training_weekly` where scores or features have moved.
+A table that a gate refuses stops what is made from it, and readers keep the version before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
 clear the task once its cause is gone. A run for dates given by hand does not reach the CRM by
@@ -89,6 +90,8 @@ with DAG(
             "gold.daily_sales",
             "gold.departments",
             "gold.product_weeks",
+            "gold.closed_weeks",
+            "gold.account_habits",
             "gold.account_profile",
         ),
         features=(
@@ -119,7 +122,8 @@ with DAG(
             "scores.crm_outbox",
             "scores.next_actions",
         ),
-        tell=("tell.pages",),
+        tell=("tell.model_health", "tell.pages"),
+        ask=("ask.training",),
     )
 
     for drop, landed in {
@@ -151,6 +155,8 @@ with DAG(
         "value": purchases,
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]
+    [day["scores.account_scores"], day["features.account_features"]] >> day["tell.model_health"]
+    day["tell.model_health"] >> day["ask.training"]
     # the pages tell of every table, of one that failed most of all: after those that nobody waits
     # for, whatever became of them; as a teardown they leave the run as failed as it is
     pages = day.pop("tell.pages").as_teardown()

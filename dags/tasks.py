@@ -315,13 +315,29 @@ def keep_up(layer: str, *, ti: Any = None) -> dict[str, str]:
     return {done.table_name: done.outcome for done in told}
 
 
-TOLD = {"freshness": "jobs.ops.freshness", "pages": "jobs.pages.write"}
+TOLD = {
+    "freshness": "jobs.ops.freshness",
+    "pages": "jobs.pages.write",
+    "model_health": "jobs.model_health",
+}
 
 
 @task
 def tell(what: str) -> None:
     """Bring what people read about the tables up to date."""
     importlib.import_module(TOLD[what]).refresh()
+
+
+@task
+def ask(what: str, *, params: Any = None, dag_run: Any = None) -> bool:
+    """Start what a day has shown to be needed; what old days show is no news."""
+    from jobs import model_health
+
+    if not is_for_delivery(params, dag_run.run_type):
+        raise AirflowSkipException("a run for dates given by hand asks for nothing")
+    if not model_health.ask_to_learn(model_health.newest()):
+        raise AirflowSkipException("no score asks for learning again: see ops.model_health")
+    return True
 
 
 @task
@@ -342,6 +358,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "vacuum": keep_up,
     "check": keep_up,
     "tell": tell,
+    "ask": ask,
     "watch": watch,
 }
 

@@ -65,6 +65,18 @@ def patch(api: httpx.Client, path: str, told: Mapping[str, Any]) -> None:
         raise AirflowUnreachable(f"Airflow answers {answer.status_code} to {path}")
 
 
+def start(api: httpx.Client, dag_id: str, run_id: str) -> None:
+    """Start a run of a DAG; one of this id that is there, or was, is enough.
+
+    Raises:
+        AirflowUnreachable: it does not answer, or refuses.
+    """
+    told = {"dag_run_id": run_id, "logical_date": None}
+    answer = _asked(api, "POST", f"/dags/{dag_id}/dagRuns", json=told)
+    if answer.status_code not in (200, 409):  # 409: it is there
+        raise AirflowUnreachable(f"Airflow answers {answer.status_code} to a run of {dag_id}")
+
+
 def _asked(api: httpx.Client, method: str, path: str, **told: Any) -> httpx.Response:
     try:
         return api.request(method, path, **told)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from jobs import due, lake
+from jobs import due, lake, model_health
 from jobs.delivery import health
 from jobs.ops.alerts import TABLE
 from jobs.settings import SettingsError, settings
@@ -21,10 +21,12 @@ log = logging.getLogger(__name__)
 LATE_TABLES = "late tables"
 MEND = "read the task's log, mend the cause, and clear the task: nothing is done twice"
 CORRECT = "land a corrected batch or change the rule, and clear the task; readers keep what was"
+LEARN = "see ops.model_health; training_weekly learns again, and is asked for where that may help"
 RUN = "see the last run of sales_daily: start it, or mend what stopped it"
 DELIVER = "see `python -m jobs.delivery status`, and ops.crm_health"
 ASK = "ask the source for its drop; once it is there, run sales_daily"
 
+Kind = Literal["failed", "refused", "late", "worn"]
 Sending = Literal["sent", "waiting", "nobody"]
 
 
@@ -33,7 +35,7 @@ class Fault:
     """What is wrong, for people: no values of rows, no names, no secrets."""
 
     unit: str
-    kind: Literal["failed", "refused", "late"]
+    kind: Kind
     what: str
     cure: str
     look: str
@@ -91,6 +93,10 @@ def watch(at: dt.datetime) -> dict[str, Any]:
     for unit in dict.fromkeys((*stuck, *told)):
         dag_id = settings().delivery_dags.get(unit.removeprefix("delivery to "))
         _keep(unit, stuck.get(unit), DELIVER, at, dag_id)
+    worn = model_health.faults(model_health.newest())
+    told = [unit for unit in open_faults() if unit.startswith("model of ")]
+    for unit in dict.fromkeys((*worn, *told)):
+        _keep(unit, worn.get(unit), LEARN, at, "training_weekly", "worn")
     tables = due.late_tables(at)
     some = "; ".join(str(each) for each in tables[:3])
     _keep(LATE_TABLES, f"{len(tables)} tables: {some}" if tables else None, RUN, at)
@@ -104,13 +110,18 @@ def watch(at: dt.datetime) -> dict[str, Any]:
 
 
 def _keep(
-    unit: str, what: str | None, cure: str, at: dt.datetime, dag: str | None = "sales_daily"
+    unit: str,
+    what: str | None,
+    cure: str,
+    at: dt.datetime,
+    dag: str | None = "sales_daily",
+    kind: Kind = "late",
 ) -> None:
     """A fault that is there is open, one that is not is closed; null: no DAG is its own."""
     if what is None:
         well(unit)
     else:
-        report(Fault(unit, "late", what, cure, f"{settings().airflow_url}/dags/{dag or ''}", at))
+        report(Fault(unit, kind, what, cure, f"{settings().airflow_url}/dags/{dag or ''}", at))
 
 
 def _send_what_waits() -> None:

@@ -1,4 +1,4 @@
-"""What a customer's history must be."""
+"""What a customer's profile must be."""
 
 import great_expectations.expectations as gxe
 
@@ -31,5 +31,39 @@ RULES = [
         or_equal=True,
         severity="critical",
         meta={"reason": "more_campaigns_than_coupons"},
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="orders",
+        column_B="orders_12_weeks",
+        or_equal=True,
+        severity="critical",
+        meta={"reason": "more_orders_of_late_than_ever"},
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="coupon_share",
+        min_value=0,
+        max_value=1,
+        severity="critical",
+        meta={"reason": "more_coupon_days_than_order_days"},
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="campaign_answer_rate",
+        min_value=0,
+        max_value=1,
+        severity="critical",
+        meta={"reason": "more_answered_than_received"},
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="coupon_use_rate",
+        min_value=0,
+        max_value=1,
+        severity="critical",
+        meta={"reason": "more_coupons_used_than_offered"},
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="accounts",
+        min_value=1,
+        severity="critical",
+        meta={"reason": "customer_without_an_account"},
     ),
 ]

@@ -2,7 +2,7 @@
 
 What it leaves out, and the pipeline does: places of rows in their files, quarantine and reasons
 (rows that break a rule are only left out), gates, comparing with what is stored, versions, history
-of what was believed (every row counts as known once), campaigns and coupons.
+of what was believed (every row counts as known once), campaigns and coupons, customers' habits.
 """
 
 import time

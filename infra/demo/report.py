@@ -191,10 +191,9 @@ def own_scores(settings: Settings) -> Part:
     found = lake.read(
         "scores.account_scores",
         sql="select score_name, grade, count(*) as customers, avg(score) as mean,"
-        " any_value(model_name) as model, max(as_of_date) as as_of from t"
-        " where (score_name, as_of_date) in"
-        " (select (score_name, max(as_of_date)) from t group by score_name)"
-        " group by 1, 2 order by 1, 2",
+        " max(model_name) as model, max(as_of_date) as as_of from"
+        " (select *, max(as_of_date) over (partition by score_name) as newest from t)"
+        " where as_of_date = newest group by 1, 2 order by 1, 2",
     ).to_pylist()
     rows = [
         (

@@ -5,7 +5,7 @@ from jobs.table import Log
 SCHEMA = """
     unit        string    not null comment 'a task, such as silver.products, or what is late',
     event       string    not null comment 'opened, resent or closed',
-    kind        string    not null comment 'failed, refused or late',
+    kind        string    not null comment 'failed, refused, late or worn',
     what        string    not null comment 'in words, without values of rows',
     cure        string    not null comment 'what a person can do',
     look        string    not null comment 'where to look',

@@ -9,6 +9,10 @@ from jobs.table import columns
 
 SPEND_DAYS = 56  # eight weeks, as the score `value` tells of
 AHEAD_DAYS = 28  # an offer that begins within them is open
+PROFILE = (
+    *("account_id", "is_in_crm", "is_contactable"),
+    *("spend_usd", "first_order_date", "last_order_date"),
+)
 BUYS_AGAIN = "bought_often"  # reason of a recommendation
 
 
@@ -128,7 +132,8 @@ def facts(
     activities, opportunities, by = contacts
     day = newest_day(account_scores, outbox)
     found = (
-        profiles.crossJoin(F.broadcast(day))
+        profiles.select(*PROFILE)
+        .crossJoin(F.broadcast(day))
         .join(newest_scores(account_scores, day), on="account_id", how="left")
         .join(open_offers(*offers, day), on="account_id", how="left")
         .join(contacted(activities, day, by), on="account_id", how="left")

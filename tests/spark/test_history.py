@@ -28,9 +28,14 @@ MADE = (
     *("features.account_days", "features.account_features", "features.department_days"),
     *("features.departments", "features.interactions", "features.promotion_weeks"),
     *("features.sales_daily_series", "features.sales_weekly"),
+    "gold.account_profile",
 )
 BESIDES = ("silver.calendar", "silver.promotions", "gold.product_weeks")  # no history is made here
-IDENTITIES = "silver.account_identities"
+# nobody is known to the CRM, and there are no campaigns
+UNTOLD = (
+    *("silver.account_identities", "silver.accounts", "silver.campaign_accounts"),
+    *("silver.campaigns", "silver.coupons", "silver.redemptions"),
+)
 SERIES = ("features.interactions", "features.sales_daily_series", "features.sales_weekly")
 NOT_CUT = ("features.promotion_weeks",)  # gold.product_weeks keeps no history
 KEPT = ("account_days", "department_days", "interactions", "sales_daily_series", "sales_weekly")
@@ -43,7 +48,7 @@ def needed() -> list[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            todo += [i.name for i in table(name).inputs if i.name != IDENTITIES]
+            todo += [i.name for i in table(name).inputs if i.name not in UNTOLD]
     return [name for name in in_build_order() if name in found]
 
 
@@ -147,7 +152,7 @@ def land_june(folder: Path) -> None:
 
 
 def build_all() -> None:
-    prepare([IDENTITIES])  # nobody is known to the CRM
+    prepare(UNTOLD)
     for name in needed():
         build(table(name))  # type: ignore[arg-type]
 

@@ -79,6 +79,13 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
             ({"sales_usd": -1}, "negative_sales"),
         ],
     ),
+    "gold.account_habits": (
+        {"discounted_line_share": 1.0, "private_label_share": None},
+        [
+            ({"discounted_line_share": 1.5}, "more_discounted_than_sold"),
+            ({"private_label_share": 1.5}, "more_own_label_than_goods"),
+        ],
+    ),
     "gold.account_profile": (
         {"first_order_date": MONDAY, "last_order_date": TUESDAY},
         [
@@ -86,6 +93,11 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
             ({"order_days": 2, "orders": 1}, "more_days_than_orders"),
             ({"discount_share": 1.5}, "discount_out_of_range"),
             ({"campaigns_answered": 2, "coupons_redeemed": 1}, "more_campaigns_than_coupons"),
+            ({"orders_12_weeks": 2, "orders": 1}, "more_orders_of_late_than_ever"),
+            ({"coupon_share": 1.5}, "more_coupon_days_than_order_days"),
+            ({"campaign_answer_rate": 1.5}, "more_answered_than_received"),
+            ({"coupon_use_rate": 1.5}, "more_coupons_used_than_offered"),
+            ({"accounts": 0}, "customer_without_an_account"),
         ],
     ),
     "gold.daily_sales": (

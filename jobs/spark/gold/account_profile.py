@@ -1,19 +1,26 @@
-"""gold.account_profile: one row per customer: who they are and how they have bought so far.
+"""gold.account_profile: one row per customer: who they are, how they buy, what campaigns did.
 
 No name, no address, and nothing that changes by itself from day to day: ages ("days since …") are
-in the as-of tables, features.account_features and scores.crm_outbox.
+in the as-of tables, features.account_features and scores.crm_outbox. The sums are of everything so
+far, as known now; only who bought, or is told of, is made anew.
+
+A trend needs a day to look back from. A customer's own last order would show who left as they were
+before they left, and no two customers over the same weeks; the newest day would make every row anew
+every day. So it is the last Sunday of a week that is over, `as_of_date`, the same for all: every
+row moves once a week, and the weeks are whole.
 """
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.spark.customers import customers
-from jobs.table import Entities, Input
+from jobs.spark.purchases import purchases
+from jobs.spark.responses import BY_TYPE, responses
+from jobs.table import Entities, Input, everything
 
-FAVOURITES = 3  # departments named, by spend
-
-SCHEMA = """
+SCHEMA = f"""
     account_id string not null comment 'customer, as the CRM calls it',
+    accounts int not null comment 'accounts that are this customer, its own included',
     is_in_crm boolean not null comment 'false: buys, but is not (or no longer) in the CRM',
     is_contactable boolean not null comment 'false: objects to marketing, or is not in the CRM',
     objected_date date comment 'day at the CRM on which that was said; null: not said, or not told',
@@ -31,11 +38,35 @@ SCHEMA = """
     days_between_orders double comment 'days, mean gap between order days; null below two of them',
     spend_usd decimal(12,2) not null comment 'USD that the shops received, all departments',
     fuel_spend_usd decimal(12,2) not null comment 'USD, of it fuel',
+    basket_usd decimal(12,2) comment 'USD an order, mean; null = never bought',
+    basket_lines double comment 'lines an order, mean, zero lines included; null = never bought',
+    as_of_date date comment 'Sunday to which the weeks below go; null: no week is over yet',
+    orders_12_weeks int not null comment 'orders in the 84 days to as_of_date',
+    orders_12_weeks_before int not null comment 'orders in the 84 days before those',
+    order_trend string comment 'improving, declining: by over a quarter; steady; new; null: none',
+    spend_12_weeks_usd decimal(12,2) not null comment 'USD in the 84 days to as_of_date',
+    spend_12_weeks_before_usd decimal(12,2) not null comment 'USD in the 84 days before those',
+    spend_trend string comment 'as order_trend, of spend; new: first order within these 168 days',
     discount_share double comment 'all discounts / shelf price, 0 to 1; null = no spend',
+    discounted_line_share double comment 'lines with a discount / lines sold, 0 to 1; null: none',
+    coupon_share double comment 'order days with a maker coupon / order days, 0 to 1; null: none',
+    private_label_share double comment 'own label / spend on listed goods, 0 to 1; null: none',
     favourite_departments array<string> not null comment 'up to 3 departments, most spend first',
+    favourite_brands array<string> not null comment 'up to 3, as the ERP has them, by spend',
+    favourite_manufacturer_ids array<string> not null comment 'up to 3 makers, most spend first',
+    favourite_store_ids array<string> not null comment 'up to 3 shops, most orders first',
+    favourite_weekdays array<string> not null comment 'up to 3, such as Sunday, most orders first',
+    preferred_products array<string> not null
+        comment 'up to 5 articles, in most orders first, as a person says them',
+    preferred_product_ids array<string> not null comment 'the same articles',
     campaigns_received int not null comment 'campaigns that addressed the customer',
     campaigns_answered int not null comment 'of any campaign: a coupon of it was redeemed',
-    coupons_redeemed int not null comment 'coupons'
+    campaign_answer_rate double comment 'answered / received, of those received; null: none was',
+    coupons_offered int not null comment 'coupons of campaigns received; some were sent fewer',
+    coupons_redeemed int not null comment 'coupons of any campaign, each time',
+    coupon_use_rate double comment 'coupons offered and redeemed / offered; null: none was',
+    campaigns_by_type {BY_TYPE} not null
+        comment 'the same of campaigns received, by type; null type: not told'
 """
 
 WHO = (
@@ -47,73 +78,48 @@ WHO = (
     "household_composition",
     "kids_count",
 )
+FAVOURITES = (
+    *("favourite_departments", "favourite_brands", "favourite_manufacturer_ids"),
+    *("favourite_store_ids", "favourite_weekdays", "preferred_products", "preferred_product_ids"),
+)
 
 
-def purchases(account_days: DataFrame) -> DataFrame:
-    """Sums over an account's days. Shelf price = sales + loyalty + match, paid = sales - coupon."""
-    off = "loyalty_discount_usd + coupon_discount_usd + coupon_match_discount_usd"
-    shelf = "sales_usd + loyalty_discount_usd + coupon_match_discount_usd"
-    first, last = F.min("business_date"), F.max("business_date")
-    order_days = F.countDistinct("business_date")
-    gap = F.datediff(last, first) / F.nullif(order_days - 1, F.lit(0))
-    return account_days.groupBy("account_id").agg(
-        first.alias("first_order_date"),
-        last.alias("last_order_date"),
-        F.sum("orders").alias("orders"),
-        order_days.alias("order_days"),
-        F.round(gap, 2).alias("days_between_orders"),
-        F.sum("sales_usd").alias("spend_usd"),
-        F.sum("fuel_sales_usd").alias("fuel_spend_usd"),
-        F.round(F.expr(f"sum({off}) / nullif(sum({shelf}), 0)").cast("double"), 4).alias(
-            "discount_share"
-        ),
-    )
+def number(name: str, kind: str = "int") -> Column:
+    return F.coalesce(name, F.lit(0)).cast(kind).alias(name)
 
 
-def favourites(account_days: DataFrame) -> DataFrame:
-    most_first = Window.partitionBy("account_id").orderBy(F.desc("spend"), "department")
-    ranked = (
-        account_days.select("account_id", F.inline("departments"))
-        .where("department is not null")
-        .groupBy("account_id", "department")
-        .agg(F.sum("sales_usd").alias("spend"))
-        .where("spend > 0")
-        .withColumn("place", F.row_number().over(most_first))
-        .where(F.col("place") <= FAVOURITES)
-    )
-    in_order = F.array_sort(F.collect_list(F.struct("place", "department")))
-    return ranked.groupBy("account_id").agg(
-        in_order.getField("department").alias("favourite_departments")
-    )
+def usd(name: str) -> Column:
+    return number(name, "decimal(12,2)")
+
+
+def names(name: str, kind: str = "array<string>") -> Column:
+    return F.coalesce(name, F.array().cast(kind)).alias(name)
 
 
 def make(
     account_days: DataFrame,
+    closed_weeks: DataFrame,
+    habits: DataFrame,
     accounts: DataFrame,
-    campaign_accounts: DataFrame,
-    redemptions: DataFrame,
     identities: DataFrame,
+    campaign_accounts: DataFrame,
+    campaigns: DataFrame,
+    coupons: DataFrame,
+    redemptions: DataFrame,
 ) -> DataFrame:
-    received = campaign_accounts.groupBy("account_id").agg(
-        F.countDistinct("campaign_id").alias("campaigns_received")
-    )
-    answered = redemptions.groupBy("account_id").agg(
-        F.countDistinct("campaign_id").alias("campaigns_answered"),
-        F.count("*").alias("coupons_redeemed"),
-    )
-
-    def number(name: str, kind: str = "int") -> Column:
-        return F.coalesce(name, F.lit(0)).cast(kind).alias(name)
-
+    sent = responses(campaign_accounts, campaigns, coupons, redemptions)
+    as_of = closed_weeks.agg(F.max("week_end_date").alias("as_of_date"))
     return (
         customers(accounts, identities)
         .withColumn("is_in_crm", F.lit(True))
-        .join(purchases(account_days), on="account_id", how="full")
-        .join(favourites(account_days), on="account_id", how="left")
-        .join(received, on="account_id", how="left")
-        .join(answered, on="account_id", how="left")
+        .join(purchases(account_days, as_of), on="account_id", how="full")
+        .join(habits, on="account_id", how="left")
+        .join(identities.select("account_id", "accounts"), on="account_id", how="left")
+        .join(sent, on="account_id", how="left")
+        .crossJoin(F.broadcast(as_of))
         .select(
             "account_id",
+            F.coalesce("accounts", F.lit(1)).alias("accounts"),
             F.coalesce("is_in_crm", F.lit(False)).alias("is_in_crm"),
             F.coalesce("is_contactable", F.lit(False)).alias("is_contactable"),
             "objected_date",
@@ -123,15 +129,29 @@ def make(
             number("orders"),
             number("order_days"),
             "days_between_orders",
-            number("spend_usd", "decimal(12,2)"),
-            number("fuel_spend_usd", "decimal(12,2)"),
+            usd("spend_usd"),
+            usd("fuel_spend_usd"),
+            "basket_usd",
+            "basket_lines",
+            "as_of_date",
+            number("orders_12_weeks"),
+            number("orders_12_weeks_before"),
+            "order_trend",
+            usd("spend_12_weeks_usd"),
+            usd("spend_12_weeks_before_usd"),
+            "spend_trend",
             "discount_share",
-            F.coalesce("favourite_departments", F.array().cast("array<string>")).alias(
-                "favourite_departments"
-            ),
+            "discounted_line_share",
+            "coupon_share",
+            "private_label_share",
+            *[names(name) for name in FAVOURITES],
             number("campaigns_received"),
             number("campaigns_answered"),
+            "campaign_answer_rate",
+            number("coupons_offered"),
             number("coupons_redeemed"),
+            "coupon_use_rate",
+            names("campaigns_by_type", BY_TYPE),
         )
     )
 
@@ -142,10 +162,14 @@ TABLE = Entities(
     key=("account_id",),
     inputs=(
         Input("gold.account_days"),
+        Input("gold.closed_weeks", touches=everything),
+        Input("gold.account_habits"),
         Input("silver.accounts"),
-        Input("silver.campaign_accounts"),
-        Input("silver.redemptions"),
         Input("silver.account_identities"),
+        Input("silver.campaign_accounts"),
+        Input("silver.campaigns", touches=everything),
+        Input("silver.coupons", touches=everything),
+        Input("silver.redemptions"),
     ),
     make=make,
 )

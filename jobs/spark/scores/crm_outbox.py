@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs.spark.customers import customers, only_customers
 from jobs.spark.grading import SCORE_COLUMNS, reasons, recency_band, spend_band
+from jobs.spark.product_names import readable
 from jobs.table import Entities, Input, as_known
 
 NEXT_PRODUCTS = 5  # that a salesperson sees
@@ -66,16 +67,6 @@ def newest_list(recommendations: DataFrame) -> DataFrame:
     )
 
 
-def readable(products: DataFrame) -> DataFrame:
-    """A name that a salesperson can say: the source has kinds, no product names."""
-    # the source cuts long kinds off, sometimes after an opening bracket
-    kind = F.regexp_replace(F.initcap(F.lower("product_type")), r"[^A-Za-z0-9)%]+$", "")
-    words = F.concat_ws(", ", kind, "brand", "package_size")
-    return products.select(
-        "product_id", F.concat(words, F.lit(" ("), "product_id", F.lit(")")).alias("product")
-    )
-
-
 def lists(recommendations: DataFrame, products: DataFrame) -> DataFrame:
     """One row per account: its best products in order, and why."""
     in_order = F.array_sort(
@@ -84,8 +75,9 @@ def lists(recommendations: DataFrame, products: DataFrame) -> DataFrame:
         )
     )
     best = F.slice(in_order, 1, NEXT_PRODUCTS)
+    names = products.select("product_id", readable().alias("product"))
     return (
-        recommendations.join(F.broadcast(readable(products)), on="product_id", how="left")
+        recommendations.join(F.broadcast(names), on="product_id", how="left")
         .withColumn("product", F.coalesce("product", "product_id"))
         .groupBy(*ONE_LIST, *OF_THE_LIST)
         .agg(F.max("standing").alias("score"), best.alias("best"))

@@ -1,0 +1,176 @@
+"""Whether champions still hold: measures of hand-made scores, and what is done about them."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from deltalake import write_deltalake
+
+from jobs import alerts, lake, model_health
+from jobs.table import FOREVER
+
+DAY = dt.date(2017, 11, 26)
+AT = dt.datetime(2017, 11, 27, 6, tzinfo=dt.UTC)
+
+
+def days(count):
+    return dt.timedelta(days=count)
+
+
+def scores(as_of, values, name="churn", grade="B", version="3", **told):
+    values = list(values)
+    return pd.DataFrame(
+        {
+            "account_id": [f"a{n}" for n in range(len(values))],
+            "campaign_id": pd.Series([None] * len(values), dtype="str"),
+            "score_name": name,
+            "as_of_date": as_of,
+            "score": values,
+            "grade": grade,
+            "model_version": version,
+            **told,
+        }
+    )
+
+
+def orders(accounts, day, usd=10.0):
+    return pd.DataFrame(
+        {
+            "account_id": accounts,
+            "business_date": day,
+            "superseded_date": FOREVER,
+            "orders": 1,
+            "sales_usd": usd,
+        }
+    )
+
+
+def write(name, *parts):
+    write_deltalake(lake.location(name), pd.concat(parts, ignore_index=True), mode="overwrite")
+
+
+@pytest.fixture
+def shop(state):
+    """A lake that ends before it is known what became of the scores of four weeks ago."""
+    write("features.account_days", orders(["somebody"], DAY - days(1)))
+
+
+def found(**wanted):
+    rows = model_health.refresh(AT)
+    return {
+        (row["measure"], row["subject"]): row
+        for row in rows
+        if all(row[name] == value for name, value in wanted.items())
+    }
+
+
+def test_the_index_of_shares_that_have_moved_by_hand():
+    # halves of 1 and 2 before, a quarter and three quarters now: .25 ln 1.5 + .25 ln 2
+    before, now = pd.Series([1.0] * 50 + [2.0] * 50), pd.Series([1.0] * 25 + [2.0] * 75)
+    nobody = 0.5 / 100  # unknown values, before and now
+    assert model_health.psi(before, now) == pytest.approx(
+        0.25 * np.log(1.5) + 0.25 * np.log(2), abs=nobody
+    )
+    assert model_health.psi(before, before) == 0
+
+
+def test_values_that_are_no_longer_known_count_as_moved():
+    before = pd.Series(np.linspace(0, 1, 100))
+    assert model_health.psi(before, before.where(before < 0.5)) > model_health.MOST_MOVED
+
+
+def test_scores_that_have_moved_are_told_and_ask_for_learning(shop):
+    before, now = np.linspace(0, 0.5, 200), np.linspace(0.4, 1, 200)
+    write("scores.account_scores", scores(DAY - days(28), before), scores(DAY, now))
+    row = found()["scores", "all"]
+    assert row["is_past"]
+    assert (row["compared_date"], row["as_of_date"]) == (DAY - days(28), DAY)
+    stored = model_health.newest()
+    assert model_health.is_to_learn(stored)
+    assert list(model_health.faults(stored)) == ["model of churn"]
+
+
+def test_scores_that_stay_ask_for_nothing_and_the_first_month_has_nothing_to_compare(shop):
+    same = np.linspace(0, 0.5, 200)
+    write("scores.account_scores", scores(DAY - days(28), same), scores(DAY, same))
+    assert not found()["scores", "all"]["is_past"]
+    assert not model_health.is_to_learn(model_health.newest())
+    write("scores.account_scores", scores(DAY - days(27), same), scores(DAY, same))
+    assert ("scores", "all") not in found()
+
+
+def test_chances_that_do_not_come_true_are_past_their_limit(shop):
+    told = DAY - days(35)
+    write("scores.account_scores", scores(told, [0.1] * 200), scores(DAY, [0.1] * 200))
+    half = [f"a{n}" for n in range(100)]
+    write(
+        "features.account_days",
+        orders(half, told + days(28)),  # the last day of the window
+        orders([f"a{n}" for n in range(100, 200)], told + days(29)),  # too late
+        orders(["somebody"], DAY),
+    )
+    row = found()["calibration", f"{told:%Y-%m} B"]
+    assert row["value"] == pytest.approx(0.1 - 0.5)
+    assert row["subjects"] == 200
+    assert row["is_past"]
+
+
+def test_a_grade_of_few_is_told_and_not_judged(shop):
+    told = DAY - days(35)
+    write("scores.account_scores", scores(told, [0.1] * 99), scores(DAY, [0.1] * 99))
+    write("features.account_days", orders(["somebody"], DAY))
+    row = found()["calibration", f"{told:%Y-%m} B"]
+    assert row["value"] == pytest.approx(-0.9)  # nobody came: all have left
+    assert not row["is_past"]
+
+
+def test_a_value_is_off_as_a_share_of_what_was_told(shop):
+    told = DAY - days(63)
+    write("scores.account_scores", scores(told, [100.0] * 200, name="value"))
+    write(
+        "features.account_days",
+        orders([f"a{n}" for n in range(200)], told + days(1), usd=80.0),
+        orders(["somebody"], DAY),
+    )
+    row = found()["calibration", f"{told:%Y-%m} B"]
+    assert row["value"] == pytest.approx(0.2)
+    assert not row["is_past"]
+
+
+def test_an_offer_is_judged_once_its_campaign_has_ended(shop):
+    told = DAY - days(35)
+    offer = {"name": "offer_response"}
+    running = scores(DAY, [0.5] * 200, **offer).assign(campaign_id="14")
+    over = scores(told, [0.5] * 200, **offer).assign(campaign_id="13")
+    write("scores.account_scores", over, running)
+    ends = {"campaign_id": ["13", "14"], "end_date": [DAY - days(1), DAY + days(9)]}
+    write("silver.campaigns", pd.DataFrame(ends))
+    used = {"account_id": ["a1", "a1", "a2"], "campaign_id": ["13", "13", "14"]}
+    when = [DAY - days(9), DAY - days(8), DAY - days(8)]
+    write("silver.redemptions", pd.DataFrame({**used, "redemption_date": when}))
+    rows = found()
+    [row] = [row for (measure, _), row in rows.items() if measure == "calibration"]
+    assert row["value"] == pytest.approx(0.5 - 1 / 200)
+
+
+def test_a_fault_is_told_once_and_once_that_it_is_over(shop, monkeypatch):
+    sent = []
+    monkeypatch.setattr(alerts, "send", lambda title, text: sent.append(title) or "sent")
+    before, now = np.linspace(0, 0.5, 200), np.linspace(0.4, 1, 200)
+    write("scores.account_scores", scores(DAY - days(28), before), scores(DAY, now))
+    model_health.refresh(AT)
+    for _ in range(2):
+        alerts.watch(AT)
+    write("scores.account_scores", scores(DAY - days(28), now), scores(DAY, now))
+    model_health.refresh(AT)
+    alerts.watch(AT)
+    assert [title for title in sent if "churn" in title] == [
+        "Sales Lakehouse: model of churn is worn",
+        "Sales Lakehouse: model of churn is well again",
+    ]
+
+
+def test_without_scores_there_is_nothing_to_look_at(state):
+    assert model_health.refresh(AT) == []
+    assert model_health.newest() == []
