@@ -178,7 +178,7 @@ def _told(text: str, one: Playbook) -> Column:
         return F.concat(F.format_number(amount, 0), F.lit(" USD"))
 
     told = {
-        "share": percent(F.lit(one.worth.assumed_share)),
+        "share": F.lit(f"{100 * one.worth.assumed_share:g}%"),  # as it is assumed, not rounded
         "usual_spend": usd("usual_spend"),
         "expected_spend": usd("expected_spend"),
         "churn_chance": percent(F.col("churn.score")),

@@ -114,12 +114,15 @@ class Playbook(Part):
 
     def _of(self, text: str) -> Iterator[str]:
         try:
-            slots = [slot for _, slot, _, _ in Formatter().parse(text) if slot is not None]
+            slots = [told for _, *told in Formatter().parse(text) if told[0] is not None]
         except ValueError:
             yield "has a bracket too many: { and } stand around what is told only"
             return
-        for slot in slots:
-            if slot not in SLOTS:
+        for name, *form in slots:
+            slot = str(name)
+            if any(form):
+                yield f"tells {slot} in a form of its own: only the name stands in the brackets"
+            elif slot not in SLOTS:
                 yield f"tells {{{slot}}}, which nobody knows{_near(slot, SLOTS)}"
             elif (needed := SLOTS[slot]) and not getattr(self.when, needed):
                 yield f"tells {{{slot}}}: `when` must ask for {needed}"

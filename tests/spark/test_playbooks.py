@@ -74,6 +74,7 @@ def test_a_text_tells_only_what_its_playbook_asks_for(told) -> None:  # type: ig
     def change(content):  # type: ignore[no-untyped-def]
         call, coupon = content["playbooks"][:2]
         call["text"]["en"] = "Sell {prodct} of {product}"
+        call["text"]["zh"] = "{share:.3f}"
         call["reason"]["zh"] = "{"
         coupon["when"].pop("open_offer")
         coupon["worth"]["chance"] = "churn"
@@ -82,6 +83,7 @@ def test_a_text_tells_only_what_its_playbook_asks_for(told) -> None:  # type: ig
     at, then = "playbooks.0 call_leaving: ", "playbooks.1 coupon_open_offer: "
     assert f"{at}text.en tells {{prodct}}, which nobody knows" in found
     assert "is it product?" in found
+    assert any(fault.startswith(f"{at}text.zh tells share in a form") for fault in found)
     assert f"{at}text.en tells {{product}}: `when` must ask for buys_again" in found
     assert any(fault.startswith(f"{at}reason.zh has a bracket too many") for fault in found)
     assert f"{then}worth.chance churn: `when` must ask for it" in found
