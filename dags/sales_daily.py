@@ -9,10 +9,10 @@ run with `start` and `end` far apart, and a rerun writes nothing anew.
 
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
-champions; **scores** grades their answers and fills the CRM's outbox; **tell** looks whether the
-champions still hold (`ops.model_health`), and writes the pages about all tables, and how fresh each
-is; **ask** starts `training_weekly` where scores or features have moved. A table that a gate
-refuses stops what is made from it, and readers keep the version before.
+champions; **scores** grades their answers, fills the CRM's outbox and says what is to be done next;
+**tell** looks whether the champions still hold (`ops.model_health`), and writes the pages about all
+tables, and how fresh each is; **ask** starts `training_weekly` where scores or features have moved.
+A table that a gate refuses stops what is made from it, and readers keep the version before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
 clear the task once its cause is gone. A run for dates given by hand does not reach the CRM by
@@ -120,6 +120,7 @@ with DAG(
             "scores.sales_forecast",
             "scores.account_scores",
             "scores.crm_outbox",
+            "scores.next_actions",
         ),
         tell=("tell.model_health", "tell.pages"),
         ask=("ask.training",),

@@ -39,6 +39,9 @@ def fingerprint(which: Built) -> dict[str, str]:
     parts = {"SCHEMA": _hash(repr(schema)), "key and inputs": _hash(repr(contract))}
     rules = ROOT / "expectations" / Path(*which.name.split(".")).with_suffix(".py")
     start = [_made_by(which), *([(rules, ALL)] if rules.exists() else [])]
+    reviewed = start[0][0].with_suffix(".yaml")  # what people review, beside the table's file
+    if reviewed.exists():
+        parts[str(reviewed.relative_to(ROOT))] = _hash(reviewed.read_text())
     return parts | code(start)
 
 

@@ -94,3 +94,9 @@ def test_bronze_is_made_by_what_reads_files_and_refuses_rows() -> None:
     which = table("bronze.order_lines")
     assert isinstance(which, Landed)
     assert {"jobs/spark/landed.py", "jobs/spark/quarantine.py"} <= set(fingerprint(which))
+
+
+def test_what_people_review_beside_a_table_is_its_code_too() -> None:
+    which = table("scores.next_actions")
+    parts = fingerprint(which)  # type: ignore[arg-type]
+    assert {"jobs/spark/scores/next_actions.yaml", "jobs/spark/deciding.py"} <= set(parts)
