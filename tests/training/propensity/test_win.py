@@ -48,7 +48,7 @@ def quick():
 @pytest.fixture(scope="module")
 def sold():
     """A synthetic pipeline, and the generator's own chances at ORIGIN."""
-    rows, stood = deals.Company(weekly=12).run()
+    rows, stood = deals.Company(weekly=20).run()
     return rows, deals.truth(stood[WEEK], WEEK, draws=500)
 
 
@@ -102,7 +102,8 @@ def test_chances_are_right_on_average_over_ten_bins(judged, sold):
     scores = read(asked)
     scores = scores[scores["champion"]].merge(sold[1], on="opportunity_id", suffixes=("", "_true"))
     p, true = scores["p"].to_numpy(), scores["p_true"].to_numpy()
-    assert accuracy.calibration_error(p, true) < 0.05  # against chances: no luck is in it
+    off = accuracy.calibration_error(p, true)  # against chances: no luck of the labels is in it
+    assert off < 0.03
 
 
 def test_what_comes_after_an_origin_changes_no_score_and_no_closing(judged, sold, tmp_path):
