@@ -66,6 +66,19 @@ def silver() -> Rows:
         "features.account_days": [],
         "silver.campaign_accounts": [{"campaign_id": "8", "account_id": "a", "known_at": MORNING}],
         "silver.redemptions": [],
+        "silver.campaigns": [],
+        "silver.coupons": [],
+        "silver.calendar": [
+            {
+                "calendar_date": MONDAY + dt.timedelta(days=6),
+                "week_start_date": MONDAY,
+                "day_of_week": 7,
+                "business_week": 11,
+                "has_sales": True,
+            }
+        ],
+        "silver.activities": [],
+        "silver.opportunities": [],
     }
 
 
@@ -86,6 +99,16 @@ def predictions() -> Rows:
     ranks = (("a", 1, "ham", 0.75), ("a", 2, "tea", 0.5), ("b", 1, "tea", 0.25))
     ahead = {"series_id": "DELI", "ds": MONDAY + dt.timedelta(days=7), "horizon": 1}
     return {
+        "bronze.account_scores": [
+            {
+                **about,
+                "account_id": "a",
+                "score_name": "churn",
+                "score": 0.25,
+                "grade": "B",
+                "reasons": "[]",
+            }
+        ],
         "bronze.recommendations": [
             {"account_id": a, "rank": r, "product_id": p, "score": s, "reason_code": "x", **about}
             for a, r, p, s in ranks

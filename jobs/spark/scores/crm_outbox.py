@@ -54,6 +54,8 @@ FROM_SCORES = {
     "value_usd": ("value", "score"),
     "value_grade": ("value", "grade"),
 }
+# what a person reads, so that a CRM is not written to for a digit that nobody sees
+DIGITS = {"churn_chance": 4, "offer_chance": 4, "value_usd": 2}
 ONE_LIST = ("account_id", "as_of_date", "valid_until")
 OF_THE_LIST = ("score_name", "grade", "trend", "model_name", "model_version", "feature_version")
 
@@ -121,11 +123,13 @@ def with_scores(outbox: DataFrame, account_scores: DataFrame) -> DataFrame:
         .withColumn("_place", F.row_number().over(newest_first))
         .where("_place = 1")
     )
-    one = {
-        name: F.first(F.when(F.col("score_name") == score, F.col(column)), ignorenulls=True)
-        for name, (score, column) in FROM_SCORES.items()
-    }
-    found = holding.groupBy("account_id").agg(*[each.alias(name) for name, each in one.items()])
+
+    def one(name: str) -> Column:
+        score, column = FROM_SCORES[name]
+        told = F.first(F.when(F.col("score_name") == score, F.col(column)), ignorenulls=True)
+        return F.round(told, DIGITS[name]) if name in DIGITS else told
+
+    found = holding.groupBy("account_id").agg(*[one(name).alias(name) for name in FROM_SCORES])
     return outbox.join(found, on="account_id", how="left")
 
 

@@ -172,7 +172,7 @@ def test_the_accounts_own_scores_are_the_newest_that_hold_on_the_lists_date(outb
             own(as_of=ago(1), score=0.7, grade="E", trend="declining", reasons=why),
             own(as_of=DAY + dt.timedelta(days=1), score=0.9),  # made later than the list
             own("offer_response", ago(8), campaign_id="13", score=0.5),  # holds no more
-            own("value", score=120.5, grade="B"),
+            own("value", score=120.504, grade="B"),
             own(account_id="901", name="offer_response", campaign_id="14", score=0.2, grade="C"),
         ],
         accounts=[IN_CRM, {**IN_CRM, "account_id": "901"}],
@@ -181,7 +181,7 @@ def test_the_accounts_own_scores_are_the_newest_that_hold_on_the_lists_date(outb
     assert (row.churn_chance, row.churn_grade, row.churn_trend) == (0.7, "E", "declining")
     assert [reason.code for reason in row.churn_reasons] == ["recency_high"]
     assert (row.offer_campaign_id, row.offer_chance) == (None, None)
-    assert (row.value_usd, row.value_grade) == (120.5, "B")
+    assert (row.value_usd, row.value_grade) == (120.5, "B")  # to the cent
     assert (other.churn_chance, other.churn_reasons) == (None, [])
     assert (other.offer_campaign_id, other.offer_chance, other.offer_grade) == ("14", 0.2, "C")
 
