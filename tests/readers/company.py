@@ -75,6 +75,8 @@ def silver() -> Rows:
                 "day_of_week": 7,
                 "business_week": 11,
                 "has_sales": True,
+                "is_complete_week": True,
+                "is_holiday": False,
             }
         ],
         "silver.activities": [],
