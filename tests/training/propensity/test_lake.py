@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import lake, landing
-from jobs.training import bench, predict, promote, train
+from jobs.training import bench, predict, promote, tracking, train
 from jobs.training.family import family
 from jobs.training.propensity import models
 from jobs.training.propensity.decisions import decision
@@ -26,6 +26,8 @@ NEWEST = dt.date(2016, 10, 9)
 def shop(state, registry, empty_store, monkeypatch):
     """A lake with the shoppers' tables, and quick models."""
     shutil.copy(empty_store, state / "mlflow.db")
+    for name in ("churn", "offer"):
+        tracking.client().create_experiment(name, artifact_location=str(state / "artifacts"))
     lake_of_shoppers.write()
     monkeypatch.setattr(models, "MODELS", {name: models.MODELS[name] for name in QUICK})
     # ever more of these shoppers stop, so that no window is calibrated by the one before it
@@ -68,8 +70,8 @@ def test_an_offer_is_asked_of_the_next_campaign_and_of_no_one_without_one(shop):
     eve = dt.date(2016, 8, 14)  # the seventh campaign begins the day after
     bench.bench("offer", cut=dt.date(2016, 7, 17))
     train.train("offer", eve)
-    version = promote.tracking.newest_version("offer")
-    promote.tracking.crown("offer", version.version)
+    version = tracking.newest_version("offer")
+    tracking.crown("offer", version.version)
     found = answers(predict.predict("offer", eve))
     assert (found["campaign_id"] == "c6").all()
     assert (found["score_name"] == "offer_response").all()

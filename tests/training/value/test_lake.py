@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import lake
-from jobs.training import account_days, bench, predict, promote, train
+from jobs.training import account_days, bench, predict, promote, tracking, train
 from jobs.training.family import family
 from jobs.training.propensity import reasons
 from jobs.training.propensity.classifier import BASE
@@ -24,6 +24,7 @@ QUICK = ("last_period", "fading", "gbm")
 def shop(state, registry, empty_store, monkeypatch):
     """A lake of synthetic shoppers, and quick models."""
     shutil.copy(empty_store, state / "mlflow.db")
+    tracking.client().create_experiment("value", artifact_location=str(state / "artifacts"))
     lake_of_shoppers.write()
     monkeypatch.setattr(models, "MODELS", {name: models.MODELS[name] for name in QUICK})
 
