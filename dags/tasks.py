@@ -236,8 +236,12 @@ def predict(family: str) -> dict[str, Any]:
 def bench(family: str, *, params: Any = None) -> str:
     """Judge the family's configurations; returns the MLflow run."""
     from jobs.training.bench import bench
+    from jobs.training.family import NothingToJudge
 
-    return bench(family, leave_out=params["leave_out"])
+    try:
+        return bench(family, leave_out=params["leave_out"])
+    except NothingToJudge as error:  # such as no campaign: the champion, if there is one, stays
+        raise AirflowSkipException(str(error)) from None
 
 
 @task

@@ -3,7 +3,8 @@
 **bench** judges all configurations of a family on one time split, naive baselines always among
 them, and writes `ops.leaderboard`; **train** refits the chosen one on everything and registers a
 version; **promote** moves the alias `champion` to it only through the gate of `mlflow/models.yaml`.
-A gate that says no is no failure: the champion stays, and `ops.promotions` says why.
+A gate that says no is no failure: the champion stays, and `ops.promotions` says why. A family of
+which there is nothing to judge, such as offers of a company without campaigns, is skipped.
 
 **Impact:** tomorrow's predictions come from the champion of today. Failed? The champion before goes
 on answering; clear the red task once its cause is gone: a bench or a fit that is done is not done

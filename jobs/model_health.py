@@ -62,12 +62,12 @@ def psi(before: pd.Series, now: pd.Series) -> float:
 def looked_at(score_name: str) -> list[Row]:
     """All measures of a score, as of its newest day; without those that nothing is known of yet."""
     weekly = outcomes.told(score_name)
-    newest = weekly["as_of_date"].max()
+    newest, over = weekly["as_of_date"].max(), outcomes.happened(score_name, weekly)
     rows = [
         *_moved(weekly, newest),
         *_drifted(newest),
-        *_calibrated(score_name, weekly),
-        *_labelled(score_name, weekly, newest),
+        *_calibrated(score_name, over),
+        *_labelled(score_name, over, newest),
         *_overridden(score_name),
     ]
     version = weekly.loc[weekly["as_of_date"] == newest, "model_version"].iloc[0]
@@ -128,9 +128,8 @@ def _of_psi(
     }
 
 
-def _calibrated(score_name: str, weekly: pd.DataFrame) -> list[Row]:
+def _calibrated(score_name: str, over: pd.DataFrame) -> list[Row]:
     """Told - happened by month and grade; of a value as a share of what was told."""
-    over = outcomes.happened(score_name, weekly)
     is_value = score_name == "value"
     limit = MOST_OFF_VALUE if is_value else MOST_OFF
     rows = []
@@ -157,12 +156,9 @@ def _calibrated(score_name: str, weekly: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def _labelled(score_name: str, weekly: pd.DataFrame, newest: pd.Timestamp) -> list[Row]:
+def _labelled(score_name: str, over: pd.DataFrame, newest: pd.Timestamp) -> list[Row]:
     """Days since the newest score of which it is known what happened."""
-    if score_name == "offer_response":
-        return []
-    over = outcomes.happened(score_name, weekly)
-    if over.empty:
+    if score_name == "offer_response" or over.empty:
         return []
     days = int((newest - over["as_of_date"].max()).days)
     limit = outcomes.horizon_days(score_name) + LABELS_LATE_DAYS

@@ -3,13 +3,14 @@
 A line may hold what somebody put there by mistake, such as a password: it must not reach a log.
 """
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 
 class NoYaml(ValueError):
@@ -80,6 +81,9 @@ class Part(BaseModel):
     )
 
 
+P = TypeVar("P", bound=Part)
+
+
 class Text(Part):
     """What a person reads, in the languages that we have."""
 
@@ -115,3 +119,26 @@ def fault_of(error: Mapping[str, Any]) -> str:
         return f"{where}: there is no such setting"
     told = f" {given!r}" if isinstance(given, str | int | float | None) else ""
     return f"{where}{told} {said[0].lower()}{said[1:]}" if where else said
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """What a name that nobody knows may have been meant to be."""
+    names = list(known)
+    found = difflib.get_close_matches(name, names, n=1)
+    return f"is it {found[0]}?" if found else f"there are {', '.join(names)}"
+
+
+def parsed(
+    kind: type[P],
+    path: Path,
+    bad: type[Exception],
+    told: Callable[[Mapping[str, Any]], str] = fault_of,
+) -> P:
+    """A file as the part that it is; raises `bad`, which names the file and every fault at once."""
+    try:
+        return kind.model_validate(read_file(path))
+    except NoYaml as fault:
+        raise bad(f"{path.name}: {fault}") from None
+    except ValidationError as error:
+        faults = "; ".join(told(dict(one)) for one in error.errors())
+        raise bad(f"{path.name}: {faults}") from None

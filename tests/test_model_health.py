@@ -39,9 +39,12 @@ def orders(accounts, day, usd=10.0):
         {
             "account_id": accounts,
             "business_date": day,
+            "known_date": day,
             "superseded_date": FOREVER,
             "orders": 1,
             "sales_usd": usd,
+            "loyalty_discount_usd": 0.0,
+            "coupon_discount_usd": 0.0,
         }
     )
 
@@ -54,6 +57,7 @@ def write(name, *parts):
 def shop(state):
     """A lake that ends before it is known what became of the scores of four weeks ago."""
     write("features.account_days", orders(["somebody"], DAY - days(1)))
+    write("features.interactions", orders(["somebody"], DAY - days(1)))
 
 
 def found(**wanted):
@@ -145,7 +149,11 @@ def test_an_offer_is_judged_once_its_campaign_has_ended(shop):
     over = scores(told, [0.5] * 200, **offer).assign(campaign_id="13")
     write("scores.account_scores", over, running)
     ends = {"campaign_id": ["13", "14"], "end_date": [DAY - days(1), DAY + days(9)]}
-    write("silver.campaigns", pd.DataFrame(ends))
+    plans = pd.DataFrame(ends).assign(start_date=told, campaign_type="Type A")
+    write("silver.campaigns", plans)
+    write("silver.campaign_accounts", over[["account_id", "campaign_id"]])
+    kept = {"coupon_upc": ["1"], "product_id": ["p"], "campaign_id": ["13"]}
+    write("silver.coupons", pd.DataFrame(kept))
     used = {"account_id": ["a1", "a1", "a2"], "campaign_id": ["13", "13", "14"]}
     when = [DAY - days(9), DAY - days(8), DAY - days(8)]
     write("silver.redemptions", pd.DataFrame({**used, "redemption_date": when}))

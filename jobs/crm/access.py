@@ -1,6 +1,5 @@
 """Where a CRM is, with what we log in there, and how fast it may be asked."""
 
-import difflib
 import importlib
 import math
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from jobs.crm.adapter import Adapter, CrmError
 from jobs.crm.objects import Objects
 from jobs.crm.throttle import Throttle
+from jobs.reviewed import near
 from jobs.settings import settings
 
 WAY = ("url", "user", "secret")  # of a `server`; what else stands there is the adapter's
@@ -63,9 +63,7 @@ class Options:
         faults = [f"server.{', server.'.join(lacking)} is missing"] if lacking else []
         known = (*WAY, *self.needed, *self.others)
         for name in sorted(access.options.keys() - set(known)):
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"is it {near[0]}?" if near else f"there are {', '.join(known)}"
-            faults.append(f"server.{name}: there is no such setting; {meant}")
+            faults.append(f"server.{name}: there is no such setting; {near(name, known)}")
         if faults:
             raise CrmError("data", f"{access.connection}: {'; '.join(faults)}")
 

@@ -4,18 +4,17 @@ The file is jobs/spark/scores/next_actions.yaml. Its shares are assumptions, and
 is no place in it for an effect that nobody measured.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from string import Formatter
 from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from jobs import reviewed
-from jobs.reviewed import NoYaml, Part, Text
+from jobs.reviewed import Part, Text, near
 
 FILE = Path(__file__).parent / "scores" / "next_actions.yaml"
 
@@ -123,7 +122,7 @@ class Playbook(Part):
             if any(form):
                 yield f"tells {slot} in a form of its own: only the name stands in the brackets"
             elif slot not in SLOTS:
-                yield f"tells {{{slot}}}, which nobody knows{_near(slot, SLOTS)}"
+                yield f"tells {{{slot}}}, which nobody knows; {near(slot, SLOTS)}"
             elif (needed := SLOTS[slot]) and not getattr(self.when, needed):
                 yield f"tells {{{slot}}}: `when` must ask for {needed}"
 
@@ -178,24 +177,13 @@ def read(path: Path = FILE) -> Playbooks:
     Raises:
         BadPlaybooks: the file is not what it should be.
     """
-    try:
-        found = Playbooks.model_validate(reviewed.read_file(path))
-    except NoYaml as fault:
-        raise BadPlaybooks(f"{path.name}: {fault}") from None
-    except ValidationError as error:
-        faults = "; ".join(_fault_of(one) for one in error.errors())
-        raise BadPlaybooks(f"{path.name}: {faults}") from None
+    found = reviewed.parsed(Playbooks, path, BadPlaybooks, _fault_of)
     if wrong := list(found.faults()):
         raise BadPlaybooks(f"{path.name}: {'; '.join(wrong)}")
     return found
 
 
-def _fault_of(error: Any) -> str:
+def _fault_of(error: Mapping[str, Any]) -> str:
     told = reviewed.fault_of(error)
     is_unknown = error["type"] == "extra_forbidden"
-    return told + _near(str(error["loc"][-1]), KEYS) if is_unknown else told
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; is it {near[0]}?" if near else f"; there are {', '.join(known)}"
+    return f"{told}; {near(str(error['loc'][-1]), KEYS)}" if is_unknown else told

@@ -1,7 +1,7 @@
 """Numbers that say how good an answer is: per subject first, then a mean with its 95% interval."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ class Estimate:
     high: float
 
 
-@cache
+@lru_cache(maxsize=8)  # of many group sizes each has one
 def _weights(subjects: int) -> np.ndarray:
     """How often each resample draws each subject. (R, S)"""
     drawn = np.random.default_rng(0).multinomial(

@@ -1,20 +1,26 @@
-"""What became of scores that were told: each beside what happened, once its window has ended."""
+"""What became of scores that were told: each beside what happened, once its window has ended.
+
+By the definitions that models are judged by, of what is believed now.
+"""
 
 import datetime as dt
 
 import pandas as pd
 
 from jobs import lake
-from jobs.table import FOREVER
+from jobs.training import account_days
+from jobs.training.data import believed
+from jobs.training.propensity import protocol as propensity
+from jobs.training.propensity.churn import Churn
+from jobs.training.value.history import spent
+from jobs.training.value.protocol import HORIZON_DAYS as VALUE_DAYS
 
-CHURN_DAYS, VALUE_DAYS = 28, 56  # that a score foretells
 STEP_DAYS = 7  # of the days that are looked at one in so many: neighbours say the same
-STILL = f"superseded_date = date '{FOREVER}'"
 
 
 def horizon_days(score_name: str) -> int:
     """After so many days it is known what happened; of an offer, when its campaign has ended."""
-    return VALUE_DAYS if score_name == "value" else CHURN_DAYS
+    return VALUE_DAYS if score_name == "value" else Churn.horizon_days
 
 
 def happened(score_name: str, scores: pd.DataFrame) -> pd.DataFrame:
@@ -26,44 +32,29 @@ def happened(score_name: str, scores: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The rows that are over, with `happened`: 0 or 1, of a value USD spent.
     """
+    days = believed(account_days.days(None)[0])
+    newest: dt.date = days["business_date"].max().date()
     if score_name == "offer_response":
-        return _answered(scores)
-    days = _days()
-    horizon = pd.Timedelta(days=horizon_days(score_name))
-    over = scores[scores["as_of_date"] + horizon <= days["business_date"].max()]
-    after = over[["account_id", "as_of_date"]].merge(days, on="account_id")
-    since = after["business_date"] - after["as_of_date"]
-    after = after[(since > pd.Timedelta(0)) & (since <= horizon)]
-    key = ["account_id", "as_of_date"]
-    sums = after.groupby(key, as_index=False)[["orders", "sales_usd"]].sum()
-    found = over.merge(sums, how="left", on=key).fillna({"orders": 0, "sales_usd": 0.0})
-    came = found["orders"] > 0
-    told = found["sales_usd"] if score_name == "value" else (~came).astype(float)
-    return found.drop(columns=["orders", "sales_usd"]).assign(happened=told)
+        return _answered(scores, newest)
+    horizon, known_on = horizon_days(score_name), days["known_date"].max().date()
+    of, parts = Churn(days, horizon), [scores.head(0).assign(happened=0.0)]
+    for as_of, part in scores.groupby("as_of_date"):
+        origin, ids = pd.Timestamp(str(as_of)).date(), part["account_id"].to_numpy(str)
+        if origin + dt.timedelta(days=horizon) > newest:
+            continue
+        if score_name == "value":
+            parts.append(part.assign(happened=spent(days, ids, origin, horizon, known_on)))
+        else:
+            parts.append(part.assign(happened=of.label(ids, origin).astype(float)))
+    return pd.concat(parts)
 
 
-def _days() -> pd.DataFrame:
-    """Account days as they are believed now."""
-    return lake.read(
-        "features.account_days",
-        sql="select account_id, business_date, cast(orders as double) as orders,"  # noqa: S608
-        f" cast(sales_usd as double) as sales_usd from t where {STILL}",
-    ).to_pandas(date_as_object=False)
-
-
-def _answered(scores: pd.DataFrame) -> pd.DataFrame:
-    ended = lake.read("silver.campaigns", sql="select campaign_id, end_date from t")
-    used = lake.read(
-        "silver.redemptions", sql="select account_id, campaign_id, redemption_date from t"
-    ).to_pandas(date_as_object=False)
-    newest = _days()["business_date"].max()
-    found = scores.merge(ended.to_pandas(date_as_object=False), on="campaign_id")
-    found = found[found["end_date"] <= newest]
+def _answered(scores: pd.DataFrame, newest: dt.date) -> pd.DataFrame:
+    told = propensity.campaigns(propensity.plans()[0])
+    found = scores[scores["campaign_id"].isin(told.ended(newest)["campaign_id"])]
     key = ["account_id", "campaign_id"]
-    used = used.merge(found[[*key, "end_date"]].drop_duplicates(), on=key)
-    used = used[used["redemption_date"] <= used["end_date"]][key].drop_duplicates()
-    found = found.merge(used.assign(happened=1.0), how="left", on=key).fillna({"happened": 0.0})
-    return found.drop(columns="end_date")
+    used = told.answers(newest)[key].drop_duplicates().assign(happened=1.0)
+    return found.merge(used, how="left", on=key).fillna({"happened": 0.0})
 
 
 def told(score_name: str) -> pd.DataFrame:

@@ -84,9 +84,9 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
             as_of_date=until,
             valid_until=until + dt.timedelta(days=of.valid_days),
         )
-        if edges := grades.kept(version):
-            good = of.good(answers["score"]) if isinstance(of, Graded) else answers["score"]
-            answers = answers.assign(grade=grades.graded(good, edges))
+        edges = grades.kept(version)
+        if edges and isinstance(of, Graded):
+            answers = answers.assign(grade=grades.graded(of.good(answers["score"]), edges))
         manifest = _landed(of, until, answers, f"{name}@{version.version}", Path(folder))
     if counts := getattr(model, "counts", None):
         _count(version, manifest, until, counts, data.frames["accounts"]["account_id"].nunique())

@@ -26,7 +26,6 @@ from jobs.ops.promotions import TABLE as PROMOTIONS
 from jobs.training import exposure, fairness, gate, grades, predict, probes, tracking
 from jobs.training.data import read
 from jobs.training.family import (
-    Configuration,
     Data,
     Family,
     FamilyName,
@@ -117,12 +116,12 @@ def looked_at(name: str, version: ModelVersion, champion: ModelVersion | None) -
     ]
     if not gate.passes(checks):
         return checks
+    told = json.loads(version.tags["params"])
+    asked = configuration_of(of, version.tags["model"], told)
     if limits.leakage:
-        asked = _configuration(of, version)
         gain = row["difference"]
         checks += probes.looked_for_leaks(of, asked, row["cut_date"], gain, by, limits.leakage)
     if limits.fairness and isinstance(of, Foretelling):
-        asked = _configuration(of, version)
         outcomes = of.outcomes(of.data(None), asked, row["cut_date"])
         checks += fairness.checks(outcomes, _demographics(), limits.fairness)
     return checks + _asked(of, version, champion, limits)
@@ -161,26 +160,22 @@ def _asked(
     data = of.data(as_of)
     if limits.exposure:
         answers = of.predict(_loaded(of, version), data, as_of, None)
-        checks += exposure.checks(exposure.personal_share(answers), _groups(data), limits.exposure)
+        checks += exposure.checks(
+            exposure.personal_share(answers), _groups(data.frames["accounts"]), limits.exposure
+        )
     if limits.grades and isinstance(of, Graded):
         checks += _grade_flips(of, version, champion, data, as_of, limits.grades)
     return checks
-
-
-def _configuration(of: Family, version: ModelVersion) -> Configuration:
-    return configuration_of(of, version.tags["model"], json.loads(version.tags["params"]))
 
 
 def _demographics() -> pd.DataFrame:
     """What customers say of themselves now, by account_id; empty where nobody was asked."""
     if not lake.exists("silver.accounts"):
         return pd.DataFrame()
-    accounts, _ = read("silver.accounts")
-    return accounts.assign(account_id=accounts["account_id"].astype(str)).set_index("account_id")
+    return _groups(read("silver.accounts")[0])
 
 
-def _groups(data: Data) -> pd.DataFrame:
-    accounts = data.frames["accounts"]
+def _groups(accounts: pd.DataFrame) -> pd.DataFrame:
     return accounts.assign(account_id=accounts["account_id"].astype(str)).set_index("account_id")
 
 

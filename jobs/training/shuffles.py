@@ -25,21 +25,6 @@ SEED = 0
 Frames = Mapping[str, pd.DataFrame]
 
 
-def accounts_permuted(interactions: pd.DataFrame, until: dt.date) -> pd.DataFrame:
-    """Interactions in which each account has the past of another one; what follows stays.
-
-    Baskets, products and dates are as they were, so that everything can be learnt from them except
-    whose they are.
-    """
-    is_past = interactions["business_date"] <= pd.Timestamp(until)
-    ids = np.sort(interactions["account_id"].unique().astype(str))
-    others = dict(zip(ids, np.random.default_rng(SEED).permutation(ids), strict=True))
-    names = interactions["account_id"].astype(str)
-    moved = names.where(~is_past, names.map(others)).astype("category")
-    order = ["business_date", "account_id", "product_id", "known_date"]
-    return interactions.assign(account_id=moved).sort_values(order, ignore_index=True)
-
-
 def steps_permuted(series: pd.DataFrame, until: dt.date) -> pd.DataFrame:
     """Series whose past values, as known at a cut, stand in another order; the rest stays."""
     chance = np.random.default_rng(SEED)
@@ -79,6 +64,18 @@ def owners_permuted(frames: Frames, days: Mapping[str, str], until: dt.date) -> 
         is_category = rows["account_id"].dtype == "category"
         found[frame] = rows.assign(account_id=moved.astype("category") if is_category else moved)
     return found
+
+
+def accounts_permuted(interactions: pd.DataFrame, until: dt.date) -> pd.DataFrame:
+    """Interactions in which each account has the past of another one; what follows stays.
+
+    Baskets, products and dates are as they were, so that everything can be learnt from them except
+    whose they are.
+    """
+    told = owners_permuted({"interactions": interactions}, {"interactions": "business_date"}, until)
+    order = ["business_date", "account_id", "product_id", "known_date"]
+    moved = told["interactions"].astype({"account_id": "category"})
+    return moved.sort_values(order, ignore_index=True)
 
 
 def days_permuted(frames: Frames, until: dt.date) -> Frames:

@@ -26,6 +26,8 @@ from jobs.delivery.mapping import MappingError
 from jobs.ops import builds
 from jobs.settings import SettingsError
 from jobs.spark.build import WrongColumns
+from jobs.training import bench as training
+from jobs.training.family import NothingToJudge
 
 MORNING = dt.datetime(2026, 3, 2, 11, tzinfo=dt.UTC)
 
@@ -139,6 +141,17 @@ def test_where_no_version_was_meant_for_the_crm_nothing_is_delivered(
 ) -> None:
     with pytest.raises(AirflowSkipException, match="no run wrote scores"):
         version_meant_for_crm(events)
+
+
+def test_a_family_of_which_there_is_nothing_to_judge_is_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing(family: str, leave_out: list[str]) -> str:
+        raise NothingToJudge(f"{family}: no window has ended")
+
+    monkeypatch.setattr(training, "bench", nothing)
+    with pytest.raises(AirflowSkipException, match="offer: no window has ended"):
+        tasks.bench.function("offer", params={"leave_out": []})
 
 
 PLAN = SimpleNamespace(plan_id="a", state="waiting", records=3, note=None)

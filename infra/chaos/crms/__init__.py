@@ -18,6 +18,19 @@ NAMES = ("tryton", "odoo", "salesforce", "hubspot")
 
 PLACES = 4  # digits after the point that scores have
 
+# column of the outbox → field, of CRMs whose names are plain ones
+COLUMNS = {
+    name: f"score_{name}"
+    for name in (
+        *("next_products", "recency_band", "spend_band", "last_order_date", "grade", "trend"),
+        *("reasons", "churn_grade", "churn_trend", "churn_chance", "churn_reasons"),
+        *("offer_grade", "offer_chance", "valid_until", "model_version"),
+    )
+}
+COLUMNS |= {"score_name": "score_name", "score": "score_value", "as_of_date": "score_as_of"}
+COLUMNS |= {"offer_campaign_id": "score_offer_campaign", "value_usd": "score_expected_usd"}
+COLUMNS |= {"value_grade": "score_expected_grade"}
+
 
 class NotHere(Exception):
     """This CRM cannot be had on this machine; the message says why."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.chaos.adapters import HUBSPOT_LAG
-from infra.chaos.crms import Row, Snapshot, text
+from infra.chaos.crms import COLUMNS, Row, Snapshot, text
 from infra.sandbox.hubspot.account import Account
 from infra.sandbox.hubspot.api import Sandbox
 from infra.sandbox.hubspot.limits import Limits
@@ -15,15 +15,6 @@ from infra.sandbox.hubspot.properties import KEY, standing
 from infra.sandbox.hubspot.serving import served
 
 TOKEN, PERSON = "pat-of-the-double", "token-of-the-person"
-ALIKE = (
-    *("next_products", "recency_band", "spend_band", "last_order_date", "grade", "trend"),
-    *("reasons", "churn_grade", "churn_trend", "churn_chance", "churn_reasons"),
-    *("offer_grade", "offer_chance", "valid_until", "model_version"),
-)
-COLUMNS = {name: f"score_{name}" for name in ALIKE}
-COLUMNS |= {"score_name": "score_name", "score": "score_value", "as_of_date": "score_as_of"}
-COLUMNS |= {"offer_campaign_id": "score_offer_campaign", "value_usd": "score_expected_usd"}
-COLUMNS |= {"value_grade": "score_expected_grade"}
 BAND = "very high"  # an option that an administrator takes away after the plan
 
 

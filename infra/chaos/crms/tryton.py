@@ -14,22 +14,13 @@ from typing import Any
 
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from infra.chaos.crms import Row, Snapshot, free_port, text
+from infra.chaos.crms import COLUMNS, Row, Snapshot, free_port, text
 from infra.tryton import prepare, serve
 from jobs.crm.jsonrpc import Session
 from jobs.settings import ROOT, Settings, from_environment
 
 START_SECONDS = 120.0
 LOCK_SECONDS = 60.0  # that the server may hold its database when we look
-ALIKE = (
-    *("next_products", "recency_band", "spend_band", "last_order_date", "grade", "trend"),
-    *("reasons", "churn_grade", "churn_trend", "churn_chance", "churn_reasons"),
-    *("offer_grade", "offer_chance", "valid_until", "model_version"),
-)
-COLUMNS = {name: f"score_{name}" for name in ALIKE}
-COLUMNS |= {"score_name": "score_name", "score": "score_value", "as_of_date": "score_as_of"}
-COLUMNS |= {"offer_campaign_id": "score_offer_campaign", "value_usd": "score_expected_usd"}
-COLUMNS |= {"value_grade": "score_expected_grade"}
 NUMBERS = {"score_value", "score_churn_chance", "score_offer_chance", "score_expected_usd"}
 STAMPS = {"create_date", "create_uid", "write_date", "write_uid"}
 # what hangs on a customer

@@ -42,6 +42,7 @@ class Asking:
             with tracking.PeakMemory() as memory:
                 started = time.perf_counter()
                 fitted, asked = self._fitted(origin), self.of.asked(origin)
+                fitted.learnt = None  # many origins are held at once
                 told = fitted.margin(asked.rows)
                 seconds = time.perf_counter() - started
             self.answers[origin] = Answer(fitted, asked, told, seconds, memory.mib)

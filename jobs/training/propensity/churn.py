@@ -62,7 +62,7 @@ class Churn:
                 f" {ACTIVE_DAYS} days before; take an origin within the file's days"
             )
         is_over = self.newest >= origin + dt.timedelta(days=self.horizon_days)
-        return Asked(ids, rows, self._label(ids, origin) if is_over else None)
+        return Asked(ids, rows, self.label(ids, origin) if is_over else None)
 
     def _eligible(self, origin: dt.date, most: int | None = None) -> Known:
         """Args: most: accounts that are looked at, about; null: all."""
@@ -93,7 +93,7 @@ class Churn:
         found: np.ndarray = pd.util.hash_array(ids.to_numpy(object)) / 2.0**64
         return found
 
-    def _label(self, ids: np.ndarray, origin: dt.date) -> np.ndarray:
+    def label(self, ids: np.ndarray, origin: dt.date) -> np.ndarray:
         """1 where no order came in the horizon, which has ended."""
         after = pd.Timestamp(origin)
         end = after + pd.Timedelta(days=self.horizon_days)
@@ -121,7 +121,7 @@ class Churn:
 
     def _part(self, origin: dt.date, most: int) -> Examples:
         ids, rows = self._eligible(origin, most)
-        return Examples(rows, self._label(ids, origin), np.ones(len(rows)))
+        return Examples(rows, self.label(ids, origin), np.ones(len(rows)))
 
     def before(self, origin: dt.date) -> dt.date | None:
         at = origin - dt.timedelta(days=self.horizon_days)

@@ -3,10 +3,10 @@
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from jobs import reviewed
-from jobs.reviewed import NoYaml, Part
+from jobs.reviewed import Part
 
 PATH = Path(__file__).parent / "decisions.yaml"
 
@@ -48,11 +48,5 @@ def decision(task: str) -> Decision:
     Raises:
         BadDecisions: the file is not what it should be.
     """
-    try:
-        found: Decision = getattr(Decisions.model_validate(reviewed.read_file(PATH)), task)
-    except NoYaml as fault:
-        raise BadDecisions(f"{PATH.name}: {fault}") from None
-    except ValidationError as error:
-        faults = "; ".join(reviewed.fault_of(one) for one in error.errors())
-        raise BadDecisions(f"{PATH.name}: {faults}") from None
+    found: Decision = getattr(reviewed.parsed(Decisions, PATH, BadDecisions), task)
     return found

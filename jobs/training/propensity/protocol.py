@@ -24,7 +24,7 @@ from jobs.training.propensity.campaigns import Campaigns
 from jobs.training.propensity.churn import Churn
 from jobs.training.propensity.offer import Offer
 from jobs.training.propensity.scorer import scorer
-from jobs.training.propensity.task import NothingToAsk, Task
+from jobs.training.propensity.task import Asked, NothingToAsk, Task
 
 logger = logging.getLogger(__name__)
 
@@ -88,11 +88,11 @@ class Propensity:
         frames = {"days": days}
         if self.name == "offer":
             bought, _ = read("features.interactions", PURCHASES)
-            plans, of_plans = _plans()
-            used = plans["redemptions"]
+            told, of_plans = plans()
+            used = told["redemptions"]
             if as_of:
-                plans["redemptions"] = used[used["redeemed_on"] <= pd.Timestamp(as_of)]
-            frames |= {"purchases": account_days.until(bought, as_of), **plans}
+                told["redemptions"] = used[used["redeemed_on"] <= pd.Timestamp(as_of)]
+            frames |= {"purchases": account_days.until(bought, as_of), **told}
             datasets += of_plans
         return Data(frames, datasets, days["business_date"].max().date())
 
@@ -100,10 +100,7 @@ class Propensity:
         frames = data.frames
         if self.name == "churn":
             return Churn(frames["days"])
-        told = Campaigns(
-            *(frames[name] for name in ("campaigns", "campaign_accounts", "coupons", "redemptions"))
-        )
-        return Offer(frames["days"], frames["purchases"], told)
+        return Offer(frames["days"], frames["purchases"], campaigns(frames))
 
     def cut(self, data: Data) -> dt.date:
         """The newest window that has ended."""
@@ -160,8 +157,21 @@ class Propensity:
         return 1 - score if self.is_bad else score
 
     def scores(self, model: Any, data: Data, as_of: dt.date) -> pd.Series:
-        asked = self.task(data).asked(as_of)
+        asked = self._newest_asked(self.task(data), as_of)
         return self.good(pd.Series(model.chances(asked.rows), asked.ids))
+
+    def _newest_asked(self, of: Task, as_of: dt.date) -> Asked:
+        """Who is asked then; where nobody is, as no campaign is near, who was asked before it.
+
+        Edges of grades, and how many customers change theirs, do not wait for the next campaign.
+        """
+        try:
+            return of.asked(as_of)
+        except NothingToAsk:
+            earlier = of.before(as_of)
+            if earlier is None:
+                raise
+            return of.asked(earlier)
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
         asked = self.task(data).asked(as_of)
@@ -175,8 +185,8 @@ class Propensity:
         )
 
 
-def _plans() -> tuple[dict[str, pd.DataFrame], tuple[Dataset, ...]]:
-    """Campaigns, ids as text."""
+def plans() -> tuple[dict[str, pd.DataFrame], tuple[Dataset, ...]]:
+    """The frames of `campaigns`, ids as text."""
     frames: dict[str, pd.DataFrame] = {}
     datasets: list[Dataset] = []
     for name, sql in PLANS.items():
@@ -185,6 +195,11 @@ def _plans() -> tuple[dict[str, pd.DataFrame], tuple[Dataset, ...]]:
         frames[name] = rows.astype(ids).drop_duplicates(ignore_index=True)
         datasets.append(dataset)
     return frames, tuple(datasets)
+
+
+def campaigns(frames: Mapping[str, pd.DataFrame]) -> Campaigns:
+    """Campaigns as the benches of files have them."""
+    return Campaigns(*(frames[name] for name in PLANS))
 
 
 def _can_be_asked(of: Task, origin: dt.date) -> bool:

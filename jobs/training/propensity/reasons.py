@@ -14,10 +14,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from jobs import reviewed
-from jobs.reviewed import NoYaml, Part, Text
+from jobs.reviewed import Part, Text
 from jobs.training.propensity.classifier import BASE, Explains, Rows
 
 HOME = Path(__file__).parent
@@ -70,13 +70,7 @@ def read(name: str, home: Path | None = None) -> Reasons:
         BadReasons: the file is not what it should be.
     """
     path = (home or HOME) / f"{name}.yaml"
-    try:
-        found = Reasons.model_validate(reviewed.read_file(path))
-    except NoYaml as fault:
-        raise BadReasons(f"{path.name}: {fault}") from None
-    except ValidationError as error:
-        faults = "; ".join(reviewed.fault_of(one) for one in error.errors())
-        raise BadReasons(f"{path.name}: {faults}") from None
+    found = reviewed.parsed(Reasons, path, BadReasons)
     wrong = [
         f"themes.{n} {one.theme}: shows {one.shows}, which is not of its features"
         for n, one in enumerate(found.themes)

@@ -37,7 +37,7 @@ class Scorer:
         self.rarity = 0.0  # log-odds that weights have added, to be taken off again
         self.calibration = Calibration()
         self.directions: Mapping[str, int] = {}  # see `reasons.directions`; empty: cannot say why
-        self.learnt: tuple[pd.DataFrame, pd.Series] | None = None  # null: it was loaded
+        self.learnt: tuple[pd.DataFrame, pd.Series] | None = None  # null: not kept
 
     def fit(self, of: Task, origin: dt.date) -> Self:
         """Learn what had ended by an origin. Raises NothingToAsk: nothing had."""
@@ -69,7 +69,7 @@ class Scorer:
     def examples(self) -> tuple[pd.DataFrame, pd.Series]:
         """Features and label of what the last fit learnt from."""
         if self.learnt is None:
-            raise ValueError(f"{self.name} was loaded: what it learnt from is not kept with it")
+            raise ValueError(f"{self.name}: what it learnt from is not kept; fit it again")
         return self.learnt
 
     def margin(self, rows: Rows) -> np.ndarray:

@@ -1,9 +1,12 @@
 """How good foretold values are: per account, and by tenths of what was foretold."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 
 from jobs.training import metrics
+from jobs.training.value.history import spent
 
 DECILES = 10
 
@@ -35,6 +38,18 @@ def per_account(rows: pd.DataFrame) -> dict[str, pd.Series]:
     )
     by_account = found.groupby(rows["account_id"]).mean()
     return {str(name): by_account[name] for name in by_account}
+
+
+def beside(
+    told: pd.DataFrame,
+    days: pd.DataFrame,
+    origin: dt.date,
+    horizon_days: int,
+    known_on: dt.date,
+) -> pd.DataFrame:
+    """Answers of an origin with `actual_usd`, as known at the closing of another day."""
+    ids = told["account_id"].to_numpy()
+    return told.assign(actual_usd=spent(days, ids, origin, horizon_days, known_on))
 
 
 def deciles(rows: pd.DataFrame) -> pd.DataFrame:

@@ -30,13 +30,12 @@ from jobs.training.board import Scored
 from jobs.training.family import Configuration, NothingToJudge, Split
 from jobs.training.given import BadFile
 from jobs.training.value import accuracy, models
-from jobs.training.value.history import History, past_origins, spent
+from jobs.training.value.history import VALID_WINDOWS, History, past_origins
 
 logger = logging.getLogger(__name__)
 
 FAMILY = "value"  # whose experiment in MLflow it is
 DECIDES = "mae"
-VALID_WINDOWS = 2  # that the choice rests on, at most, one before the other
 TOLD: list[tuple[str, pa.DataType]] = [
     ("model", pa.string()),
     ("account_id", pa.string()),
@@ -224,14 +223,13 @@ def beside(
     valid = []
     for past in past_origins(days, origin, horizon_days, horizon_days, VALID_WINDOWS):
         found = answer(one, days, past, horizon_days)
-        ids = found["account_id"].to_numpy()
-        valid.append(found.assign(actual_usd=spent(days, ids, past, horizon_days, origin)))
+        valid.append(accuracy.beside(found, days, past, horizon_days, origin))
     if valid:
         yield "valid", pd.concat(valid, ignore_index=True)
     end = pd.Timestamp(origin) + pd.Timedelta(days=horizon_days)
     if days["business_date"].max() >= end:
-        ids, newest = told["account_id"].to_numpy(), days["known_date"].max().date()
-        yield "test", told.assign(actual_usd=spent(days, ids, origin, horizon_days, newest))
+        newest = days["known_date"].max().date()
+        yield "test", accuracy.beside(told, days, origin, horizon_days, newest)
 
 
 def _champion(scored: Sequence[Scored], first: dt.date) -> str:

@@ -14,6 +14,7 @@ from jobs.training.data import known, known_by
 from jobs.training.family import NothingToJudge
 
 WEEK = 7  # days
+VALID_WINDOWS = 2  # that the choice rests on, at most, one before the other
 
 
 @dataclass(frozen=True)

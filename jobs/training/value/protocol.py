@@ -16,13 +16,12 @@ from jobs.training.data import known_by
 from jobs.training.family import Configuration, Data, Judged, NothingToJudge, Split
 from jobs.training.propensity import reasons
 from jobs.training.value import accuracy, models
-from jobs.training.value.history import past_origins, spent
+from jobs.training.value.history import VALID_WINDOWS, past_origins
 from jobs.training.value.valuer import Valuer
 
 logger = logging.getLogger(__name__)
 
 HORIZON_DAYS = 56  # that are foretold
-VALID_WINDOWS = 2
 SCORE_NAME = "value"
 
 
@@ -82,10 +81,13 @@ class Values:
         parts = []
         for origin in window.origins:
             model = self._fitted(window.days, configuration, origin)
-            parts.append(_beside(model.predict(window.days, origin), window, origin))
+            parts.append(self._beside(model.predict(window.days, origin), window, origin))
         values = accuracy.per_account(pd.concat(parts, ignore_index=True))
         kept = {metric: each for metric, each in values.items() if each.notna().any()}
         return [Judged("value", kept, model.device)]
+
+    def _beside(self, told: pd.DataFrame, window: Window, origin: dt.date) -> pd.DataFrame:
+        return accuracy.beside(told, window.days, origin, HORIZON_DAYS, window.known_on)
 
     def _fitted(self, days: pd.DataFrame, configuration: Configuration, as_of: dt.date) -> Valuer:
         made = self.model(configuration.model)(configuration.params)
@@ -101,7 +103,7 @@ class Values:
             made = self._fitted(window.days, self.baseline, origin)
             found = made.predict(window.days, origin)
             found = found.assign(value_usd=found["value_usd"].median())
-            parts.append(_beside(found, window, origin))
+            parts.append(self._beside(found, window, origin))
         return accuracy.per_account(pd.concat(parts, ignore_index=True))["mae"]
 
     def good(self, score: pd.Series) -> pd.Series:
@@ -126,13 +128,6 @@ class Values:
                 "reasons": reasons.as_json(why, len(found)),
             }
         )
-
-
-def _beside(told: pd.DataFrame, window: Window, origin: dt.date) -> pd.DataFrame:
-    """Answers with what accounts spent then."""
-    ids = told["account_id"].to_numpy()
-    actual = spent(window.days, ids, origin, HORIZON_DAYS, window.known_on)
-    return told.assign(actual_usd=actual)
 
 
 FAMILY = Values()

@@ -81,6 +81,17 @@ def test_an_offer_is_asked_of_the_next_campaign_and_of_no_one_without_one(shop):
         predict.predict("offer", NEWEST)
 
 
+def test_an_offer_is_graded_between_two_campaigns_by_who_was_asked_last(shop):
+    of = family("offer")
+    data = of.data(NEWEST)
+    with pytest.raises(NothingToAsk):
+        of.task(data).asked(NEWEST)
+    [configuration] = [c for c in of.configurations() if c.model == "logistic"]
+    graded = of.scores(of.fit(data, configuration, NEWEST), data, NEWEST)
+    plans = shoppers.campaigns(shoppers.lines(lake_of_shoppers.ACCOUNTS))["recipients"]
+    assert set(graded.index) == set(plans.loc[plans["campaign_id"] == "c6", "account_id"])
+
+
 def test_a_saved_scorer_says_what_it_said(shop, tmp_path):
     of = family("churn")
     data = of.data(None)
