@@ -1,6 +1,8 @@
 """Delivery: what the outbox says reaches the CRM, field by field, once; a DAG per connection.
 
-**plan** compares `scores.crm_outbox` with what the CRM holds and with what was delivered before,
+The outbox is `scores.crm_outbox`; of a connection that makes tasks it is `scores.next_actions`.
+
+**plan** compares it with what the CRM holds and with what was delivered before,
 and writes down every value to update or to clear, and what it may not touch; **approve** waits for
 a person where the plan is out of its connection's limits, and for nobody else; **apply** sends
 exactly that plan, intent logged before, results after; **verify** reads back and compares. A field
@@ -17,7 +19,7 @@ twice.
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, chain
 
-from dags.tasks import DEFAULTS, OUTBOX, asset, cron, delivery
+from dags.tasks import DEFAULTS, asset, cron, delivery, outbox_of
 from jobs.settings import settings
 
 for connection, dag_id in settings().delivery_dags.items():
@@ -26,7 +28,7 @@ for connection, dag_id in settings().delivery_dags.items():
         doc_md=f"{__doc__}\n**Connection:** {connection}",
         schedule=AssetOrTimeSchedule(
             timetable=cron("0 7 * * *"),
-            assets=asset(OUTBOX),
+            assets=asset(outbox_of(connection)),
         ),
         catchup=False,
         # a run that waits for a person must not keep a newer plan from taking its place

@@ -30,6 +30,7 @@ from airflow.sdk.exceptions import (
 )
 
 from dags.alerting import tell_failure, tell_success
+from jobs import reviewed
 from jobs.settings import SettingsError, settings
 from jobs.table import LAYERS, names, table
 
@@ -55,7 +56,7 @@ DEFAULTS: dict[str, Any] = {
     "on_success_callback": tell_success,
 }
 
-OUTBOX = "scores.crm_outbox"
+OUTBOX, ACTIONS = "scores.crm_outbox", "scores.next_actions"
 
 # Built from what stands when an input failed: what was sold does not wait for the CRM.
 FROM_WHAT_STANDS = ("silver.account_identities",)
@@ -125,7 +126,16 @@ def is_only_backfill(triggering_asset_events: Any) -> bool:
     return bool(events) and not any(event.extra.get("deliver") for event in events)
 
 
-def version_meant_for_crm(written: Iterable[Any]) -> int:
+def outbox_of(connection: str) -> str:
+    """The table that a connection delivers, by its mapping; a fault in that is told by its plan."""
+    try:
+        told = reviewed.read_file(settings().connections / f"{connection}.yaml")
+    except reviewed.NoYaml:
+        return OUTBOX
+    return ACTIONS if isinstance(told, dict) and told.get("customers") else OUTBOX
+
+
+def version_meant_for_crm(outbox: str, written: Iterable[Any]) -> int:
     """The newest version of the outbox that a run wrote to be delivered.
 
     Args:
@@ -137,7 +147,7 @@ def version_meant_for_crm(written: Iterable[Any]) -> int:
     meant = [event for event in written if event.extra.get("deliver")]
     if not meant:
         raise AirflowSkipException(
-            f"no run wrote {OUTBOX} to be delivered; trigger this DAG by hand to deliver "
+            f"no run wrote {outbox} to be delivered; trigger this DAG by hand to deliver "
             "the newest version"
         )
     return int(max(meant, key=lambda event: event.timestamp).extra["version"])
@@ -262,7 +272,7 @@ def promote(family: str) -> str:
         return promote(family)
 
 
-@task(inlets=[asset(OUTBOX)])
+@task
 def deliver(
     connection: str,
     step: str,
@@ -281,7 +291,8 @@ def deliver(
     if step == "plan" and is_only_backfill(triggering_asset_events):
         raise AirflowSkipException("the outbox was written by a backfill that was not to deliver")
     if step == "plan" and not is_by_hand(dag_run.run_type):
-        told["version"] = version_meant_for_crm(inlet_events[asset(OUTBOX)])
+        outbox = outbox_of(connection)
+        told["version"] = version_meant_for_crm(outbox, inlet_events[asset(outbox)])
     if step == "plan":
         told["requester"] = getattr(dag_run, "triggering_user_name", None) or "airflow"
     elif planned := ti.xcom_pull(task_ids="delivery.plan"):
@@ -291,7 +302,7 @@ def deliver(
         done = take(connection, **told)
     if step == "apply" and done.left:
         raise AirflowException(
-            f"the CRM put {done.left} of {done.plan.records} customers off; the next attempt goes "
+            f"the CRM put {done.left} of {done.plan.records} records off; the next attempt goes "
             "on with them"
         )
     if step == "verify" and done.differing:
@@ -373,7 +384,11 @@ def delivery(connection: str) -> list[Any]:
 
     with TaskGroup("delivery", prefix_group_id=False):
         made = [
-            deliver.override(task_id=f"delivery.{step}", pool=f"crm_{connection}")(connection, step)
+            deliver.override(
+                task_id=f"delivery.{step}",
+                pool=f"crm_{connection}",
+                inlets=[asset(outbox_of(connection))],
+            )(connection, step)
             for step in ("plan", "apply", "verify")
         ]
         # as in jobs/delivery/approval.py, which knows the CRMs and is not for the scheduler to read

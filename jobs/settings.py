@@ -402,7 +402,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
         webshop_url=told.address("WEBSHOP_URL", path=r"(/[^\s@?#]*)?"),
         connections=told.folder("CRM_CONNECTIONS", ROOT / "jobs/delivery/connections"),
-        deliveries=told.names("CRM_DELIVERIES", "tryton"),
+        deliveries=told.names("CRM_DELIVERIES", "tryton,tryton_tasks"),
         experiments=Path(
             told.text("CRM_EXPERIMENTS", str(ROOT / "jobs/delivery/experiments.yaml"))
         ).resolve(),

@@ -1,5 +1,6 @@
-"""The shipped connection, with limits that a dozen customers changing as one are never out of."""
+"""The shipped connections to Tryton, with limits that a dozen customers are never out of."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,5 +18,6 @@ def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder.mkdir()
     text = (SHIPPED / "tryton.yaml").read_text()
     (folder / "tryton.yaml").write_text(f"{text}{UNLIMITED}\n")
+    shutil.copy(SHIPPED / "tryton_tasks.yaml", folder)
     monkeypatch.setenv("CRM_CONNECTIONS", str(folder))
     return folder

@@ -88,6 +88,24 @@ class Crm:
             )
         return instant.replace(tzinfo=dt.UTC)
 
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """The tasks that are there, by their keys."""
+        names = ["task_key", "party.code", "channel", "text", "reasons", "state", "outcome"]
+        asked = ([], 0, None, None, [*names, "closed_date", "activity"])
+        rows = self.salesperson.call("model.sales_scores.task.search_read", *asked)
+        return {row["task_key"]: row | {"party": row["party."]["code"]} for row in rows}
+
+    def say(self, key: str, **values: Any) -> None:
+        """A salesperson says what they did with a task."""
+        task = self.tasks()[key]["id"]
+        self.salesperson.call("model.sales_scores.task.write", [task], values)
+
+    def lose(self, *keys: str) -> None:
+        """Tasks are gone, as people cannot make them: by the database itself."""
+        with contextlib.closing(sqlite3.connect(self.database)) as connection, connection:
+            places = ", ".join("?" * len(keys))
+            connection.execute(f"delete from sales_scores_task where task_key in ({places})", keys)
+
     def shows(self, account: str, field: str) -> str | None:
         return self.adapter.find("code", [account], [field])[account][0].values[field]
 
@@ -110,6 +128,7 @@ def party(account: str, name: str | None = None) -> dict[str, Any]:
 def undo(made: Crm) -> None:
     """The twelve customers as they were first, without scores, whatever a test did to them."""
     call, ids = made.salesperson.call, made.ids()
+    made.lose(*made.tasks())
     if others := [ids[code] for code in ids if code not in ACCOUNTS]:
         call("model.party.party.write", list(ids.values()), {"replaced_by": None})
         call("model.party.party.delete", others)

@@ -23,8 +23,6 @@ from jobs.crm.jsonrpc import REQUEST_SECONDS, Session, to_wire
 from jobs.crm.tryton_reading import Reader
 from jobs.crm.writing import as_one, found_out, records_of
 
-MODEL = "party.party"
-KEY = "code"
 BATCH_RECORDS = 250  # 0.3 s of one transaction; the CRM's other users wait no longer than that
 PAGE_RECORDS = 1000
 OPTIONS = Options(others=("request_seconds",))
@@ -32,6 +30,8 @@ OPTIONS = Options(others=("request_seconds",))
 
 class Tryton:
     """Parties of a Tryton database."""
+
+    model, key = "party.party", "code"
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Tryton:
     ):
         self._session, self._request_seconds = session, request_seconds
         self._page_records = page_records
-        self._reader = Reader(session, MODEL, page_records)
+        self._reader = Reader(session, self.model, page_records)
 
     def describe(self) -> Description:
         asked = ("token", "may_create")
@@ -51,13 +51,21 @@ class Tryton:
             version=self._session.version(),
             instance=told["token"],
             fields=self._reader.fields,
-            enforced_keys=(KEY,),
-            can_create=told["may_create"],
+            enforced_keys=(self.key,),
+            can_create=self.can_create(told["may_create"]),
             batch_records=BATCH_RECORDS,
             page_records=self._page_records,
             request_seconds=self._request_seconds,
             is_conditional=True,
         )
+
+    def can_create(self, customers: bool) -> bool:
+        """Whether we may make records of the model.
+
+        Args:
+            customers: whether we may make customers.
+        """
+        return customers
 
     def quota(self) -> Quota | None:
         return None
@@ -94,12 +102,12 @@ class Tryton:
 
     def _write(self, batch: Sequence[Change]) -> None:
         pairs = [part for change in batch for part in ([_id(change)], self._to_wire(change.values))]
-        stamps = {f"{MODEL},{change.record_id}": change.revision for change in batch}
-        self._session.call(f"model.{MODEL}.write", *pairs, context={"_timestamp": stamps})
+        stamps = {f"{self.model},{change.record_id}": change.revision for change in batch}
+        self._session.call(f"model.{self.model}.write", *pairs, context={"_timestamp": stamps})
 
     def _create(self, batch: Sequence[Change]) -> list[str | None]:
         rows = [self._to_wire({**dict([c.key] if c.key else []), **c.values}) for c in batch]
-        return [str(made) for made in self._session.call(f"model.{MODEL}.create", rows)]
+        return [str(made) for made in self._session.call(f"model.{self.model}.create", rows)]
 
     def _to_wire(self, values: Values) -> dict[str, Any]:
         fields = self._reader.fields
@@ -108,10 +116,13 @@ class Tryton:
 
 def connect(access: Access) -> Tryton:
     """Customers of the Tryton that an access leads to."""
+    return opened(access, Tryton)
+
+
+def opened(access: Access, kind: type[Tryton]) -> Tryton:
+    """Records of a kind of the Tryton that an access leads to."""
     seconds = access.request_seconds(REQUEST_SECONDS)
-    return Tryton(
-        Session(access.url, access.user, access.secret, seconds, access.throttle), seconds
-    )
+    return kind(Session(access.url, access.user, access.secret, seconds, access.throttle), seconds)
 
 
 def objects(access: Access, name: str, only: Sequence[Any]) -> Reader | None:

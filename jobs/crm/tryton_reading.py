@@ -32,6 +32,7 @@ KINDS: Mapping[str, Kind] = {
     "timestamp": "timestamp",
     "boolean": "boolean",
     "selection": "choice",
+    "many2one": "integer",  # the id of the record that it leads to
 }
 
 

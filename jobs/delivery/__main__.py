@@ -17,11 +17,11 @@ from jobs.delivery import mapping as mappings
 from jobs.delivery import page
 from jobs.delivery import plan as planning
 from jobs.delivery import revert as reverting
+from jobs.delivery import tasks as of_tasks
 from jobs.delivery import verify as verifying
 from jobs.delivery.approval import APPROVE, REFUSE, respond
 from jobs.delivery.controls import Controls, dead_letters
 from jobs.delivery.ledger import FINAL, DeliveryError, Ledger, Plan
-from jobs.delivery.subjects import OUTBOX
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 dead = typer.Typer(no_args_is_help=True, help="What the CRM refused: list, replay, discard.")
@@ -53,13 +53,14 @@ def unsent(plan: Plan, customers: int) -> typer.Exit:
 
 def told(made: Plan) -> None:
     """What a plan says, in a few lines."""
+    of = mappings.load(made.connection)
     typer.echo(headline(made))
-    typer.echo(f"  business day {made.as_of_date}, outbox version {made.outbox_version}")
+    typer.echo(f"  business day {made.as_of_date}, {of.outbox} version {made.outbox_version}")
     if not made.customers and not made.records:
-        typer.echo(f"  no customer to compare: {OUTBOX} is empty, or none of it is in the CRM")
+        typer.echo(f"  nothing to compare: {of.outbox} is empty, or none of it is in the CRM")
     new = f", {made.creates:,} of them new," if made.creates else ""
     typer.echo(
-        f"  {made.records:,} customers to write{new} in {made.calls:,} calls; "
+        f"  {made.records:,} {of.what} to write{new} in {made.calls:,} calls; "
         f"{made.customers:,} of ours are in the CRM"
     )
     typer.echo(f"  {made.creates:,} creates, {made.updates:,} updates, {made.clears:,} clears")
@@ -120,14 +121,14 @@ def approve(
 @app.command()
 def apply(plan: PlanId = None, connection: Connection = "tryton") -> None:
     """Send a plan, at most once; a run that was killed is taken up."""
-    mappings.load(connection)
+    what = mappings.load(connection).what
     with Progress(disable=not sys.stdout.isatty()) as progress:
         records = Ledger(connection).plan(plan).records
-        task = progress.add_task(f"{connection}: customers", total=records)
+        task = progress.add_task(f"{connection}: {what}", total=records)
         done = applying.apply(
             connection, plan, progress=lambda records: progress.advance(task, records)
         )
-    typer.echo(f"{headline(done.plan)}: {done.sent:,} customers written now")
+    typer.echo(f"{headline(done.plan)}: {done.sent:,} {what} written now")
     for outcome, n in sorted(done.outcomes.items()):
         typer.echo(f"  {n:,} {outcome}")
     if done.left:
@@ -276,6 +277,26 @@ def status(connection: Connection = "tryton") -> None:
         typer.echo(f"{headline(made)} at {made.at:%Y-%m-%d %H:%M:%S} UTC{note}")
     if pause := Controls(connection).pause():
         typer.echo(f"paused by {pause['person']}: {pause['reason'] or 'no reason given'}")
+
+
+@app.command()
+def tasks(connection: Connection = "tryton_tasks") -> None:
+    """What people did with the tasks that were made, by playbook."""
+    if mappings.load(connection).customers is None:
+        raise DeliveryError(f"{connection} delivers scores, not tasks")
+    for each in of_tasks.acceptance(connection):
+        between = each.interval
+        accepted = (
+            f"accepted {each.share:.0%} ({between[0]:.0%} to {between[1]:.0%})"
+            if each.share is not None and between
+            else "none done or dismissed yet"
+        )
+        typer.echo(
+            f"{each.playbook}: {each.made:,} made, {each.open:,} open, {each.done:,} done, "
+            f"{each.dismissed:,} dismissed, {each.gone:,} gone; {accepted}"
+        )
+    if not of_tasks.acceptance(connection):
+        typer.echo(f"{connection} has made no task yet: `plan --connection {connection}`")
 
 
 if __name__ == "__main__":

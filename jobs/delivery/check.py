@@ -14,12 +14,13 @@ from jobs.settings import SettingsError
 
 # Kinds of fields that take a column's values, by its type
 NUMBERS = ("text", "number")
-BUILT = "a column of a newer version is there once sales_daily has built scores.crm_outbox"
+BUILT = "a column of a newer version is there once sales_daily has built"
 TAKES: Mapping[str, Sequence[str]] = {
     "string": ("text", "choice"),
     "boolean": ("text", "boolean"),
     "date": ("text", "date"),
     "timestamp": ("text", "timestamp"),
+    "reference": ("text", "integer"),  # to a record: its id
     **dict.fromkeys(("double", "float", "decimal"), NUMBERS),
     **dict.fromkeys(("long", "integer", "short"), (*NUMBERS, "integer")),
 }
@@ -39,7 +40,7 @@ def load(connection: str, crm: Adapter | None = None) -> ConnectionMap:
         return draft.whole
     try:
         described = (crm or connect(draft.sound, is_hurried=True)).describe()
-        told = faults(draft.sound, described, outbox_columns(), draft.without)
+        told = faults(draft.sound, described, outbox_columns(draft.sound), draft.without)
     except (CrmError, SettingsError, lake.NoSuchTable) as error:
         told = [f"the rest is not checked against the CRM: {error}"]
     raise MappingError(f"{connection}.yaml: {'; '.join([*draft.faults, *told])}")
@@ -68,7 +69,7 @@ def faults(
         without: what the mapping's file says, and says wrong.
     """
     found = [*_column_faults(mapping, columns), *_key_faults(mapping, crm)]
-    if mapping.mode == "create":
+    if mapping.mode != "update_only":
         found += _create_faults(mapping, crm, without)
     return found + _field_faults(mapping, crm, columns)
 
@@ -115,7 +116,7 @@ def _column_faults(mapping: ConnectionMap, columns: Mapping[str, str]) -> list[s
     if not missing:
         return []
     told = f"column{'s' if missing[1:] else ''} {', '.join(missing)}: the outbox has none of "
-    return [f"{told}{'these names' if missing[1:] else 'this name'}; {BUILT}"]
+    return [f"{told}{'these names' if missing[1:] else 'this name'}; {BUILT} {mapping.outbox}"]
 
 
 def _key_faults(mapping: ConnectionMap, crm: Description) -> list[str]:
@@ -130,22 +131,28 @@ def _key_faults(mapping: ConnectionMap, crm: Description) -> list[str]:
         f"objection or restriction {name}: {crm.system} has no such field"
         for name in sorted(mapping.rights_fields - set(crm.fields))
     ]
+    faults += [
+        f"returns.{name}: {crm.system} has no field {field}"
+        for name, field in sorted(mapping.returns.items())
+        if field not in crm.fields
+    ]
     return faults
 
 
 def _create_faults(
     mapping: ConnectionMap, crm: Description, without: Collection[Place]
 ) -> list[str]:
-    faults = [] if crm.can_create else [f"mode create: {crm.system} does not let us create records"]
+    mode = f"mode {mapping.mode}"
+    faults = [] if crm.can_create else [f"{mode}: {crm.system} does not let us create records"]
     if {("match",), ("match", 0)} & set(without):
         return faults  # by which key is not known
     key, unique = mapping.create_by.field, ", ".join(crm.enforced_keys)
     if key not in crm.enforced_keys:
-        faults.append(f"mode create: key {key}: {crm.system} keeps only {unique} unique")
+        faults.append(f"{mode}: key {key}: {crm.system} keeps only {unique} unique")
     named = {*mapping.fields, *(place[-1] for place in without if place[0] == "fields")}
     needed = {name for name, field in crm.fields.items() if field.is_required}
     faults += [
-        f"mode create: {name} is required by {crm.system} and not mapped"
+        f"{mode}: {name} is required by {crm.system} and not mapped"
         for name in sorted(needed - named - {key})
     ]
     return faults

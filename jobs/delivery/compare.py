@@ -7,6 +7,7 @@ subjects  one row per customer of the outbox, and per one that it has no more bu
           of the mapping the canonical text vn, or en: why it cannot be one
 mirror    the CRM's records; state: what counts as ours; released, dead: what was said of it
 matched   one row per customer: its record, or why there is none
+made      of tasks: those that the ledger knows of
 items     one row per customer and field that is to change or is blocked
 """
 
@@ -145,19 +146,17 @@ def compare(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
             old_value varchar, new_value varchar, reason varchar
         )
     """)
+    if mapping.mode == "create_only":
+        _once(db, mapping)
+        _leave_dead(db)
+        return
     is_creating = mapping.mode == "create"
     for n, (field, of) in enumerate(mapping.fields.items()):
         db.execute(f"insert into items {_decided(mapping, n, field, of)}")
         if is_creating:
             db.execute(f"insert into items {_created(n, field)}")
     if is_creating:
-        key = literal(mapping.create_by.field)
-        db.execute(f"""
-            insert into items
-            select account_id, null, {key}, 'create', null, k0, null
-            from matched join subjects s using (account_id)
-            where why = 'not_in_crm' and s.gone is null and s.k0 is not null
-        """)  # noqa: S608 quoted
+        db.execute(f"insert into items {_created_by(mapping)}")
     missing = "and why <> 'not_in_crm'" if is_creating else ""
     db.execute(f"""
         insert into items
@@ -165,6 +164,25 @@ def compare(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
         from matched where why is not null and gone is distinct from 'vanished' {missing}
     """)  # noqa: S608 our own
     _leave_dead(db)
+
+
+def _once(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
+    """What is not there is made, if it never was; what is there is no more ours."""
+    db.execute("""
+        update matched set why = 'made_before'
+        from subjects s
+        where s.account_id = matched.account_id and matched.why = 'not_in_crm'
+          and s.k0 in (select task_key from made)
+    """)
+    for n, field in enumerate(mapping.fields):
+        db.execute(f"insert into items {_created(n, field)}")
+    db.execute(f"insert into items {_created_by(mapping)}")
+    db.execute("""
+        insert into items
+        select account_id, null, '*', 'blocked', null, null,
+               case when why = 'not_in_crm' then gone else why end
+        from matched where why is not null and (why <> 'not_in_crm' or gone is not null)
+    """)
 
 
 def _decided(mapping: ConnectionMap, n: int, field: str, of: FieldMap) -> str:
@@ -251,6 +269,15 @@ def _created(n: int, field: str) -> str:
                case when s.e{n} is null then 'create' else 'blocked' end, null, s.v{n}, s.e{n}
         from matched join subjects s using (account_id)
         where why = 'not_in_crm' and s.gone is null and (s.v{n} is not null or s.e{n} is not null)
+    """  # noqa: S608 quoted
+
+
+def _created_by(mapping: ConnectionMap) -> str:
+    """The items of the key of the records that are to be created."""
+    return f"""
+        select account_id, null, {literal(mapping.create_by.field)}, 'create', null, k0, null
+        from matched join subjects s using (account_id)
+        where why = 'not_in_crm' and s.gone is null and s.k0 is not null
     """  # noqa: S608 quoted
 
 

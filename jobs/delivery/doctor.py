@@ -27,10 +27,10 @@ def examined(connection: str) -> Iterator[str]:
     crm = connect(mapping, is_hurried=True)
     described = reached(mapping, crm)
     yield f"{connection}: {described.system} {described.version}, reached and logged in"
-    check.check(mapping, described, outbox_columns())
+    check.check(mapping, described, outbox_columns(mapping))
     yield f"  {len(mapping.fields)} fields are there and may be written"
-    creates = "are created" if mapping.mode == "create" else "are reported, not created"
-    yield f"  customers that it lacks {creates}; it finds ours by {mapping.match[0].field}"
+    creates = "are reported, not created" if mapping.mode == "update_only" else "are created"
+    yield f"  {mapping.what} that it lacks {creates}; it finds ours by {mapping.match[0].field}"
     yield from (f"  note: {lack}" for lack in lacks(mapping))
     if quota := crm.quota():
         share = f"{mapping.rate.daily_share:.0%}"

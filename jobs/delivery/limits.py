@@ -80,10 +80,10 @@ def judged(plan: Plan, totals: Totals, mapping: ConnectionMap, allow_mass_clear:
             ("grades changed", totals.flips, totals.graded, limits.flip_share),
             ("customers cleared", totals.cleared, totals.ours, limits.clear_share),
         )
-        if share(part, whole) > limit
+        if share(part, whole) > limit and mapping.mode != "create_only"
     ]
     if totals.creates > limits.creates:
-        beyond.append(f"customers created: {totals.creates:,}, up to {limits.creates:,} go")
+        beyond.append(f"{mapping.what} created: {totals.creates:,}, up to {limits.creates:,} go")
     if not beyond:
         return plan
     return replace(plan, state="waiting", needs_person="; ".join(beyond))

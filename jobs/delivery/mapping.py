@@ -36,7 +36,9 @@ class ConnectionMap(Part):
     sha256: str
     adapter: str
     server: Server = Field(default_factory=dict)
-    mode: Literal["update_only", "create"] = "update_only"
+    # create_only: what is made is never changed
+    mode: Literal["update_only", "create", "create_only"] = "update_only"
+    customers: str | None = None  # of tasks: the connection that delivers to whom they are about
     match: tuple[Rung, ...] = Field(min_length=1)  # tried in this order
     fields: Mapping[str, FieldMap] = Field(min_length=1)
     purposes: Mapping[str, Purpose] = Field(min_length=1)
@@ -47,6 +49,8 @@ class ConnectionMap(Part):
     approvers: tuple[str, ...] = ()  # names of users of Airflow
     four_eyes: bool = False  # who asked for a plan may not approve it
     reconcile_hours: float = Field(24, gt=0, le=8_760)  # between two reads of everything there is
+    # of tasks: fields that tell what people did with them
+    returns: Mapping[Literal["state", "outcome", "closed_date"], str] = {}
 
     @property
     def create_by(self) -> Rung:
@@ -57,7 +61,7 @@ class ConnectionMap(Part):
     def read_fields(self) -> list[str]:
         """What must be read of a record to compare and to match it."""
         keys = {rung.field for rung in self.match} - {ID}
-        return sorted({*self.fields, *keys, *self.rights_fields})
+        return sorted({*self.fields, *keys, *self.rights_fields, *self.returns.values()})
 
     @property
     def contact_fields(self) -> set[str]:
@@ -70,24 +74,40 @@ class ConnectionMap(Part):
         objection = [self.objection] if self.objection else []
         return {said.field for said in (*objection, *self.restrictions.values())}
 
+    @property
+    def outbox(self) -> str:
+        """The table whose rows are delivered."""
+        return "scores.next_actions" if self.customers else "scores.crm_outbox"
+
+    @property
+    def what(self) -> str:
+        """What is delivered, in the words of those who read it."""
+        return "tasks" if self.customers else "customers"
+
     def unwanted(self, field: str) -> list[tuple[str, Said]]:
         """Why a field of ours may not be shown, as a reason, and what of the CRM says so."""
+        return self.refusals(self.fields[field].channel)
+
+    def refusals(self, channel: str | None) -> list[tuple[str, Said]]:
+        """Why a customer may not be addressed by a channel (null: at all), as reasons, and what of
+        the CRM says so."""
         found = [("objected", self.objection)] if self.objection else []
-        if channel := self.fields[field].channel:
+        if channel is not None:
             found.append((f"no_contact_by_{channel}", self.restrictions[channel]))
         return found
 
     @property
     def grade_field(self) -> str | None:
         """The field that shows the grade; null: none does."""
-        return self._showing("grade")
+        return self.showing("grade")
 
     @property
     def until_field(self) -> str | None:
         """The field that shows how long the values hold; null: none does."""
-        return self._showing("valid_until")
+        return self.showing("valid_until")
 
-    def _showing(self, column: str) -> str | None:
+    def showing(self, column: str) -> str | None:
+        """The field that shows a column as it is; null: none does."""
         return next((name for name, of in self.fields.items() if of.columns == (column,)), None)
 
     def value(self, field: str, row: Mapping[str, Any]) -> Any:
@@ -251,6 +271,28 @@ def _inconsistent(
     if is_first and mapping.match and mapping.match[0].is_contact:
         faults.append(f"match: {EMAIL} cannot be the first key: begin with one of our own")
     keys = {rung.field for rung in mapping.match}
-    return faults + [
-        f"{name}: a key must not be mapped too" for name in mapping.fields if name in keys
+    faults += [f"{name}: a key must not be mapped too" for name in mapping.fields if name in keys]
+    return faults + _of_tasks(mapping)
+
+
+def _of_tasks(mapping: ConnectionMap) -> list[str]:
+    """What does not go together: what is made once is a task, and a task is about a customer."""
+    is_once = mapping.mode == "create_only"
+    if is_once != (mapping.customers is not None):
+        lacking = "customers" if is_once else "mode create_only"
+        return [f"{lacking} is missing: tasks are made once, for customers of another connection"]
+    if not is_once:
+        return ["returns: only tasks tell what became of them"] if mapping.returns else []
+    faults = [
+        f"{name}: ownership {of.ownership} is not of tasks: they are filled once, write if_empty"
+        for name, of in mapping.fields.items()
+        if of.ownership != "if_empty"
     ]
+    if mapping.objection or mapping.restrictions:
+        faults.append("objection, restrictions: those of the customers' connection count")
+    if mapping.showing("customer_record_id") is None:
+        faults.append("fields: none is from customer_record_id: a task is about a customer")
+    if mapping.customers not in names() or mapping.customers == mapping.connection:
+        others = ", ".join(name for name in names() if name != mapping.connection)
+        faults.append(f"customers {mapping.customers!r} is none of the connections {others}")
+    return faults

@@ -58,7 +58,8 @@ def made(db: duckdb.DuckDBPyConnection, plan: Plan) -> str:
             f"where field = {literal(mapping.grade_field or '')} and action <> 'blocked' "
             "group by all order by 1 nulls first, 2 nulls first",
         ),
-        samples=_samples(db, plan),
+        samples=_samples(db, plan, mapping.create_by.field),
+        what=mapping.what,
     )
 
 
@@ -79,15 +80,16 @@ def _fields(db: duckdb.DuckDBPyConnection, mapping: mappings.ConnectionMap) -> l
     ]
 
 
-def _samples(db: duckdb.DuckDBPyConnection, plan: Plan) -> list[dict[str, Any]]:
-    """All changes of a few customers, the same few each time."""
+def _samples(db: duckdb.DuckDBPyConnection, plan: Plan, key: str) -> list[dict[str, Any]]:
+    """All changes of a few customers, the same few each time; not the key, which names them."""
     few = f"""
         with few as (
             select account_id from items where action <> 'blocked' group by account_id
             order by md5(account_id || {literal(plan.plan_id)}) limit {SAMPLES}
         )
         select account_id, field, action, old_value as old, new_value as new, reason
-        from items where account_id in (from few) order by account_id, field
+        from items where account_id in (from few) and field <> {literal(key)}
+        order by account_id, field
     """  # noqa: S608 quoted
     rows = _rows(db, few)
     return [row | {"customer": _pseudonym(row.pop("account_id"), plan)} for row in rows]

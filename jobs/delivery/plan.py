@@ -14,14 +14,14 @@ import duckdb
 
 from jobs import lake
 from jobs.crm.adapter import Adapter, Description
-from jobs.delivery import check, compare, limits, mirror, state, subjects
+from jobs.delivery import check, compare, limits, subjects
 from jobs.delivery.access import connect
 from jobs.delivery.compare import Totals
 from jobs.delivery.controls import Controls
+from jobs.delivery.gathering import gather
 from jobs.delivery.ledger import SENT_STATES, DeliveryError, Ledger, Plan, writer
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.scratch import scratch
-from jobs.delivery.subjects import OUTBOX
 from jobs.settings import settings
 
 log = logging.getLogger(__name__)
@@ -60,12 +60,11 @@ def plan(
         if asked := waiting_revert(ledger, mapping):
             return asked
         Controls(connection).refuse_paused()
-        at = version_for(ledger, version)
-        check.check(mapping, described, subjects.outbox_columns(at))
-        today = today or business_day(at)
+        at = version_for(ledger, mapping.outbox, version)
+        check.check(mapping, described, subjects.outbox_columns(mapping, at))
+        today = today or business_day(mapping.outbox, at)
         ledger.settle(crm, described.instance, mapping.create_by.field)
         gather(db, mapping, crm, described, at, today)
-        compare.match(db, mapping)
         compare.compare(db, mapping)
         draft = numbered(ledger, mapping, described, at, today)
         draft = replace(draft, requester=requester or getpass.getuser())
@@ -82,36 +81,20 @@ def waiting_revert(ledger: Ledger, mapping: ConnectionMap) -> Plan | None:
     return None
 
 
-def gather(
-    db: duckdb.DuckDBPyConnection,
-    mapping: ConnectionMap,
-    crm: Adapter,
-    described: Description,
-    version: int,
-    today: dt.date | None,
-) -> None:
-    """Load all that is compared."""
-    state.refreshed(db, mapping.connection, described.instance)
-    subjects.load(db, mapping, described, version, today)
-    keys = [row[0] for row in db.sql("select k0 from subjects where k0 is not null").fetchall()]
-    mirror.refreshed(db, mapping, crm, described, keys)
-    Controls(mapping.connection).load(db)
-
-
-def version_for(ledger: Ledger, wanted: int | None) -> int:
-    """The outbox version to deliver: the wanted one, or one after it that was sent by hand.
+def version_for(ledger: Ledger, outbox: str, wanted: int | None) -> int:
+    """The version of the outbox to deliver: the wanted one, or one after it that was sent by hand.
 
     Without the second the clock would take back what a person delivered meanwhile.
 
     Raises:
         DeliveryError: there is no such version.
     """
-    newest = lake.version(OUTBOX)
+    newest = lake.version(outbox)
     if wanted is None:
         return newest
     if wanted > newest:
         raise DeliveryError(
-            f"{OUTBOX} has no version {wanted}, its newest is {newest}: it was made anew; "
+            f"{outbox} has no version {wanted}, its newest is {newest}: it was made anew; "
             f"`python -m jobs.delivery plan --connection {ledger.connection}` delivers what it "
             "says now"
         )
@@ -119,12 +102,12 @@ def version_for(ledger: Ledger, wanted: int | None) -> int:
     return max([wanted, *(version for version in sent if version <= newest)])
 
 
-def business_day(version: int) -> dt.date | None:
+def business_day(outbox: str, version: int) -> dt.date | None:
     """Today at the shops; where a year of the past is played, the newest day that the outbox is of
     (null: it is empty)."""
     if settings().clock == "wall":
         return dt.datetime.now(ZoneInfo(settings().timezone)).date()
-    newest = lake.read(OUTBOX, at=version, sql="select max(as_of_date) as day from t")
+    newest = lake.read(outbox, at=version, sql="select max(as_of_date) as day from t")
     day: dt.date | None = newest["day"][0].as_py()
     return day
 
@@ -185,8 +168,8 @@ def written_down(
             return newest
     made = ledger.add(draft.named, compare.batches(db))
     log.info(
-        "delivery plan %d for %s: %d customers, %d updates, %d clears, %d unchanged, %d blocked",
-        *(made.plan_number, made.connection, made.records),
+        "delivery plan %d for %s: %d %s, %d updates, %d clears, %d unchanged, %d blocked",
+        *(made.plan_number, made.connection, made.records, mapping.what),
         *(made.updates, made.clears, made.unchanged, made.blocked),
     )
     return made
@@ -211,9 +194,9 @@ def cut(
         if compare.digest(compare.batches(db)) == newest.items_sha256:
             return compare.totals(db, mapping)
     log.warning(
-        "%s: what is left of today's requests is enough for %d of %d customers: the others are "
+        "%s: what is left of today's requests is enough for %d of %d %s: the others are "
         "blocked (over_budget) and come with the next plan",
-        *(mapping.connection, most, totals.records),
+        *(mapping.connection, most, totals.records, mapping.what),
     )
     compare.put_off(db, most)
     return compare.totals(db, mapping)

@@ -55,6 +55,8 @@ def revert(
         if chosen.state not in REVERTIBLE:
             raise DeliveryError(f"plan {chosen.plan_number} is {chosen.state}: nothing was sent")
         Controls(connection).say("pause", person, f"plan {chosen.plan_number} is taken back")
+        if mapping.customers:
+            raise DeliveryError(left_to_people(ledger, chosen))
         ledger.settle(crm, described.instance, mapping.create_by.field)
         gather(db, mapping, crm, described, ledger, chosen)
         compare_back(db, mapping)
@@ -66,6 +68,16 @@ def revert(
         )
         # that many lose their values is what was asked for
         return written_down(ledger, draft, db, mapping, crm, described, allow_mass_clear=True)
+
+
+def left_to_people(ledger: Ledger, plan: Plan) -> str:
+    """What is said of tasks: none is taken back."""
+    made = sum(event == "written" for event in ledger.outcomes(plan.plan_id).values())
+    return (
+        f"plan {plan.plan_number} made {made:,} tasks, which are their salespeople's now: none is "
+        f"taken back, people put them aside; {plan.connection} is paused and makes no more until "
+        f"`resume --connection {plan.connection}`; they are listed in ops.crm_tasks"
+    )
 
 
 def gather(
@@ -84,7 +96,7 @@ def gather(
     columns = f"plan_id varchar, action varchar, {values}"
     load(db, "sent_items", "ops.crm_plan_items", columns, of_plan)
     load_later(db, ledger, plan)
-    today = business_day(lake.version(OUTBOX))
+    today = business_day(OUTBOX, lake.version(OUTBOX))
     subjects.load_barred(db, today)
     touched = "from state where account_id in (select account_id from sent_items)"
     ids = db.sql(f"select distinct record_id {touched} and record_id <> ''").fetchall()

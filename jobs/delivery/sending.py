@@ -21,6 +21,7 @@ from jobs.delivery.ledger import (
     new_record,
 )
 from jobs.delivery.mapping import ConnectionMap
+from jobs.delivery.tasks import Consent
 from jobs.delivery.waiting import next_attempt, pause_until
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Sending:
         self.size = self.largest = described.batch_size(plan.records)
         # by field: why a customer may not be shown it, and what of the CRM says so
         self.unwanted = {f: told for f in mapping.fields if (told := mapping.unwanted(f))}
+        self.consent = Consent(plan, mapping) if mapping.customers else None
         self.counts: Counter[str] = Counter()
         self.put_off = 0  # records of the last batches, of which the CRM took none
         self._behind: Future[None] | None = None  # what became of a window, being written down
@@ -143,10 +145,11 @@ class Sending:
         """Read a window's records again, and write down what is meant."""
         of = self._planned(accounts)
         found = self.read_again(of)
+        refused = self.consent.refused(of) if self.consent else {}
         ready, spared, left_alone = [], [], []
         for account in accounts:
             change = self.change(account, of, found.get(account))
-            if why := self.spared(account, of, found.get(account)):
+            if why := self.spared(account, of, found.get(account)) or refused.get(account):
                 spared.append(why)
                 left_alone.append(change)
             else:

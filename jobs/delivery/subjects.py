@@ -1,7 +1,7 @@
 """What the outbox wants shown of each customer, in the CRM's own canonical texts."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -13,44 +13,59 @@ from jobs.delivery import contact_keys, holdout
 from jobs.delivery.mapping import ConnectionMap
 
 OUTBOX = "scores.crm_outbox"
+# of a task, beside the columns of scores.next_actions
+TASK_KEY, CUSTOMER = "task_key", "customer_record_id"
+OF_TASKS = {TASK_KEY: "string", CUSTOMER: "reference"}
 
 # rows after which what a field makes of a value is forgotten; most values are few, some are unique
 KNOWN_VALUES = 100_000
 
 Row = Mapping[str, Any]
+Told = tuple[Row, str | None]  # a row of the outbox, and why it is not shown (null: it is)
 
 
 def load(
     db: duckdb.DuckDBPyConnection,
     mapping: ConnectionMap,
     described: Description,
-    version: int,
-    today: dt.date | None,
+    wanted: Iterable[Sequence[Told]],
 ) -> None:
     """Load `subjects`: a row per customer of the outbox, and per one that left it after delivery.
 
     Args:
-        version: of the outbox.
-        today: business day; values with valid_until before it are no more. Null: none is over.
+        wanted: the outbox, part by part.
     """
     keys = [f"k{n} varchar" for n in range(len(mapping.match))]
     texts = [f"v{n} varchar, e{n} varchar" for n in range(len(mapping.fields))]
     columns = ", ".join(["account_id varchar", "gone varchar", *keys, *texts])
     db.execute(f"create or replace table subjects ({columns})")
     schema = pa.schema([(part.split()[0], pa.string()) for part in columns.split(", ")])
-    willing, held = _addressed(today)
     makers = [Maker(mapping, described, field) for field in mapping.fields]
-    for rows in outbox(version):
-        made = [_subject(mapping, makers, row, _gone(row, willing, held, today)) for row in rows]
+    for rows in wanted:
+        made = [_subject(mapping, makers, row, why) for row, why in rows]
         db.register("rows", pa.Table.from_pylist(made, schema))
         db.execute("insert into subjects select * from rows")
         db.unregister("rows")
     contact_keys.load(db, mapping)
+    if mapping.customers:
+        return  # a task stays, whatever is to be done next
     db.execute("""
         insert into subjects (account_id, gone)
         select distinct account_id, 'vanished' from state
         where account_id not in (select account_id from subjects)
     """)
+
+
+def told(version: int, today: dt.date | None) -> Iterator[list[Told]]:
+    """The scores of customers, each with why they are not shown.
+
+    Args:
+        version: of the outbox.
+        today: business day; values with valid_until before it are no more. Null: none is over.
+    """
+    willing, held = addressed(today)
+    for batch in lake.stream(OUTBOX, at=version):
+        yield [(row, gone(row, willing, held, today)) for row in batch.to_pylist()]
 
 
 def load_barred(db: duckdb.DuckDBPyConnection, today: dt.date | None) -> None:
@@ -59,7 +74,7 @@ def load_barred(db: duckdb.DuckDBPyConnection, today: dt.date | None) -> None:
     Args:
         today: business day, by which hold-outs are drawn.
     """
-    willing, held = _addressed(today)
+    willing, held = addressed(today)
     why = dict.fromkeys(_accounts("true") - willing, "objected") | dict.fromkeys(held, "held_out")
     schema = pa.schema([("account_id", pa.string()), ("why", pa.string())])
     made = [{"account_id": account, "why": reason} for account, reason in why.items()]
@@ -68,7 +83,7 @@ def load_barred(db: duckdb.DuckDBPyConnection, today: dt.date | None) -> None:
     db.unregister("rows")
 
 
-def _addressed(today: dt.date | None) -> tuple[set[str], set[str]]:
+def addressed(today: dt.date | None) -> tuple[set[str], set[str]]:
     """Who may be addressed, as the newest outbox says whichever is delivered, and who of them is
     held out."""
     willing = _accounts("is_contactable")
@@ -80,18 +95,14 @@ def _accounts(where: str) -> set[str]:
     return {str(each) for each in found["account_id"].to_pylist()}
 
 
-def outbox_columns(version: int | None = None) -> dict[str, str]:
+def outbox_columns(mapping: ConnectionMap, version: int | None = None) -> dict[str, str]:
     """The columns of the outbox at a version (null: the newest), with their types."""
-    fields = lake.opened(OUTBOX, version).schema().fields
-    return {field.name: str(getattr(field.type, "type", "array")) for field in fields}
+    fields = lake.opened(mapping.outbox, version).schema().fields
+    columns = {field.name: str(getattr(field.type, "type", "array")) for field in fields}
+    return columns | (OF_TASKS if mapping.customers else {})
 
 
-def outbox(version: int) -> Iterator[list[dict[str, Any]]]:
-    for batch in lake.stream(OUTBOX, at=version):
-        yield batch.to_pylist()
-
-
-def _gone(row: Row, willing: set[str], held: set[str], today: dt.date | None) -> str | None:
+def gone(row: Row, willing: set[str], held: set[str], today: dt.date | None) -> str | None:
     """Why a customer's values are not shown; null: they are."""
     if row["account_id"] not in willing:
         return "objected"

@@ -140,6 +140,8 @@ class Party(metaclass=PoolMeta):
         help="A page about how scores are made, and what to do where one is wrong.",
     )
 
+    sales_tasks = fields.One2Many("sales_scores.task", "party", "Tasks")
+
     @fields.depends("no_marketing", "no_marketing_date")
     def on_change_no_marketing(self):
         """The day is filled in for a person at the form; an objection without one holds as well."""
