@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from jobs.delivery.ledger import Ledger
 from jobs.settings import ROOT, settings
 
 FIRST_DAY, HISTORY_END, NEXT_DAY = "2017-01-01", "2017-11-26", "2017-11-27"
-CONNECTION = "tryton"
+SCORES, TASKS = "tryton", "tryton_tasks"  # connections
 ASSET_SECONDS = 30  # the scheduler starts a run on an asset within a second or two
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -53,16 +54,22 @@ def program(module: str, *arguments: str) -> None:
         raise StepFailed(f"python -m {module} failed; its message stands above")
 
 
-def dag(name: str, run_id: str, **params: str | bool | list[str]) -> float:
-    """Trigger a DAG, or go on with the run of that name, and follow it; returns its seconds."""
+def dag(
+    name: str, run_id: str, connection: str = SCORES, **params: str | bool | list[str]
+) -> float:
+    """Trigger a DAG, or go on with the run of that name, and follow it; returns its seconds.
+
+    Args:
+        connection: whose plan is approved where the run asks a person.
+    """
     run = Run(name, run_id)
     trigger(settings(), run, dict(params))
-    return float(follow(settings(), run, console, approve)["duration"])
+    return float(follow(settings(), run, console, partial(approve, connection))["duration"])
 
 
-def approve() -> None:
+def approve(connection: str) -> None:
     """Say yes to the newest plan, as the person who tries the demo would in Airflow."""
-    plan = Ledger(CONNECTION).plan(None)
+    plan = Ledger(connection).plan(None)
     console.print(f"  plan {plan.plan_number} waits for a person: {plan.needs_person}")
     console.print(f"  what it would change: {page.path(plan)}")
     approval.respond(
@@ -71,16 +78,16 @@ def approve() -> None:
     console.print(f"  the demo approves it, as Airflow's user {airflow_api.USER}")
 
 
-def deliver() -> float:
+def deliver(connection: str) -> float:
     """Follow the delivery that the day's outbox started; start one where none was."""
     since = progress_so_far()["day"]["began"]
     deadline = time.monotonic() + ASSET_SECONDS
-    of = settings().delivery_dags[CONNECTION]
+    of = settings().delivery_dags[connection]
     while time.monotonic() < deadline:
         if started := newest(settings(), of, since):
-            return dag(of, started.run_id)
+            return dag(of, started.run_id, connection)
         time.sleep(1)
-    return dag(of, "demo-delivery")
+    return dag(of, f"demo-{connection}", connection)
 
 
 # minutes each, of fitting what they propose as of past weeks too: a person waits here
@@ -109,7 +116,12 @@ STEPS = (
         f"one more day, {NEXT_DAY}: land, build, predict, grade",
         lambda: dag("sales_daily", "demo-day", start=NEXT_DAY, end=NEXT_DAY, deliver=True),
     ),
-    Step("delivery", "plan, approve, apply and verify the delivery to the CRM", deliver),
+    Step(
+        "delivery",
+        "plan, approve, apply and verify the delivery to the CRM",
+        lambda: deliver(SCORES),
+    ),
+    Step("tasks", "make the day's actions tasks for salespeople", lambda: deliver(TASKS)),
 )
 
 
@@ -117,8 +129,9 @@ def main() -> None:
     """Take every step that is not done yet, then show the page of facts."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     began = time.monotonic()
-    if CONNECTION not in settings().deliveries:
-        raise StepFailed(f"the demo delivers to {CONNECTION}: name it in CRM_DELIVERIES too")
+    if missing := {SCORES, TASKS} - {*settings().deliveries}:
+        named = ", ".join(sorted(missing))
+        raise StepFailed(f"the demo delivers to {named}: name it in CRM_DELIVERIES too")
     state.claim(settings())
     play_the_past()
     try:

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from jobs import lake
+from jobs.crm import tryton, tryton_tasks
 from jobs.crm.access import own_crm
 from jobs.crm.adapter import CrmError
-from jobs.crm.tryton import KEY, connect
 from jobs.delivery import mapping
 from jobs.pages.html import render
 from jobs.settings import ROOT, Settings
@@ -22,6 +22,7 @@ from jobs.table import names
 
 SAMPLES = ("A", "C", "E")  # grades: the best fifth of the customers, the middle, the last
 PLANS = 5  # the newest
+TASKS = 8  # those worth most
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def page(settings: Settings) -> list[Part]:
     """All parts, in the order of the story."""
     before: list[Callable[[Settings], Part]] = [steps, layers, left_out]
     after: list[Callable[[Settings], Part]] = [
-        forecast, own_scores, plans, received, blocked, customers, addresses
+        forecast, own_scores, plans, received, blocked, customers, tasks, addresses
     ]  # fmt: skip
     return [*(p(settings) for p in before), *models(settings), *(p(settings) for p in after)]
 
@@ -231,7 +232,8 @@ def received(settings: Settings) -> Part:
     """How many customers got what, over all plans."""
     written = lake.read(
         "ops.crm_deliveries",
-        sql="select distinct plan_id, account_id from t where event = 'written'",
+        sql="select distinct plan_id, account_id from t "
+        "where event = 'written' and connection = 'tryton'",
     )
     items = lake.read(
         "ops.crm_plan_items", sql="select plan_id, account_id, field, action from t"
@@ -247,7 +249,8 @@ def received(settings: Settings) -> Part:
 
 def blocked(settings: Settings) -> Part:
     """What the newest plan left alone, and why."""
-    found = lake.read("ops.crm_plans", sql="select plan_id from t order by at desc limit 1")
+    newest = "select plan_id from t where connection = 'tryton' order by at desc limit 1"
+    found = lake.read("ops.crm_plans", sql=newest)
     plan_id = found["plan_id"][0].as_py() if found.num_rows else ""
     rows = lake.read(
         "ops.crm_plan_items",
@@ -270,7 +273,7 @@ def customers(settings: Settings) -> Part:
     firsts = {row["grade"]: row["account_id"] for row in reversed(found)}
     keys = [firsts[grade] for grade in SAMPLES if grade in firsts]
     try:
-        records = connect(own_crm()).find(KEY, keys, fields)
+        records = tryton.connect(own_crm()).find(tryton.Tryton.key, keys, fields)
     except CrmError as error:
         return Part("Customers in the CRM", ("CRM",), [(str(error),)])
     shown = [record for key in keys for record in records.get(key, [])]
@@ -285,6 +288,31 @@ def customers(settings: Settings) -> Part:
         "scores.recommendations."
     )
     return Part("Customers as the CRM now shows them", head, rows, note)
+
+
+def tasks(settings: Settings) -> Part:
+    """What salespeople find to be done first."""
+    title = "Tasks for salespeople as the CRM now shows them"
+    names = ("priority", "task_key", "channel", "due_date", "expected_usd", "text", "state")
+    try:
+        records = [*tryton_tasks.connect(own_crm()).read(names)]
+    except CrmError as error:
+        return Part(title, ("CRM",), [(str(error),)])
+    told = sorted((r.values for r in records), key=lambda v: int(v["priority"] or 0))
+    rows = [
+        (
+            f"household {str(values['task_key']).partition('|')[0]}",
+            *(_text(values[name]) for name in ("channel", "due_date", "expected_usd", "text")),
+            _text(values["state"]),
+        )
+        for values in told[:TASKS]
+    ]
+    head = ("whom", "by", "due", "expected USD", "what to do", "state")
+    note = (
+        f"The first {len(rows)} of {len(told)}. What is expected rests on a share that is assumed, "
+        "not measured: docs/next-actions.md."
+    )
+    return Part(title, head, rows, note if rows else "There is nothing to be done.")
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,6 @@ from jobs.delivery import compare, mirror, state, subjects, tasks
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
 from jobs.delivery.controls import Controls
-from jobs.delivery.ledger import writer
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.scratch import scratch
 from jobs.delivery.tasks import Customer
@@ -24,20 +23,19 @@ def gather(
     described: Description,
     version: int,
     today: dt.date | None,
+    is_writer: bool = True,
 ) -> None:
     """Load all that is compared, and find each subject's record.
 
     Args:
         version: of the outbox.
         today: business day; null: nothing is over.
-
-    Raises:
-        Busy: tasks are planned while the customers' connection delivers.
+        is_writer: of the connection, who writes down what was read of it; another only reads.
     """
-    state.refreshed(db, mapping.connection, described.instance)
+    state.refreshed(db, mapping.connection, described.instance, is_writer)
     subjects.load(db, mapping, described, told(mapping, version, today))
     keys = [row[0] for row in db.sql("select k0 from subjects where k0 is not null").fetchall()]
-    mirror.refreshed(db, mapping, crm, described, keys)
+    mirror.refreshed(db, mapping, crm, described, keys, is_writer)
     Controls(mapping.connection).load(db)
     compare.match(db, mapping)
     if mapping.customers:
@@ -56,11 +54,15 @@ def told(
 
 
 def customers(theirs: ConnectionMap, today: dt.date | None) -> dict[str, Customer]:
-    """Those of a connection, by account_id: their records, and what they do not want."""
+    """Those of a connection, by account_id: their records, and what they do not want.
+
+    Nothing is written down, so that it may deliver meanwhile.
+    """
     crm = connect(theirs)
     described = crm.describe()
-    with writer(theirs.connection), scratch() as db:
-        gather(db, theirs, crm, described, lake.version(subjects.OUTBOX), today)
+    with scratch() as db:
+        at = lake.version(subjects.OUTBOX)
+        gather(db, theirs, crm, described, at, today, is_writer=False)
         rows = db.sql("""
             select m.account_id, m.record_id, m.why, r.fields
             from matched m left join mirror r on r.record_id = m.record_id

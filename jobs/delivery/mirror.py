@@ -38,11 +38,13 @@ def refreshed(
     crm: Adapter,
     described: Description,
     keys: Collection[str],
+    is_writer: bool = True,
 ) -> int:
     """Bring the mirror up to date and load it as `mirror`; returns the number of records read.
 
     Args:
         keys: customers to ask for, where the CRM does not list its records.
+        is_writer: of the connection, who writes it down too.
     """
     instance, now = described.instance, dt.datetime.now(dt.UTC)
     as_kept(db, mapping.connection, instance)
@@ -58,7 +60,8 @@ def refreshed(
         return count
     else:
         merge(db)
-    keep(db, "mirror", NAME, mapping.connection, instance)
+    if is_writer:
+        keep(db, "mirror", NAME, mapping.connection, instance)
     log.info("%s: %d records of the CRM read since %s", mapping.connection, count, since or "ever")
     return count
 

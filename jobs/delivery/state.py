@@ -70,8 +70,10 @@ where shown.account_id = state.account_id and shown.field = state.field
 """
 
 
-def refreshed(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> None:
-    """Fold in what was delivered since, write it down, and load it as `state`."""
+def refreshed(
+    db: duckdb.DuckDBPyConnection, connection: str, instance: str, is_writer: bool = True
+) -> None:
+    """Fold in what was delivered since, write it down as its writer, and load it as `state`."""
     mine = f"connection = {literal(connection)}"
     here = f"{mine} and crm_instance = {literal(instance)}"
     load(db, "old", NAME, COLUMNS, here)
@@ -89,5 +91,5 @@ def refreshed(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> 
     load(db, "echoes", "ops.crm_echoes", f'{shown}, "at" timestamptz', here)
     db.execute(FOLD)
     db.execute(ECHO)
-    if db.sql("select * from state except select * from old limit 1").fetchall():
+    if is_writer and db.sql("select * from state except select * from old limit 1").fetchall():
         keep(db, "state", NAME, connection, instance)

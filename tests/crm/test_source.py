@@ -17,6 +17,7 @@ import yaml
 
 from jobs.crm.access import Access
 from jobs.crm.adapter import Change, CrmError
+from jobs.crm.jsonrpc import Session, to_wire
 from jobs.landing import Manifest, manifests
 from jobs.settings import ROOT, settings
 from jobs.sources import crm as source
@@ -309,6 +310,30 @@ def test_other_records_of_tryton_are_read_with_those_that_they_lead_to(crm: Crm)
     assert found.newest_change() is None
     with pytest.raises(CrmError, match=r"Tryton's party\.address has no field town"):
         list(found.read(["town"]))
+
+
+def test_tasks_that_were_made_in_tryton_are_activities(crm: Crm) -> None:
+    pipeline = Session(crm.settings.crm_url, "pipeline", crm.settings.secret("crm_pipeline"))
+    told = {"channel": "phone", "due_date": to_wire("date", "2017-11-29")}
+    made = [
+        {**told, "party": crm.ids()[account], "task_key": f"{account}|call|2017-11-13"}
+        for account in ACCOUNTS[:3]
+    ]
+    pipeline.call("model.sales_scores.task.create", made)
+    done, dismissed, _ = crm.tasks()
+    crm.say(done, state="done")
+    crm.say(dismissed, state="dismissed")
+    source.land(DAY, DAY)
+    [batch] = manifests("activities").values()
+    said = {
+        row["party.code"]: (row["activity"], row["is_open"], row["closed_date"] is None)
+        for row in rows(batch, "party.code").values()
+    }
+    assert said == {
+        done.partition("|")[0]: ("Call", "false", False),
+        dismissed.partition("|")[0]: ("Dismissed", "false", False),
+        crm.tasks().popitem()[0].partition("|")[0]: ("Call", "true", True),
+    }
 
 
 def test_a_model_that_tryton_has_not_is_none(crm: Crm) -> None:

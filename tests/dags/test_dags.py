@@ -10,7 +10,9 @@ from infra.airflow_home import pools as pools_made
 from jobs.settings import ROOT, settings
 from jobs.table import LAYERS, names, table
 
-DAGS = ("crm_delivery", "lake_weekly", "sales_daily", "training_weekly", "watch")
+DELIVERIES = ("crm_delivery", "crm_delivery_tryton_tasks")
+DAGS = (*DELIVERIES, "lake_weekly", "sales_daily", "training_weekly", "watch")
+FILES = ("crm_delivery", "lake_weekly", "sales_daily", "training_weekly", "watch")
 
 # each costs a task seconds, or must not cross the fork of a task
 HEAVY = "deltalake great_expectations grpc matplotlib mlflow pandas prophet torch"
@@ -28,11 +30,11 @@ def test_a_dag_tells_what_it_does_and_whose_it_is(bag: DagBag, name: str) -> Non
     assert dag.tags
     assert {task.owner for task in dag.tasks} == {"sales-lakehouse"}
     # a delivery that waits for a person must not keep a newer plan from taking its place
-    assert dag.max_active_runs == (4 if name == "crm_delivery" else 1)
+    assert dag.max_active_runs == (4 if name in DELIVERIES else 1)
     assert dag.catchup is False
 
 
-@pytest.mark.parametrize("name", DAGS)
+@pytest.mark.parametrize("name", FILES)
 def test_a_dag_file_imports_nothing_heavy(name: str) -> None:
     code = f"""
 import sys, psutil
@@ -101,9 +103,11 @@ def test_learning_and_delivery_wait_for_their_pools(bag: DagBag) -> None:
     pools = {t.task_id: t.pool for name in DAGS for t in bag.dags[name].tasks}
     assert pools["train.recommenders"] == pools["bench.forecasts"] == "gpu"
     assert pools["promote.forecasts"] == "gpu"  # its probes fit
-    assert pools["delivery.plan"] == pools["delivery.apply"] == "crm_tryton"
+    for name, pool in zip(DELIVERIES, ("crm_tryton", "crm_tryton_tasks"), strict=True):
+        for task in ("delivery.plan", "delivery.apply"):
+            assert bag.dags[name].get_task(task).pool == pool
     assert pools["silver.order_lines"] == "default_pool"
-    assert {*POOLS.values(), "crm_tryton"} == set(pools_made(settings()))
+    assert {*POOLS.values(), "crm_tryton", "crm_tryton_tasks"} == set(pools_made(settings()))
 
 
 def test_every_connection_that_is_delivered_to_has_a_dag_and_a_pool(
@@ -128,6 +132,9 @@ def test_the_outbox_starts_a_delivery(bag: DagBag) -> None:
     outlets = bag.dags["sales_daily"].get_task("scores.crm_outbox").outlets
     assert [alias.name for alias in outlets] == ["scores.crm_outbox"]
     assert bag.dags["crm_delivery"].timetable.asset_condition.name == "scores.crm_outbox"
+    tasks = bag.dags["crm_delivery_tryton_tasks"]
+    assert tasks.timetable.asset_condition.name == "scores.next_actions"
+    assert [each.name for each in tasks.get_task("delivery.plan").inlets] == ["scores.next_actions"]
 
 
 def test_the_day_starts_by_hand_and_the_rest_by_the_clock(bag: DagBag) -> None:

@@ -17,6 +17,7 @@ from dags.tasks import (
     is_only_backfill,
     no_retry_after,
     no_retry_where_refused,
+    outbox_of,
     version_meant_for_crm,
 )
 from jobs import lake
@@ -24,7 +25,7 @@ from jobs.crm.adapter import CrmError, ErrorClass
 from jobs.delivery.ledger import Busy, DeliveryError
 from jobs.delivery.mapping import MappingError
 from jobs.ops import builds
-from jobs.settings import SettingsError
+from jobs.settings import SettingsError, settings
 from jobs.spark.build import WrongColumns
 from jobs.training import bench as training
 from jobs.training.family import NothingToJudge
@@ -131,8 +132,20 @@ def test_a_delivery_by_the_clock_or_by_hand_is_no_backfill() -> None:
 
 def test_the_newest_version_that_was_meant_for_the_crm_is_delivered() -> None:
     newest_first = [written(5, False), written(4, True), written(3, True)]
-    assert version_meant_for_crm(newest_first) == 4
-    assert version_meant_for_crm(reversed(newest_first)) == 4
+    assert version_meant_for_crm(OUTBOX, newest_first) == 4
+    assert version_meant_for_crm(OUTBOX, reversed(newest_first)) == 4
+
+
+def test_tasks_are_delivered_from_the_actions_and_a_mapping_with_a_fault_stops_no_dag(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outbox_of("tryton") == outbox_of("odoo") == outbox_of("unknown") == OUTBOX
+    assert outbox_of("tryton_tasks") == "scores.next_actions"
+    (state / "broken.yaml").write_text("customers: [")
+    (state / "other.yaml").write_text("- customers")
+    monkeypatch.setenv("CRM_CONNECTIONS", str(state))
+    settings.cache_clear()
+    assert outbox_of("broken") == outbox_of("other") == OUTBOX
 
 
 @pytest.mark.parametrize("events", [[], [written(5, False)]])
@@ -140,7 +153,7 @@ def test_where_no_version_was_meant_for_the_crm_nothing_is_delivered(
     events: list[SimpleNamespace],
 ) -> None:
     with pytest.raises(AirflowSkipException, match="no run wrote scores"):
-        version_meant_for_crm(events)
+        version_meant_for_crm(OUTBOX, events)
 
 
 def test_a_family_of_which_there_is_nothing_to_judge_is_skipped(
@@ -215,7 +228,7 @@ def test_a_delivery_that_waits_for_another_is_tried_again(monkeypatch: pytest.Mo
 
 def test_customers_that_were_put_off_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     partly = SimpleNamespace(plan=PLAN, left=2)
-    with pytest.raises(AirflowException, match="put 2 of 3 customers off") as told:
+    with pytest.raises(AirflowException, match="put 2 of 3 records off") as told:
         delivered(monkeypatch, "apply", partly)
     assert not isinstance(told.value, AirflowFailException)
 

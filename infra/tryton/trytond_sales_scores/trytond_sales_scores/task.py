@@ -57,7 +57,9 @@ class Task(ModelSQL, ModelView):
         OUTCOMES, "Outcome", sort=False, states={"readonly": Eval("state") == OPEN}
     )
     closed_date = fields.Date("Done On", readonly=True)
+    # for who reads tasks as activities
     activity = fields.Function(fields.Char("Activity"), "get_activity")
+    is_open = fields.Function(fields.Boolean("Is Open"), "get_is_open")
 
     @classmethod
     def __setup__(cls):
@@ -76,6 +78,9 @@ class Task(ModelSQL, ModelView):
 
     def get_activity(self, name):
         return "Dismissed" if self.state == DISMISSED else ACTIVITIES.get(self.channel)
+
+    def get_is_open(self, name):
+        return self.state == OPEN
 
     @classmethod
     @ModelView.button
