@@ -51,11 +51,12 @@ class Odoo:
         return Description(
             system="odoo",
             version=self._session.version(),
-            instance=self._instance(),
+            instance=instance(self._session),
             fields=self._reader.fields,
             # the external id that a partner is made by is made of it
             enforced_keys=(self._key,),
-            can_create=self._may("create", PARTNER) and self._may("read", "ir.model.data"),
+            can_create=may(self._session, "create", PARTNER)
+            and may(self._session, "read", "ir.model.data"),
             batch_records=BATCH_RECORDS,
             page_records=self._page_records,
             request_seconds=self._request_seconds,
@@ -114,17 +115,23 @@ class Odoo:
     def _all(self) -> list[Any]:
         return [*self._customers, ["id", "not in", self._reader.no_customers]]
 
-    def _may(self, what: str, model: str) -> bool:
-        return bool(self._session.call(model, "has_access", [], operation=what))
 
-    def _instance(self) -> str:
-        """What `install` named this database; without it, when its first company was made."""
-        domain = [["module", "=", MODULE], ["name", "=like", "instance_%"]]
-        if self._may("read", "ir.model.data"):
-            for row in self._reader.search("ir.model.data", domain, ["name"]):
-                return str(row["name"])
-        company = self._reader.search("res.company", [], ["create_date"], order="id", limit=1)
-        return f"{self._session.database} of {company[0]['create_date']}"
+def may(session: Session, what: str, model: str) -> bool:
+    """Whether the user has a right to a model as a whole."""
+    return bool(session.call(model, "has_access", [], operation=what))
+
+
+def instance(session: Session) -> str:
+    """What `install` named this database; without it, when its first company was made."""
+    domain = [["module", "=", MODULE], ["name", "=like", "instance_%"]]
+    if may(session, "read", "ir.model.data"):
+        named = session.call("ir.model.data", "search_read", domain=domain, fields=["name"])
+        for row in named:
+            return str(row["name"])
+    company = session.call(
+        "res.company", "search_read", domain=[], fields=["create_date"], order="id", limit=1
+    )
+    return f"{session.database} of {company[0]['create_date']}"
 
 
 def connect(access: Access) -> Odoo:

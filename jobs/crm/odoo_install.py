@@ -16,10 +16,10 @@ from jobs.crm.json2 import Session
 from jobs.crm.odoo_key import KEY_DAYS, USER
 from jobs.crm.odoo_parts import GUARD, ON_PARTNER, ON_SCORE, PAGE
 from jobs.crm.odoo_reading import BLACKLIST
-from jobs.crm.odoo_values import MODULE, OURS, PARTNER, SCORE, SCORES
+from jobs.crm.odoo_values import ACTIVITY, MODULE, OURS, PARTNER, SCORE, SCORES, TASK_KEY
 
 GROUP = "Sales Lakehouse: delivery"
-LEAD, ACTIVITY = "crm.lead", "mail.activity"
+LEAD = "crm.lead"
 # Odoo keeps these itself
 KEPT_BY_ODOO = ("id", "create_date", "create_uid", "write_date", "write_uid")
 
@@ -200,16 +200,21 @@ def _reading(installer: Installer, group: int) -> None:
             if "w" in may:
                 _guard(installer, model, found)
     for found in installer.session.call("ir.model", "search", domain=[["model", "=", ACTIVITY]]):
+        key = {"size": 300, "index": True, "copied": False}
+        _field(installer, ACTIVITY, found, TASK_KEY, "Key of a Sales Task", "char", key)
         _guard(installer, ACTIVITY, found)
-        _no_new(installer, "activities", found, group)
+        _only_tasks(installer, found, group)
 
 
-def _no_new(installer: Installer, what: str, model: int, group: int) -> None:
-    """The guard lets pass what is being made: none is made by the delivery's user."""
-    of = {"model_id": model, "groups": [[6, 0, [group]]], "domain_force": "[(0, '=', 1)]"}
+def _only_tasks(installer: Installer, model: int, group: int) -> None:
+    """The guard lets pass what is being made: the delivery's user makes customers' tasks only."""
+    tasks = f"[('{TASK_KEY}', '!=', False), ('res_model', '=', '{PARTNER}')]"
+    of = {"model_id": model, "groups": [[6, 0, [group]]], "domain_force": tasks}
     kinds = {f"perm_{kind}": kind == "create" for kind in ("read", "write", "create", "unlink")}
-    name = f"{MODULE}: no new {what}"
-    installer.ensure("ir.rule", f"rule: no new {what}", {"name": name}, lambda: {**of, **kinds})
+    name = f"{MODULE}: new activities are tasks"
+    installer.ensure(
+        "ir.rule", "rule: new activities are tasks", {"name": name}, lambda: {**of, **kinds}
+    )
 
 
 def _guard(installer: Installer, model: str, model_id: int) -> None:

@@ -26,9 +26,16 @@ class Spoiled(Refused):
 
 
 def load(
-    session: Session, model: str, header: Sequence[str], rows: Sequence[Sequence[Any]]
+    session: Session,
+    model: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    context: Mapping[str, Any] | None = None,
 ) -> list[str | None]:
     """Make and change records; all of them, or none.
+
+    Args:
+        context: what else is said to Odoo about how to do it.
 
     Returns:
         their ids.
@@ -36,7 +43,9 @@ def load(
     Raises:
         Spoiled: some records cannot be taken.
     """
-    told = session.call(model, "load", fields=list(header), data=list(rows))
+    told = session.call(
+        model, "load", fields=list(header), data=list(rows), context=dict(context or {})
+    )
     if told["ids"]:
         return [str(each) for each in told["ids"]]
     raise Spoiled(refusals(told["messages"], len(rows), model == SCORE))

@@ -19,6 +19,8 @@ SCORES = "x_sales_score_ids"  # at the partner
 OURS = "x_sales_"  # how the partner's fields begin that the delivery's user may write
 KNOWN = "_known"  # after a number's name: the field that says whether there is one
 MODULE = "sales_lakehouse"  # of our external ids
+ACTIVITY = "mail.activity"
+TASK_KEY = f"{OURS}task_key"  # of an activity that is a task
 SCALE = 6  # digits after the point of a number for which Odoo names none
 
 KINDS: Mapping[str, Kind] = {

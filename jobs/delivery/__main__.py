@@ -289,7 +289,7 @@ def tasks(connection: Connection = "tryton_tasks") -> None:
         accepted = (
             f"accepted {each.share:.0%} ({between[0]:.0%} to {between[1]:.0%})"
             if each.share is not None and between
-            else "none done or dismissed yet"
+            else "none decided on yet"
         )
         typer.echo(
             f"{each.playbook}: {each.made:,} made, {each.open:,} open, {each.done:,} done, "

@@ -186,18 +186,21 @@ class Acceptance:
     gone: int
 
     @property
+    def decided(self) -> int:
+        return self.done + self.dismissed + self.gone
+
+    @property
     def share(self) -> float | None:
-        """Done of done and dismissed, from 0 to 1; null: neither is."""
-        closed = self.done + self.dismissed
-        return self.done / closed if closed else None
+        """Done of all that people have decided on, from 0 to 1; null: none is. A task that is gone
+        was not accepted: some CRMs delete what is dismissed."""
+        return self.done / self.decided if self.decided else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """Of the share, by Wilson, at 95%; null: there is none."""
-        if not self.done + self.dismissed:
+        if not self.decided:
             return None
-        test = binomtest(self.done, self.done + self.dismissed)
-        found = test.proportion_ci(CONFIDENCE, method="wilson")
+        found = binomtest(self.done, self.decided).proportion_ci(CONFIDENCE, method="wilson")
         return float(found.low), float(found.high)
 
 

@@ -13,22 +13,30 @@ import pytest
 from infra.odoo import prepare
 from infra.sandbox.__main__ import ODOO_KEY, keep, with_key, works
 from infra.sandbox.wire import Fault, Wire
-from jobs.crm import odoo_install
+from jobs import lake
+from jobs.crm import odoo_install, odoo_key
 from jobs.crm.access import Access
 from jobs.crm.adapter import Change, CrmError
 from jobs.crm.json2 import Protocol, Session, error_of
 from jobs.crm.odoo import Odoo
 from jobs.crm.odoo_load import refusals
+from jobs.crm.odoo_tasks import OdooTasks
+from jobs.crm.odoo_values import TASK_KEY
 from jobs.crm.throttle import Throttle
 from jobs.crm.writing import NoAnswer, Refused
-from jobs.settings import settings
-from tests.odoo_server import PARTNER, Crm, served
+from jobs.delivery.apply import apply
+from jobs.delivery.plan import plan
+from jobs.delivery.verify import verify
+from jobs.settings import ROOT, settings
+from tests.delivery import actions, outbox
+from tests.odoo_server import PARTNER, REQUEST_SECONDS, Crm, served
 
 pytestmark = pytest.mark.services
 
 KEYS = [str(number) for number in range(301, 313)]
 BAND = "x_sales_spend_band"
 ACTION = "x_sales_next_action"
+WAYS = ("phone", "email", "phone", "post")
 
 
 @pytest.fixture(scope="module")
@@ -313,6 +321,79 @@ def test_inactive_customers_are_read_but_not_found(crm: Crm) -> None:
     # of a contact of the customer's nobody asked
     crm.call(PARTNER, "create", vals_list=[{"name": "Wife", "parent_id": crm.ids()[KEYS[4]]}])
     assert len(list(adapter.read([]))) == len(KEYS)
+
+
+@pytest.fixture
+def company(crm: Crm, state: Path, connections: Path, monkeypatch: pytest.MonkeyPatch) -> Crm:
+    """Customers with scores, and settings that lead to this server."""
+    for name in ("odoo", "odoo_tasks"):
+        text = (ROOT / f"jobs/delivery/connections/{name}.yaml").read_text()
+        (connections / f"{name}.yaml").write_text(text.replace("http://127.0.0.1:8069", crm.url))
+    monkeypatch.setenv("SALES_SECRET_ODOO", crm.key)
+    monkeypatch.setenv("COMPANY_CLOCK", "data")
+    settings.cache_clear()
+    outbox.write([outbox.row(key) for key in KEYS])
+    return crm
+
+
+def test_actions_become_activities_of_customers_once(company: Crm) -> None:
+    [manager] = company.call("res.users", "search", domain=[["login", "=", "admin"]])
+    company.edit("301", user_id=manager)
+    company.edit("303", x_no_profiling=True)
+    actions.write([actions.row(key, channel=by) for key, by in zip(KEYS, WAYS, strict=False)])
+    assert plan("odoo_tasks").blocked == 1
+    assert apply("odoo_tasks").sent == 3
+    assert not verify("odoo_tasks").differing
+
+    named = {"domain": [[TASK_KEY, "!=", False]], "load": "", "order": TASK_KEY}
+    fields = ["res_id", "user_id", "summary", "note", "date_deadline", "activity_type_id"]
+    told = company.call("mail.activity", "search_read", fields=fields, **named)
+    ids = company.ids()
+    assert [row["res_id"] for row in told] == [ids["301"], ids["302"], ids["304"]]
+    assert [row["user_id"] for row in told] == [manager, False, False]
+    assert told[0]["summary"].startswith("Call and ask what is missing")
+    assert told[0]["note"] == "<p>No order within four weeks is likely</p>"
+    assert told[0]["date_deadline"] == "2017-11-29"
+
+    done, cancelled, _ = (row["id"] for row in told)
+    company.call("mail.activity", "action_done", [done])
+    company.call("mail.activity", "unlink", [cancelled])
+    lake.remove(lake.location("ops.crm_mirror"))  # so that everything is read
+    again = plan("odoo_tasks")
+    assert again.records == 0
+    rows = lake.read("ops.crm_tasks").to_pylist()
+    states = {row["account_id"]: (row["state"], row["closed_date"] is not None) for row in rows}
+    assert states == {"301": ("done", True), "302": ("gone", False), "304": ("open", False)}
+
+
+def test_the_pipelines_user_makes_tasks_and_no_other_activity(company: Crm) -> None:
+    mine = Session(Access("odoo", company.url, odoo_key.USER, company.key))
+    [model] = company.call("ir.model", "search", domain=[["model", "=", PARTNER]])
+    task = {"res_model_id": model, "res_id": company.ids()["301"], TASK_KEY: "301|x|2017-11-13"}
+    with pytest.raises(CrmError, match="not_allowed"):
+        mine.call("mail.activity", "create", vals_list=[{**task, TASK_KEY: False}])
+    made = mine.call("mail.activity", "create", vals_list=[task])
+    with pytest.raises(CrmError, match="not_allowed"):
+        mine.call("mail.activity", "write", made, vals={"summary": "other"})
+
+
+def test_a_task_whose_answer_is_lost_is_made_once(company: Crm) -> None:
+    lost = Fault("cut_after", call=r"mail\.activity\.load", on=range(1, 2))
+    with Wire(company.url, [lost], "odoo") as wire:
+        session = Session(Access("odoo", wire.url, odoo_key.USER, company.key))
+        tasks = OdooTasks(session, REQUEST_SECONDS)
+        key = "305|call_leaving|2017-11-13"
+        told = {"note": "a < b\nc", "channel": "phone", "date_deadline": "2017-11-29"}
+        values = {"res_id": str(company.ids()["305"]), "summary": "Call", **told}
+        change = Change("305", None, "", values, (TASK_KEY, key))
+        sent_at = dt.datetime.now(dt.UTC)
+        assert [r.outcome for r in tasks.write([change])] == ["unknown"]
+        [found] = tasks.poll([change], sent_at)
+        assert (found.outcome, found.reason) == ("written", "found_after_lost_answer")
+    tasks = OdooTasks(Session(Access("odoo", company.url, odoo_key.USER, company.key)))
+    [record] = tasks.find(TASK_KEY, [key], [*told, "state"])[key]
+    assert record.values == {**told, "state": "open", TASK_KEY: key}
+    assert [r.outcome for r in tasks.write([change])] == ["permission"], "one is never changed"
 
 
 @pytest.mark.parametrize("protocol", ["json2", "jsonrpc"])
