@@ -31,6 +31,7 @@ from airflow.sdk.exceptions import (
 
 from dags.alerting import tell_failure, tell_success
 from jobs import reviewed
+from jobs.delivery.entries import outbox
 from jobs.settings import SettingsError, settings
 from jobs.table import LAYERS, names, table
 
@@ -56,7 +57,6 @@ DEFAULTS: dict[str, Any] = {
     "on_success_callback": tell_success,
 }
 
-OUTBOX, ACTIONS = "scores.crm_outbox", "scores.next_actions"
 
 # Built from what stands when an input failed: what was sold does not wait for the CRM.
 FROM_WHAT_STANDS = ("silver.account_identities",)
@@ -131,15 +131,16 @@ def outbox_of(connection: str) -> str:
     try:
         told = reviewed.read_file(settings().connections / f"{connection}.yaml")
     except reviewed.NoYaml:
-        return OUTBOX
-    return ACTIONS if isinstance(told, dict) and told.get("customers") else OUTBOX
+        return outbox(None)
+    return outbox(told.get("customers") if isinstance(told, dict) else None)
 
 
-def version_meant_for_crm(outbox: str, written: Iterable[Any]) -> int:
+def version_meant_for_crm(name: str, written: Iterable[Any]) -> int:
     """The newest version of the outbox that a run wrote to be delivered.
 
     Args:
-        written: the outbox's asset events.
+        name: of the outbox.
+        written: its asset events.
 
     Raises:
         AirflowSkipException: there is none.
@@ -147,7 +148,7 @@ def version_meant_for_crm(outbox: str, written: Iterable[Any]) -> int:
     meant = [event for event in written if event.extra.get("deliver")]
     if not meant:
         raise AirflowSkipException(
-            f"no run wrote {outbox} to be delivered; trigger this DAG by hand to deliver "
+            f"no run wrote {name} to be delivered; trigger this DAG by hand to deliver "
             "the newest version"
         )
     return int(max(meant, key=lambda event: event.timestamp).extra["version"])
@@ -291,8 +292,8 @@ def deliver(
     if step == "plan" and is_only_backfill(triggering_asset_events):
         raise AirflowSkipException("the outbox was written by a backfill that was not to deliver")
     if step == "plan" and not is_by_hand(dag_run.run_type):
-        outbox = outbox_of(connection)
-        told["version"] = version_meant_for_crm(outbox, inlet_events[asset(outbox)])
+        of = outbox_of(connection)
+        told["version"] = version_meant_for_crm(of, inlet_events[asset(of)])
     if step == "plan":
         told["requester"] = getattr(dag_run, "triggering_user_name", None) or "airflow"
     elif planned := ti.xcom_pull(task_ids="delivery.plan"):

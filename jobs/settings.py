@@ -371,6 +371,13 @@ class _Told:
         return text
 
 
+def _shipped(connections: Path) -> str:
+    """The deliveries where none are named: to the CRM of these services, tasks where the folder has
+    their mapping."""
+    found = [name for name in ("tryton_tasks",) if (connections / f"{name}.yaml").exists()]
+    return ",".join(["tryton", *found])
+
+
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read and check every setting.
 
@@ -383,6 +390,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     state = Path(given.get("SALES_STATE", ROOT / ".state")).resolve()
     told = _Told(_from_file(state / FILE, faults) | given, faults)
     port_base = told.number("SALES_PORT_BASE", 18080, 1024, 65_000)
+    connections = told.folder("CRM_CONNECTIONS", ROOT / "jobs/delivery/connections")
     settings = Settings(
         state=state,
         lake_uri=told.lake("LAKE_URI", str(state / "lake")),
@@ -401,8 +409,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         clock=told.choice("COMPANY_CLOCK", "wall", "data"),
         device=told.choice("SALES_DEVICE", "auto", "cpu", "cuda"),
         webshop_url=told.address("WEBSHOP_URL", path=r"(/[^\s@?#]*)?"),
-        connections=told.folder("CRM_CONNECTIONS", ROOT / "jobs/delivery/connections"),
-        deliveries=told.names("CRM_DELIVERIES", "tryton,tryton_tasks"),
+        connections=connections,
+        deliveries=told.names("CRM_DELIVERIES", _shipped(connections)),
         experiments=Path(
             told.text("CRM_EXPERIMENTS", str(ROOT / "jobs/delivery/experiments.yaml"))
         ).resolve(),

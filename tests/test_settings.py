@@ -246,4 +246,7 @@ def test_a_shop_s_address_may_have_a_path() -> None:
 def test_connections_that_are_delivered_to_are_names_each_once(told: str) -> None:
     with pytest.raises(SettingsError, match=r"CRM_DELIVERIES=.* must be names with commas"):
         from_environment({"CRM_DELIVERIES": told})
-    assert from_environment({}).delivery_dags == {"tryton": "crm_delivery"}
+    assert from_environment({}).delivery_dags == {
+        "tryton": "crm_delivery",
+        "tryton_tasks": "crm_delivery_tryton_tasks",
+    }

@@ -22,7 +22,9 @@ ACCOUNTS = [str(number) for number in range(101, 113)]
 REQUEST_SECONDS = 3.0  # this server has nothing else to do: a request has ended long before
 AGE = "45-54"  # of all customers but one
 NO_AGE = "102"
-SAID_BY_PEOPLE = {"no_marketing": None, "no_marketing_date": None, "replaced_by": None}
+SAID_BY_PEOPLE = dict.fromkeys(
+    ("no_marketing", "no_marketing_date", "replaced_by", "marital_status")
+)
 SCORES = [
     *("score_next_products", "score_recency_band", "score_spend_band", "score_last_order_date"),
     *("score_name", "score_value", "score_grade", "score_trend", "score_reasons"),

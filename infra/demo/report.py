@@ -214,7 +214,7 @@ def own_scores(settings: Settings) -> Part:
 
 def plans(settings: Settings) -> Part:
     """The delivery plans in their newest state."""
-    found = lake.read("ops.crm_plans", sql="select * from t order by plan_number, at").to_pylist()
+    found = lake.read("ops.crm_plans", sql="select * from t order by at").to_pylist()
     newest = {(row["connection"], row["plan_number"]): row for row in found}
     shown = (
         "connection", "plan_number", "state", "records", "updates", "clears", "unchanged",
@@ -222,7 +222,7 @@ def plans(settings: Settings) -> Part:
     )  # fmt: skip
     rows = [["" if row[n] is None else row[n] for n in shown] for row in newest.values()][-PLANS:]
     head = (
-        "CRM", "plan", "state", "customers", "values to set", "to clear", "already right",
+        "CRM", "plan", "state", "records", "values to set", "to clear", "already right",
         "blocked", "what was found",
     )  # fmt: skip
     return Part("Deliveries to the CRM", head, rows)
@@ -293,9 +293,9 @@ def customers(settings: Settings) -> Part:
 def tasks(settings: Settings) -> Part:
     """What salespeople find to be done first."""
     title = "Tasks for salespeople as the CRM now shows them"
-    names = ("priority", "task_key", "channel", "due_date", "expected_usd", "text", "state")
+    fields = ("priority", "task_key", "channel", "due_date", "expected_usd", "text", "state")
     try:
-        records = [*tryton_tasks.connect(own_crm()).read(names)]
+        records = [*tryton_tasks.connect(own_crm()).read(fields)]
     except CrmError as error:
         return Part(title, ("CRM",), [(str(error),)])
     told = sorted((r.values for r in records), key=lambda v: int(v["priority"] or 0))

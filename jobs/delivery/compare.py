@@ -176,12 +176,22 @@ def _once(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
     """)
     for n, field in enumerate(mapping.fields):
         db.execute(f"insert into items {_created(n, field)}")
+    # nobody would fill it later: what lacks a field is not made
+    db.execute("""
+        update matched set why = 'unfit' where account_id in (select account_id from items
+                                                              where action = 'blocked')
+    """)
+    db.execute("""
+        delete from items where action = 'create'
+        and account_id in (select account_id from matched where why = 'unfit')
+    """)
     db.execute(f"insert into items {_created_by(mapping)}")
     db.execute("""
         insert into items
         select account_id, null, '*', 'blocked', null, null,
                case when why = 'not_in_crm' then gone else why end
-        from matched where why is not null and (why <> 'not_in_crm' or gone is not null)
+        from matched
+        where why is not null and why <> 'unfit' and (why <> 'not_in_crm' or gone is not null)
     """)
 
 

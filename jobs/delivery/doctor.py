@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 from jobs.crm.adapter import Adapter, CrmError, Description
 from jobs.crm.throttle import Later
 from jobs.delivery import check
+from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect, way
+from jobs.delivery.gathering import of_same_crm
 from jobs.delivery.ledger import DeliveryError
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.subjects import outbox_columns
@@ -31,6 +33,10 @@ def examined(connection: str) -> Iterator[str]:
     yield f"  {len(mapping.fields)} fields are there and may be written"
     creates = "are reported, not created" if mapping.mode == "update_only" else "are created"
     yield f"  {mapping.what} that it lacks {creates}; it finds ours by {mapping.match[0].field}"
+    if mapping.customers:
+        theirs = mappings.load(mapping.customers)
+        of_same_crm(mapping, theirs, described.instance)
+        yield f"  they are for the customers of {theirs.connection}, of the same CRM"
     yield from (f"  note: {lack}" for lack in lacks(mapping))
     if quota := crm.quota():
         share = f"{mapping.rate.daily_share:.0%}"

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from jobs.delivery.transforms import Transform
 from jobs.reviewed import Part
 
+SCORES, ACTIONS = "scores.crm_outbox", "scores.next_actions"  # what is delivered
 ID = "id"  # of a rung's field: the CRM's own id of a record
 EMAIL = "accounts.email"  # of a rung: the e-mail address of bronze.accounts
 
@@ -16,6 +17,11 @@ Ownership = Literal["always", "if_empty", "if_ours"]
 # where a link may begin: what stands before an @ would be a password, and what comes behind a host
 # without a slash would be another host
 PAGE = re.compile(r"https?://[^/\s@?#\"'<>\\]+[/?#][^\s\"'<>\\]*")
+
+
+def outbox(customers: object) -> str:
+    """The table that a connection delivers, by the `customers` of its mapping: tasks have some."""
+    return ACTIONS if customers else SCORES
 
 
 class Rung(Part):

@@ -11,9 +11,10 @@ from jobs.delivery import compare, mirror, state, subjects, tasks
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
 from jobs.delivery.controls import Controls
-from jobs.delivery.mapping import ConnectionMap
+from jobs.delivery.entries import SCORES
+from jobs.delivery.mapping import ConnectionMap, MappingError
 from jobs.delivery.scratch import scratch
-from jobs.delivery.tasks import Customer
+from jobs.delivery.tasks import CHANNELS, Customer
 
 
 def gather(
@@ -33,7 +34,7 @@ def gather(
         is_writer: of the connection, who writes down what was read of it; another only reads.
     """
     state.refreshed(db, mapping.connection, described.instance, is_writer)
-    subjects.load(db, mapping, described, told(mapping, version, today))
+    subjects.load(db, mapping, described, told(mapping, described.instance, version, today))
     keys = [row[0] for row in db.sql("select k0 from subjects where k0 is not null").fetchall()]
     mirror.refreshed(db, mapping, crm, described, keys, is_writer)
     Controls(mapping.connection).load(db)
@@ -43,25 +44,42 @@ def gather(
         tasks.refreshed(db, mapping, described.instance)
 
 
+def note_tasks(
+    db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Adapter, described: Description
+) -> None:
+    """Write down which tasks were made, and what became of them by now."""
+    mirror.refreshed(db, mapping, crm, described, ())
+    tasks.load_made(db, mapping, described.instance)
+    tasks.refreshed(db, mapping, described.instance)
+
+
 def told(
-    mapping: ConnectionMap, version: int, today: dt.date | None
+    mapping: ConnectionMap, instance: str, version: int, today: dt.date | None
 ) -> Iterator[list[subjects.Told]]:
-    """The outbox, each row with why it is not shown."""
+    """The outbox, each row with why it is not shown.
+
+    Args:
+        instance: of the CRM that it is for.
+    """
     if mapping.customers is None:
         return subjects.told(version, today)
     theirs = mappings.load(mapping.customers)
-    return tasks.told(version, today, theirs, customers(theirs, today))
+    return tasks.told(version, today, theirs, customers(mapping, theirs, instance, today))
 
 
-def customers(theirs: ConnectionMap, today: dt.date | None) -> dict[str, Customer]:
-    """Those of a connection, by account_id: their records, and what they do not want.
+def customers(
+    mapping: ConnectionMap, theirs: ConnectionMap, instance: str, today: dt.date | None
+) -> dict[str, Customer]:
+    """Those of another connection, by account_id: their records, and what they do not want.
 
     Nothing is written down, so that it may deliver meanwhile.
+
+    Args:
+        instance: of the CRM that the tasks are for.
     """
-    crm = connect(theirs)
-    described = crm.describe()
+    crm, described = of_same_crm(mapping, theirs, instance)
     with scratch() as db:
-        at = lake.version(subjects.OUTBOX)
+        at = lake.version(SCORES)
         gather(db, theirs, crm, described, at, today, is_writer=False)
         rows = db.sql("""
             select m.account_id, m.record_id, m.why, r.fields
@@ -73,3 +91,35 @@ def customers(theirs: ConnectionMap, today: dt.date | None) -> dict[str, Custome
         )
         for account, record_id, why, fields in rows
     }
+
+
+def of_same_crm(
+    mapping: ConnectionMap, theirs: ConnectionMap, instance: str
+) -> tuple[Adapter, Description]:
+    """The CRM of the customers whom tasks are about.
+
+    Args:
+        instance: of the CRM that the tasks are for.
+
+    Raises:
+        MappingError: it is another CRM, where a record's id names another customer, or what it says
+            of customers does not fit tasks.
+    """
+    faults = []
+    if theirs.customers is not None:
+        faults.append(f"customers {theirs.connection!r} makes tasks itself")
+    if unknown := sorted(theirs.restrictions.keys() - set(CHANNELS)):
+        faults.append(
+            f"{theirs.connection}.yaml has restrictions {', '.join(unknown)}: tasks are by "
+            f"{', '.join(CHANNELS)}: name them so"
+        )
+    crm = connect(theirs)
+    described = crm.describe()
+    if described.instance != instance:
+        faults.append(
+            f"customers {theirs.connection!r} are of the CRM {described.instance[:8]}, the tasks "
+            f"are for {instance[:8]}: their `server` must lead to one CRM"
+        )
+    if faults:
+        raise MappingError(f"{mapping.connection}.yaml: {'; '.join(faults)}")
+    return crm, described

@@ -88,10 +88,10 @@ def _words(row: Mapping[str, Any], at: dt.datetime, refused_share: float) -> lis
     if row["state"] == "waiting" and _hours(row["state_at"], at) > WAITING_HOURS:
         words.append(f"plan {row['plan_number']} waits for a person since {_day(row['state_at'])}")
     if row["unknown"] and _hours(row["unknown_since"], at) > UNKNOWN_HOURS:
-        words.append(f"{row['unknown']:,} customers without an answer: run `apply` or `plan`")
+        words.append(f"{row['unknown']:,} records without an answer: run `apply` or `plan`")
     plan = Ledger(row["connection"]).plan(str(row["plan_number"]))
     if row["rejected"] > max(10, refused_share * plan.customers):
-        words.append(f"the CRM refuses {row['rejected']:,} customers: see `dead list`")
+        words.append(f"the CRM refuses {row['rejected']:,} records: see `dead list`")
     return words
 
 

@@ -11,7 +11,17 @@ from pydantic import Field, ValidationError
 
 from jobs import reviewed
 from jobs.crm import adapter
-from jobs.delivery.entries import EMAIL, ID, FieldMap, Limits, Purpose, Rate, Rung, Said
+from jobs.delivery.entries import (
+    EMAIL,
+    ID,
+    FieldMap,
+    Limits,
+    Purpose,
+    Rate,
+    Rung,
+    Said,
+    outbox,
+)
 from jobs.delivery.transforms import TRANSFORMS
 from jobs.reviewed import NoYaml, Part, Server
 from jobs.settings import settings
@@ -77,7 +87,7 @@ class ConnectionMap(Part):
     @property
     def outbox(self) -> str:
         """The table whose rows are delivered."""
-        return "scores.next_actions" if self.customers else "scores.crm_outbox"
+        return outbox(self.customers)
 
     @property
     def what(self) -> str:
@@ -290,6 +300,8 @@ def _of_tasks(mapping: ConnectionMap) -> list[str]:
     ]
     if mapping.objection or mapping.restrictions:
         faults.append("objection, restrictions: those of the customers' connection count")
+    if mapping.match and mapping.match[0].column != "task_key":
+        faults.append("match: a task is found by its key: from task_key")
     if mapping.showing("customer_record_id") is None:
         faults.append("fields: none is from customer_record_id: a task is about a customer")
     if mapping.customers not in names() or mapping.customers == mapping.connection:

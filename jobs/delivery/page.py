@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import duckdb
 from jobs.delivery import mapping as mappings
 from jobs.delivery.ledger import Ledger, Plan
 from jobs.delivery.scratch import load, scratch
+from jobs.delivery.subjects import CUSTOMER
 from jobs.pages.html import render
 from jobs.settings import settings
 from jobs.sql import literal
@@ -58,7 +60,7 @@ def made(db: duckdb.DuckDBPyConnection, plan: Plan) -> str:
             f"where field = {literal(mapping.grade_field or '')} and action <> 'blocked' "
             "group by all order by 1 nulls first, 2 nulls first",
         ),
-        samples=_samples(db, plan, mapping.create_by.field),
+        samples=_samples(db, plan, (mapping.create_by.field, mapping.showing(CUSTOMER) or "")),
         what=mapping.what,
     )
 
@@ -80,15 +82,22 @@ def _fields(db: duckdb.DuckDBPyConnection, mapping: mappings.ConnectionMap) -> l
     ]
 
 
-def _samples(db: duckdb.DuckDBPyConnection, plan: Plan, key: str) -> list[dict[str, Any]]:
-    """All changes of a few customers, the same few each time; not the key, which names them."""
+def _samples(
+    db: duckdb.DuckDBPyConnection, plan: Plan, naming: Sequence[str]
+) -> list[dict[str, Any]]:
+    """All changes of a few customers, the same few each time.
+
+    Args:
+        naming: fields that tell who a customer is: they are not shown.
+    """
+    hidden = ", ".join(map(literal, naming))
     few = f"""
         with few as (
             select account_id from items where action <> 'blocked' group by account_id
             order by md5(account_id || {literal(plan.plan_id)}) limit {SAMPLES}
         )
         select account_id, field, action, old_value as old, new_value as new, reason
-        from items where account_id in (from few) and field <> {literal(key)}
+        from items where account_id in (from few) and field not in ({hidden})
         order by account_id, field
     """  # noqa: S608 quoted
     rows = _rows(db, few)

@@ -8,7 +8,6 @@ import datetime as dt
 import getpass
 import logging
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -22,7 +21,6 @@ from jobs.delivery.gathering import gather
 from jobs.delivery.ledger import SENT_STATES, DeliveryError, Ledger, Plan, writer
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.scratch import scratch
-from jobs.settings import settings
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +60,7 @@ def plan(
         Controls(connection).refuse_paused()
         at = version_for(ledger, mapping.outbox, version)
         check.check(mapping, described, subjects.outbox_columns(mapping, at))
-        today = today or business_day(mapping.outbox, at)
+        today = today or subjects.business_day(mapping.outbox, at)
         ledger.settle(crm, described.instance, mapping.create_by.field)
         gather(db, mapping, crm, described, at, today)
         compare.compare(db, mapping)
@@ -100,16 +98,6 @@ def version_for(ledger: Ledger, outbox: str, wanted: int | None) -> int:
         )
     sent = [p.outbox_version for p in ledger.plans() if p.state in SENT_STATES]
     return max([wanted, *(version for version in sent if version <= newest)])
-
-
-def business_day(outbox: str, version: int) -> dt.date | None:
-    """Today at the shops; where a year of the past is played, the newest day that the outbox is of
-    (null: it is empty)."""
-    if settings().clock == "wall":
-        return dt.datetime.now(ZoneInfo(settings().timezone)).date()
-    newest = lake.read(outbox, at=version, sql="select max(as_of_date) as day from t")
-    day: dt.date | None = newest["day"][0].as_py()
-    return day
 
 
 def numbered(

@@ -18,11 +18,13 @@ from jobs.delivery import compare, mirror, state, subjects
 from jobs.delivery import mapping as mappings
 from jobs.delivery.access import connect
 from jobs.delivery.controls import Controls
+from jobs.delivery.entries import SCORES
+from jobs.delivery.gathering import note_tasks
 from jobs.delivery.ledger import DeliveryError, Ledger, Plan, writer
 from jobs.delivery.mapping import ConnectionMap
-from jobs.delivery.plan import business_day, numbered, written_down
+from jobs.delivery.plan import numbered, written_down
 from jobs.delivery.scratch import load, scratch
-from jobs.delivery.subjects import OUTBOX
+from jobs.delivery.tasks import REACHED
 from jobs.sql import literal
 
 REVERTIBLE = ("applying", "partly", "applied")
@@ -55,9 +57,10 @@ def revert(
         if chosen.state not in REVERTIBLE:
             raise DeliveryError(f"plan {chosen.plan_number} is {chosen.state}: nothing was sent")
         Controls(connection).say("pause", person, f"plan {chosen.plan_number} is taken back")
-        if mapping.customers:
-            raise DeliveryError(left_to_people(ledger, chosen))
         ledger.settle(crm, described.instance, mapping.create_by.field)
+        if mapping.customers:
+            note_tasks(db, mapping, crm, described)
+            raise DeliveryError(left_to_people(ledger, chosen))
         gather(db, mapping, crm, described, ledger, chosen)
         compare_back(db, mapping)
         draft = replace(
@@ -72,7 +75,7 @@ def revert(
 
 def left_to_people(ledger: Ledger, plan: Plan) -> str:
     """What is said of tasks: none is taken back."""
-    made = sum(event == "written" for event in ledger.outcomes(plan.plan_id).values())
+    made = sum(event in REACHED for event in ledger.outcomes(plan.plan_id).values())
     return (
         f"plan {plan.plan_number} made {made:,} tasks, which are their salespeople's now: none is "
         f"taken back, people put them aside; {plan.connection} is paused and makes no more until "
@@ -96,7 +99,7 @@ def gather(
     columns = f"plan_id varchar, action varchar, {values}"
     load(db, "sent_items", "ops.crm_plan_items", columns, of_plan)
     load_later(db, ledger, plan)
-    today = business_day(OUTBOX, lake.version(OUTBOX))
+    today = subjects.business_day(SCORES, lake.version(SCORES))
     subjects.load_barred(db, today)
     touched = "from state where account_id in (select account_id from sent_items)"
     ids = db.sql(f"select distinct record_id {touched} and record_id <> ''").fetchall()

@@ -279,9 +279,9 @@ class Sending:
         ]
         if len(wrong) > self.mapping.limits.refused_share * max(1, len(written)):
             raise Stopped(
-                f"the CRM took the first {len(written):,} customers and shows other values for "
-                f"{', '.join(sorted(set(wrong)))}: the rest was not sent; see what changes these "
-                "fields there"
+                f"the CRM took the first {len(written):,} {self.mapping.what} and shows other "
+                f"values for {', '.join(sorted(set(wrong)))}: the rest was not sent; see what "
+                "changes these fields there"
             )
 
     def stop_if_out_of_limits(self) -> None:
@@ -291,15 +291,16 @@ class Sending:
         tried = refused + counts["written"]
         if refused > max(TOO_FEW, limits.refused_share * tried):
             raise Stopped(
-                f"the CRM refused {refused:,} of {tried:,} customers, more than "
+                f"the CRM refused {refused:,} of {tried:,} {self.mapping.what}, more than "
                 f"{limits.refused_share:.0%}: see `python -m jobs.delivery dead list "
                 f"--connection {self.plan.connection}`; the rest was not sent, plan again when it "
                 "is mended"
             )
         if counts[MOVED] > max(TOO_FEW, limits.moved_share * self.plan.records):
             raise Stopped(
-                f"{counts[MOVED]:,} of {self.plan.records:,} customers changed in the CRM since "
-                f"the plan, more than {limits.moved_share:.0%}: the rest was not sent; plan again"
+                f"{counts[MOVED]:,} of {self.plan.records:,} {self.mapping.what} changed in the "
+                f"CRM since the plan, more than {limits.moved_share:.0%}: the rest was not sent; "
+                "plan again"
             )
 
     def stop_if_hopeless(self, told: Sequence[Result]) -> None:

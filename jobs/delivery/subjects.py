@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
@@ -10,9 +11,10 @@ import pyarrow as pa
 from jobs import lake
 from jobs.crm.adapter import Description, NotCanonical, canonical
 from jobs.delivery import contact_keys, holdout
+from jobs.delivery.entries import SCORES
 from jobs.delivery.mapping import ConnectionMap
+from jobs.settings import settings
 
-OUTBOX = "scores.crm_outbox"
 # of a task, beside the columns of scores.next_actions
 TASK_KEY, CUSTOMER = "task_key", "customer_record_id"
 OF_TASKS = {TASK_KEY: "string", CUSTOMER: "reference"}
@@ -64,8 +66,18 @@ def told(version: int, today: dt.date | None) -> Iterator[list[Told]]:
         today: business day; values with valid_until before it are no more. Null: none is over.
     """
     willing, held = addressed(today)
-    for batch in lake.stream(OUTBOX, at=version):
+    for batch in lake.stream(SCORES, at=version):
         yield [(row, gone(row, willing, held, today)) for row in batch.to_pylist()]
+
+
+def business_day(outbox: str, version: int) -> dt.date | None:
+    """Today at the shops; where a year of the past is played, the newest day that the outbox is of
+    (null: it is empty)."""
+    if settings().clock == "wall":
+        return dt.datetime.now(ZoneInfo(settings().timezone)).date()
+    newest = lake.read(outbox, at=version, sql="select max(as_of_date) as day from t")
+    day: dt.date | None = newest["day"][0].as_py()
+    return day
 
 
 def load_barred(db: duckdb.DuckDBPyConnection, today: dt.date | None) -> None:
@@ -91,7 +103,7 @@ def addressed(today: dt.date | None) -> tuple[set[str], set[str]]:
 
 
 def _accounts(where: str) -> set[str]:
-    found = lake.read(OUTBOX, sql=f"select account_id from t where {where}")  # noqa: S608 our own
+    found = lake.read(SCORES, sql=f"select account_id from t where {where}")  # noqa: S608 our own
     return {str(each) for each in found["account_id"].to_pylist()}
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-from scipy.stats import binomtest
 
 from jobs import lake
 from jobs.crm.adapter import Result, Values
 from jobs.delivery import mapping as mappings
 from jobs.delivery import subjects
 from jobs.delivery.access import connect
+from jobs.delivery.entries import ACTIONS
 from jobs.delivery.ledger import Plan, ToWrite
 from jobs.delivery.mapping import ConnectionMap
 from jobs.delivery.scratch import keep, load
@@ -31,6 +31,7 @@ COLUMNS = (
 )
 # of an event: the CRM has the task, or may have it
 REACHED = ("written", "unknown")
+CHANNELS = ("phone", "email", "post")  # of playbooks
 CONFIDENCE = 0.95
 
 
@@ -65,7 +66,7 @@ def told(
         return refusal(theirs, row["channel"], customer.values)
 
     asked = "select * from t where action <> 'nothing'"
-    for batch in lake.stream("scores.next_actions", at=version, sql=asked):
+    for batch in lake.stream(ACTIONS, at=version, sql=asked):
         yield [(_row(row, customers), why(row)) for row in batch.to_pylist()]
 
 
@@ -88,31 +89,36 @@ def refusal(theirs: ConnectionMap, channel: str, values: Values) -> str | None:
 
 
 class Consent:
-    """What customers do not want, read again before their tasks are made.
-
-    Raises:
-        CrmError: the customers' CRM cannot be asked.
-    """
+    """Whether a task may still be made, asked again before it is."""
 
     def __init__(self, plan: Plan, mapping: ConnectionMap) -> None:
         assert mapping.customers is not None
         self._theirs = mappings.load(mapping.customers)
         self._crm = connect(self._theirs)
-        asked = "select account_id, channel from t where action <> 'nothing'"
-        rows = lake.read("scores.next_actions", at=plan.outbox_version, sql=asked).to_pylist()
-        self._channels = {row["account_id"]: row["channel"] for row in rows}
+        asked = "select account_id, channel, valid_until from t where action <> 'nothing'"
+        rows = lake.read(ACTIONS, at=plan.outbox_version, sql=asked).to_pylist()
+        self._actions = {row["account_id"]: row for row in rows}
         self._field = mapping.showing(subjects.CUSTOMER)
+        days = [plan.as_of_date, subjects.business_day(ACTIONS, plan.outbox_version)]
+        self._today = max((day for day in days if day), default=None)
 
     def refused(self, of: ToWrite) -> dict[str, Result]:
-        """Who of the customers must not get their task, and why."""
+        """Who of the customers must not get their task, and why.
+
+        Raises:
+            CrmError: the customers' CRM cannot be asked.
+        """
         ids = {a: str(wanted[self._field]) for a, wanted in of.wanted.items() if self._field}
         found = self._crm.get(set(ids.values()), self._theirs.rights_fields)
+        willing, held = subjects.addressed(self._today)
         refused = {}
         for account, record_id in ids.items():
-            customer = found.get(record_id)
-            why: str | None = "customer_is_gone"
-            if customer and customer.is_active:
-                why = refusal(self._theirs, self._channels[account], customer.values)
+            action, customer = self._actions[account], found.get(record_id)
+            why = subjects.gone(action, willing, held, self._today)
+            if why is None and not (customer and customer.is_active):
+                why = "customer_is_gone"
+            if why is None and customer:
+                why = refusal(self._theirs, action["channel"], customer.values)
             if why is not None:
                 refused[account] = Result(account, "conflict", why)
         return refused
@@ -200,6 +206,9 @@ class Acceptance:
         """Of the share, by Wilson, at 95%; null: there is none."""
         if not self.decided:
             return None
+        # here: deliveries need no statistics
+        from scipy.stats import binomtest
+
         found = binomtest(self.done, self.decided).proportion_ci(CONFIDENCE, method="wilson")
         return float(found.low), float(found.high)
 

@@ -13,6 +13,7 @@ from jobs.delivery import mapping as mappings
 from jobs.delivery import state
 from jobs.delivery.access import connect
 from jobs.delivery.echo import is_same
+from jobs.delivery.gathering import note_tasks
 from jobs.delivery.ledger import VERIFIED, DeliveryError, Ledger, Plan, log_of, writer
 from jobs.delivery.scratch import scratch
 
@@ -35,7 +36,7 @@ class Verified:
     def __str__(self) -> str:
         good = f"{self.fields - len(self.differing):,} of {self.fields:,} fields as delivered"
         missing = ", ".join(f"{n:,} {event}" for event, n in sorted(self.missing.items()))
-        return f"{good}; customers not written to: {missing}" if missing else good
+        return f"{good}; not written: {missing}" if missing else good
 
 
 def verify(connection: str, plan: str | None = None, crm: Adapter | None = None) -> Verified:
@@ -55,7 +56,8 @@ def verify(connection: str, plan: str | None = None, crm: Adapter | None = None)
             raise DeliveryError(
                 f"plan {chosen.plan_number} is {chosen.state}, not applied: run `apply` first"
             )
-        crm = crm or connect(mappings.load(connection))
+        mapping = mappings.load(connection)
+        crm = crm or connect(mapping)
         events = ledger.last_events(chosen.plan_id)
         accounts = ledger.to_send(chosen.plan_id)
         missing = Counter(str(events[a]["event"]) if a in events else "not_sent" for a in accounts)
@@ -70,6 +72,8 @@ def verify(connection: str, plan: str | None = None, crm: Adapter | None = None)
             differing += wrong
         with scratch() as db:
             state.refreshed(db, connection, chosen.crm_instance)
+            if mapping.customers:
+                note_tasks(db, mapping, crm, crm.describe())
         return noted(ledger, Verified(chosen, records, fields, tuple(differing), missing))
 
 

@@ -10,7 +10,6 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from dags import tasks
 from dags.tasks import (
     DEFAULTS,
-    OUTBOX,
     asset,
     business_dates,
     is_for_delivery,
@@ -22,6 +21,7 @@ from dags.tasks import (
 )
 from jobs import lake
 from jobs.crm.adapter import CrmError, ErrorClass
+from jobs.delivery.entries import SCORES
 from jobs.delivery.ledger import Busy, DeliveryError
 from jobs.delivery.mapping import MappingError
 from jobs.ops import builds
@@ -117,7 +117,7 @@ def written(version: int, deliver: bool) -> SimpleNamespace:
 
 def outbox(*deliver: bool) -> dict[str, list[SimpleNamespace]]:
     """What a delivery is told of the versions it runs for."""
-    return {OUTBOX: [written(n, told) for n, told in enumerate(deliver)]}
+    return {SCORES: [written(n, told) for n, told in enumerate(deliver)]}
 
 
 def test_a_delivery_passes_over_what_only_backfills_wrote() -> None:
@@ -132,20 +132,20 @@ def test_a_delivery_by_the_clock_or_by_hand_is_no_backfill() -> None:
 
 def test_the_newest_version_that_was_meant_for_the_crm_is_delivered() -> None:
     newest_first = [written(5, False), written(4, True), written(3, True)]
-    assert version_meant_for_crm(OUTBOX, newest_first) == 4
-    assert version_meant_for_crm(OUTBOX, reversed(newest_first)) == 4
+    assert version_meant_for_crm(SCORES, newest_first) == 4
+    assert version_meant_for_crm(SCORES, reversed(newest_first)) == 4
 
 
 def test_tasks_are_delivered_from_the_actions_and_a_mapping_with_a_fault_stops_no_dag(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert outbox_of("tryton") == outbox_of("odoo") == outbox_of("unknown") == OUTBOX
+    assert outbox_of("tryton") == outbox_of("odoo") == outbox_of("unknown") == SCORES
     assert outbox_of("tryton_tasks") == "scores.next_actions"
     (state / "broken.yaml").write_text("customers: [")
     (state / "other.yaml").write_text("- customers")
     monkeypatch.setenv("CRM_CONNECTIONS", str(state))
     settings.cache_clear()
-    assert outbox_of("broken") == outbox_of("other") == OUTBOX
+    assert outbox_of("broken") == outbox_of("other") == SCORES
 
 
 @pytest.mark.parametrize("events", [[], [written(5, False)]])
@@ -153,7 +153,7 @@ def test_where_no_version_was_meant_for_the_crm_nothing_is_delivered(
     events: list[SimpleNamespace],
 ) -> None:
     with pytest.raises(AirflowSkipException, match="no run wrote scores"):
-        version_meant_for_crm(OUTBOX, events)
+        version_meant_for_crm(SCORES, events)
 
 
 def test_a_family_of_which_there_is_nothing_to_judge_is_skipped(
@@ -184,7 +184,7 @@ def delivered(
         return done
 
     monkeypatch.setattr(f"jobs.delivery.{step}.{step}", work)
-    events = {asset(OUTBOX): [written(4, True), written(5, False)]}
+    events = {asset(SCORES): [written(4, True), written(5, False)]}
     run = SimpleNamespace(run_type=run_type, triggering_user_name="ann")
     ti = SimpleNamespace(xcom_pull=lambda task_ids: {"plan": "made by this run"})
     tasks.deliver.function("odoo", step, inlet_events=events, dag_run=run, ti=ti)

@@ -1,6 +1,9 @@
 """Actions become tasks once, for whom they may be, and what people did with them comes back."""
 
 import datetime as dt
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,11 +20,12 @@ from jobs.delivery import sending
 from jobs.delivery.__main__ import app
 from jobs.delivery.apply import apply
 from jobs.delivery.controls import Controls
+from jobs.delivery.gathering import of_same_crm
 from jobs.delivery.ledger import DeliveryError
 from jobs.delivery.plan import plan
 from jobs.delivery.revert import revert
 from jobs.delivery.verify import verify
-from jobs.settings import settings
+from jobs.settings import ROOT, settings
 from tests.delivery import actions, outbox
 from tests.delivery.actions import key, nothing, row
 from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm
@@ -29,6 +33,8 @@ from tests.tryton_server import ACCOUNTS, REQUEST_SECONDS, Crm
 pytestmark = pytest.mark.services
 
 CONNECTION = "tryton_tasks"
+# the arms of 101 to 104 are treated: see Experiment.arm
+HOLDS_105 = "all: {salt: tasks-9, share: 0.2, starts: 2017-11-01, ends: 2017-12-31}\n"
 
 
 class LosesAnswers(TrytonTasks):
@@ -154,13 +160,36 @@ def test_who_is_held_out_gets_no_task(
     assert blocked() == {"101": "held_out", "102": "held_out"}
 
 
-def test_an_objection_after_the_plan_counts(company: Crm) -> None:
-    plan(CONNECTION)
+def test_what_customers_say_after_the_plan_counts(
+    company: Crm, connections: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = connections / "tryton.yaml"
+    said = 'restrictions: {phone: {field: marital_status, value: "never call"}}\n'
+    path.write_text(path.read_text() + said)
+    accounts = ("101", "102", "103", "104", "105")
+    actions.write([row(account) for account in accounts])
+    made = plan(CONNECTION)
+    assert made.creates == 5
     company.edit("101", no_marketing=True)
     company.delete("102")
+    company.edit("103", marital_status="never call")
+    outbox.write([outbox.row(a, is_contactable=a != "104") for a in ACCOUNTS])
+    experiment = tmp_path / "experiments.yaml"
+    experiment.write_text(HOLDS_105)
+    monkeypatch.setenv("CRM_EXPERIMENTS", str(experiment))
+    settings.cache_clear()
     done = apply(CONNECTION)
-    assert (done.sent, dict(done.outcomes)) == (0, {"conflict": 2})
+    assert (done.sent, dict(done.outcomes)) == (0, {"conflict": 5})
     assert company.tasks() == {}
+    sql = "select account_id, reason from t where event = 'conflict'"
+    told = lake.read("ops.crm_deliveries", sql=sql).to_pylist()
+    assert {each["account_id"]: each["reason"] for each in told} == {
+        "101": "objected",
+        "102": "customer_is_gone",
+        "103": "no_contact_by_phone",
+        "104": "objected",
+        "105": "held_out",
+    }
 
 
 def test_an_answer_that_is_lost_makes_no_second_task(company: Crm) -> None:
@@ -172,14 +201,80 @@ def test_an_answer_that_is_lost_makes_no_second_task(company: Crm) -> None:
     assert company.tasks().keys() == {key("101"), key("102")}
 
 
+KILLED = """
+import os, signal
+from jobs.crm.tryton_tasks import TrytonTasks
+from jobs.delivery.apply import apply
+
+def killed(self, batch, started):
+    {before}
+    os.kill(os.getpid(), signal.SIGKILL)
+
+made = TrytonTasks.write
+TrytonTasks.write = killed
+apply("tryton_tasks")
+"""
+
+
+@pytest.mark.parametrize("before", ["made(self, batch, started)", "pass"])
+def test_a_delivery_that_was_killed_makes_each_task_once(
+    company: Crm, connections: Path, before: str
+) -> None:
+    path, way = connections / "tryton_tasks.yaml", "secret: crm_pipeline"
+    path.write_text(path.read_text().replace(way, f"{way}, request_seconds: {REQUEST_SECONDS}"))
+    plan(CONNECTION)
+    code = KILLED.format(before=before)
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == -signal.SIGKILL
+    there = len(company.tasks())
+    assert there == (2 if before != "pass" else 0)
+    assert apply(CONNECTION).sent == 2 - there
+    assert company.tasks().keys() == {key("101"), key("102")}
+    company.lose(*company.tasks())
+    lake.remove(lake.location("ops.crm_mirror"))  # so that everything is read
+    assert blocked() == {"101": "made_before", "102": "made_before"}
+
+
 def test_nothing_is_taken_back_and_no_more_is_made(company: Crm) -> None:
     delivered()
     with pytest.raises(DeliveryError, match=r"made 2 tasks.*none is taken back"):
         revert(CONNECTION)
+    assert {state for state, *_ in kept().values()} == {"open"}, "they are listed"
     assert Controls(CONNECTION).pause()
     with pytest.raises(DeliveryError, match="paused"):
         plan(CONNECTION)
+    Controls(CONNECTION).say("resume", "admin")
+    assert delivered() == 0
     assert len(company.tasks()) == 2
+
+
+def test_a_task_that_lacks_a_field_is_not_made(company: Crm) -> None:
+    actions.write([row("101", channel="carrier pigeon"), row("102")])
+    made = plan(CONNECTION)
+    of_101 = [i for i in outbox.planned(made.plan_id) if i.account_id == "101"]
+    assert [(i.action, i.field, i.reason) for i in of_101] == [
+        ("blocked", "channel", "not_a_choice")
+    ]
+    apply(CONNECTION)
+    assert company.tasks().keys() == {key("102")}
+
+
+def test_customers_of_another_crm_are_refused(company: Crm) -> None:
+    mapping, theirs = mappings.load(CONNECTION), mappings.load("tryton")
+    with pytest.raises(mappings.MappingError, match="must lead to one CRM"):
+        of_same_crm(mapping, theirs, "another")
+    with pytest.raises(mappings.MappingError, match="'tryton_tasks' makes tasks itself"):
+        of_same_crm(mapping, mapping, company.adapter.describe().instance)
+
+
+@pytest.mark.parametrize("name", ["call", "sms"])
+def test_a_restriction_that_no_task_is_by_is_told(
+    company: Crm, connections: Path, name: str
+) -> None:
+    path = connections / "tryton.yaml"
+    said = f'restrictions: {{{name}: {{field: marital_status, value: "never call"}}}}\n'
+    path.write_text(path.read_text() + said)
+    with pytest.raises(mappings.MappingError, match=f"restrictions {name}: tasks are by phone"):
+        plan(CONNECTION)
 
 
 def test_many_tasks_at_once_wait_for_a_person(company: Crm, connections: Path) -> None:
@@ -226,6 +321,10 @@ def test_the_crm_keeps_tasks_as_they_are(company: Crm) -> None:
         person.call(f"{model}.write", [task["id"]], {"text": "other"})
     with pytest.raises(CrmError, match=r"cannot be deleted|refused"):
         person.call(f"{model}.delete", [task["id"]])
+    with pytest.raises(CrmError, match=r"state and outcome|refused"):
+        person.call(f"{model}.write", [task["id"]], {"closed_date": None})
+    [copied] = person.call("model.party.party.copy", [company.ids()["101"]])
+    person.call("model.party.party.delete", [copied])
     company.say(key("101"), state="done")
     assert company.tasks()[key("101")]["activity"] == "Call"
     company.say(key("101"), state="open")
@@ -241,6 +340,7 @@ def test_the_crm_keeps_tasks_as_they_are(company: Crm) -> None:
         ("priority, as: as_is, ownership: if_empty", "priority, as: as_is, ownership: always",
          "priority: ownership always is not of tasks"),
         ("from: customer_record_id", "from: account_id", "none is from customer_record_id"),
+        ("from: task_key", "from: account_id", "match: a task is found by its key"),
         ("closed_date: closed_date", "ended: closed_date", "returns.ended"),
     ],
 )  # fmt: skip

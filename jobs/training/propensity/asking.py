@@ -31,30 +31,34 @@ class Answer:
 
 
 class Asking:
-    """One model, asked at several origins; an origin is answered once."""
+    """One model, asked at several origins; an origin is answered once.
 
-    def __init__(self, of: Task, configuration: Configuration) -> None:
-        self.of, self.configuration = of, configuration
+    Args:
+        tells_why: whether the scorers of its answers can say why.
+    """
+
+    def __init__(self, of: Task, configuration: Configuration, tells_why: bool = False) -> None:
+        self.of, self.configuration, self.tells_why = of, configuration, tells_why
         self.answers: dict[dt.date, Answer] = {}
 
     def margin(self, origin: dt.date) -> Answer:
         if origin not in self.answers:
             with tracking.PeakMemory() as memory:
                 started = time.perf_counter()
-                fitted, asked = self._fitted(origin), self.of.asked(origin)
+                fitted, asked = self._fitted(origin, self.tells_why), self.of.asked(origin)
                 fitted.learnt = None  # many origins are held at once
                 told = fitted.margin(asked.rows)
                 seconds = time.perf_counter() - started
             self.answers[origin] = Answer(fitted, asked, told, seconds, memory.mib)
         return self.answers[origin]
 
-    def _fitted(self, origin: dt.date) -> Scorer:
+    def _fitted(self, origin: dt.date, tells_why: bool) -> Scorer:
         kind = scorer(self.configuration.model)
-        return kind(self.configuration.params).fit(self.of, origin)
+        return kind(self.configuration.params).fit(self.of, origin, tells_why)
 
     def scorer(self, origin: dt.date) -> Scorer:
-        """Fitted as of an origin, at which nobody need be asked, and put right."""
-        found = self._fitted(origin)
+        """Fitted as of an origin, at which nobody need be asked, put right, and able to say why."""
+        found = self._fitted(origin, tells_why=True)
         found.calibration = self._calibration(origin)
         return found
 

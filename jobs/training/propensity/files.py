@@ -86,7 +86,7 @@ class Found:
 
 def judge(of: Task, configuration: Configuration, origins: Sequence[dt.date]) -> Found:
     """One model at every origin."""
-    asking, found = Asking(of, configuration), Found([], [], [], [], [])
+    asking, found = Asking(of, configuration, tells_why=True), Found([], [], [], [], [])
     for origin in origins:
         _judge_at(asking, origin, found)
     return found

@@ -39,13 +39,20 @@ class Scorer:
         self.directions: Mapping[str, int] = {}  # see `reasons.directions`; empty: cannot say why
         self.learnt: tuple[pd.DataFrame, pd.Series] | None = None  # null: not kept
 
-    def fit(self, of: Task, origin: dt.date) -> Self:
-        """Learn what had ended by an origin. Raises NothingToAsk: nothing had."""
+    def fit(self, of: Task, origin: dt.date, tells_why: bool = True) -> Self:
+        """Learn what had ended by an origin.
+
+        Args:
+            tells_why: false: `why` says nothing; what it rests on can take longer than all else.
+
+        Raises:
+            NothingToAsk: nothing had.
+        """
         learnt = of.examples(origin)
         self.classifier.fit(learnt)
         self.task, self.rarity = of.name, learnt.rarity
         self.learnt = learnt.rows.features, pd.Series(learnt.label)
-        if isinstance(self.classifier, Explains):
+        if tells_why and isinstance(self.classifier, Explains):
             told = reasons.read(self.task)
             self.directions = reasons.directions(self.classifier, learnt.rows, told)
         return self

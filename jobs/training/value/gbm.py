@@ -9,7 +9,9 @@ had ended, all of them or, where there are very many, some by lot.
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -57,7 +59,8 @@ class Gbm(Valuer):
             past = History.of(days, origin)
             actual = spent(days, past.account_ids, origin, self.horizon_days, as_of)
             parts.append((self._seen(past), actual))
-        self.trees, self.usual, self.directions = [], 0.0, {}
+        self.trees, self.usual = [], 0.0
+        self.__dict__.pop("directions", None)
         if not parts:
             return
         seen = pd.concat([each for each, _ in parts], ignore_index=True)
@@ -66,7 +69,15 @@ class Gbm(Valuer):
         for seed in range(p.seed, p.seed + p.seeds):
             learnt = lightgbm.Dataset(seen.drop(columns=START), target)
             self.trees.append(lightgbm.train(self._settings(seed), learnt, p.rounds))
-        self.directions = reasons.directions(self, _rows(seen), reasons.read("value", HOME))
+        self._learnt_from = seen
+
+    @cached_property
+    def directions(self) -> Mapping[str, int]:
+        """See `reasons.directions`: found when somebody asks why, since it can take longer than
+        learning did."""
+        if not self.trees:
+            return {}
+        return reasons.directions(self, _rows(self._learnt_from), reasons.read("value", HOME))
 
     def _seen(self, history: History) -> pd.DataFrame:
         """Signals, and START. (A, columns)"""
@@ -130,7 +141,7 @@ class Gbm(Valuer):
     def keep(self, folder: Path) -> None:
         for number, one in enumerate(self.trees):
             one.save_model(folder / f"trees.{number}.txt")
-        told = {"usual": self.usual, "directions": self.directions}
+        told = {"usual": self.usual, "directions": dict(self.directions)}
         (folder / ABOUT).write_text(json.dumps(told))
 
     def restore(self, folder: Path) -> None:

@@ -152,6 +152,11 @@ class Party(metaclass=PoolMeta):
         return self.replaced_by.code if self.replaced_by else None
 
     @classmethod
+    def copy(cls, parties, default=None):
+        """Tasks are of one party: their keys are."""
+        return super().copy(parties, default={"sales_tasks": None, **(default or {})})
+
+    @classmethod
     def check_modification(cls, mode, parties, values=None, external=False):
         """The pipeline's user writes scores, and nothing else."""
         super().check_modification(mode, parties, values=values, external=external)

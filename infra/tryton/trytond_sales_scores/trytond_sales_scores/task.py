@@ -111,7 +111,7 @@ class Task(ModelSQL, ModelView):
                 raise AccessError(f"You are not allowed to {mode} tasks: only to make them.")
         elif mode == "delete":
             raise AccessError(gettext("sales_scores.msg_task_delete"))
-        elif mode == "create" or set(values) - OF_PEOPLE - {"closed_date"}:
+        elif mode == "create" or set(values) - OF_PEOPLE:
             raise AccessError(gettext("sales_scores.msg_task_write"))
 
 
