@@ -25,8 +25,8 @@ BINS = 10
 # Siddiqi: Credit Risk Scorecards (2006): below .1 nothing has changed, above .25 much has
 MOST_MOVED = 0.25
 MOST_OFF = 0.05  # of a chance: mean told - share that happened
-MOST_OFF_VALUE = 0.25  # of what is spent
-FEWEST = 100  # customers of a grade and month, for its calibration to be judged
+MOST_OFF_VALUE = 0.25  # of what is spent, by all customers together
+FEWEST = 100  # customers that a measure is judged by, at least
 LABELS_LATE_DAYS = 14  # beyond the horizon
 MOST_OVERRIDDEN = 0.05  # of the grades in a CRM, changed there by people
 FEATURES = (
@@ -35,6 +35,7 @@ FEATURES = (
 )
 GRADES_OF = {"churn": "churn_grade", "offer_response": "offer_grade", "value": "value_grade"}
 RETRAINS = ("scores", "features", "calibration")  # measures that ask for learning again
+ONE_SIDED = ("scores", "features", "labels", "overridden")  # measures with no lower limit
 
 Row = dict[str, Any]
 
@@ -60,11 +61,14 @@ def psi(before: pd.Series, now: pd.Series) -> float:
 
 
 def looked_at(score_name: str) -> list[Row]:
-    """All measures of a score, as of its newest day; without those that nothing is known of yet."""
+    """All measures of a score, as of its newest day; without those that nothing is known of yet.
+
+    Answers to offers are not compared: two campaigns address other customers.
+    """
     weekly = outcomes.told(score_name)
     newest, over = weekly["as_of_date"].max(), outcomes.happened(score_name, weekly)
     rows = [
-        *_moved(weekly, newest),
+        *(_moved(weekly, newest) if score_name != "offer_response" else []),
         *_drifted(newest),
         *_calibrated(score_name, over),
         *_labelled(score_name, over, newest),
@@ -122,18 +126,28 @@ def _of_psi(
         "subject": subject,
         "value": value,
         "limit_high": MOST_MOVED,
-        "is_past": value > MOST_MOVED,
+        "is_past": value > MOST_MOVED and min(len(before), len(now)) >= FEWEST,
         "subjects": len(now),
         "compared_date": then.date(),
     }
 
 
 def _calibrated(score_name: str, over: pd.DataFrame) -> list[Row]:
-    """Told - happened by month and grade; of a value as a share of what was told."""
+    """Told - happened by month and grade; of a value as a share of what was told.
+
+    Judged is the newest month that is over: what was told before cannot be mended. Of a value its
+    customers are judged together: a model of the median tells those at both ends too little or too
+    much, however well it holds.
+    """
     is_value = score_name == "value"
     limit = MOST_OFF_VALUE if is_value else MOST_OFF
+    months = over["as_of_date"].dt.strftime("%Y-%m")
+    parts = [(month, grade, part) for (month, grade), part in over.groupby([months, "grade"])]
+    if is_value:
+        parts += [(month, "all", part) for month, part in over.groupby(months)]
     rows = []
-    for (month, grade), part in over.groupby([over["as_of_date"].dt.strftime("%Y-%m"), "grade"]):
+    for month, grade, part in parts:
+        is_judged = month == months.max() and is_value == (grade == "all")
         # a customer counts once: its weeks say nearly the same
         each = part.groupby("account_id")[["score", "happened"]].mean()
         off = each["score"] - each["happened"]
@@ -149,7 +163,7 @@ def _calibrated(score_name: str, over: pd.DataFrame) -> list[Row]:
                 "value_low": found.low,
                 "value_high": found.high,
                 "limit_high": limit,
-                "is_past": bool(is_past and len(each) >= FEWEST),
+                "is_past": bool(is_judged and is_past and len(each) >= FEWEST),
                 "subjects": len(each),
             }
         )
@@ -163,7 +177,7 @@ def _labelled(score_name: str, over: pd.DataFrame, newest: pd.Timestamp) -> list
     days = int((newest - over["as_of_date"].max()).days)
     limit = outcomes.horizon_days(score_name) + LABELS_LATE_DAYS
     row = {"measure": "labels", "subject": "all", "value": float(days), "limit_high": float(limit)}
-    return [row | {"is_past": days > limit, "subjects": len(over)}]
+    return [row | {"is_past": days > limit, "subjects": over["account_id"].nunique()}]
 
 
 def _overridden(score_name: str) -> list[Row]:
@@ -210,13 +224,10 @@ def _overridden_in(connection: str, field: str) -> list[Row]:
 
 
 def refresh(at: dt.datetime | None = None) -> list[Row]:
-    """Look at every score, write what is so, and ask for learning where it is needed."""
-    if not lake.exists("scores.account_scores"):
-        return []
+    """Look at every score that holds still, and write what is so."""
     at = at or dt.datetime.now(dt.UTC)
-    names = lake.read("scores.account_scores", sql="select distinct score_name from t order by 1")
     rows: list[Row] = []
-    for score_name in map(str, names["score_name"].to_pylist()):
+    for score_name in holding():
         found = [row | {"looked_at": at} for row in looked_at(score_name)]
         if found:
             day = f"as_of_date = date '{found[0]['as_of_date']}'"
@@ -225,14 +236,26 @@ def refresh(at: dt.datetime | None = None) -> list[Row]:
     return rows
 
 
+def holding() -> list[str]:
+    """Scores that hold still on the newest day of any of them."""
+    if not lake.exists("scores.account_scores"):
+        return []
+    names = lake.read(
+        "scores.account_scores",
+        sql="select score_name from t group by score_name"
+        " having max(valid_until) >= (select max(as_of_date) from t) order by 1",
+    )
+    return [str(name) for name in names["score_name"].to_pylist()]
+
+
 def newest() -> list[Row]:
-    """What was found when each score was looked at last."""
+    """What was found when scores were looked at last; of one that holds no more, nothing."""
     if not lake.exists(TABLE.name):
         return []
     rows: list[Row] = lake.read(
         TABLE.name,
         sql="select * from (select *, max(as_of_date) over (partition by score_name) as newest"
-        " from t) where as_of_date = newest",
+        f" from t) where as_of_date = newest and {lake.one_of('score_name', holding())}",
     ).to_pylist()
     return rows
 
@@ -243,7 +266,8 @@ def faults(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for row in rows:
         if row["is_past"]:
             words = f"{row['measure']} {row['subject']} {row['value']:.2f}"
-            limit = f"more than {row['limit_high']:g} either way"
+            sides = "" if row["measure"] in ONE_SIDED else " either way"
+            limit = f"more than {row['limit_high']:g}{sides}"
             told.setdefault(f"model of {row['score_name']}", []).append(f"{words}, {limit}")
     return {unit: "; ".join(words) for unit, words in told.items()}
 

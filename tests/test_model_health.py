@@ -14,6 +14,24 @@ DAY = dt.date(2017, 11, 26)
 AT = dt.datetime(2017, 11, 27, 6, tzinfo=dt.UTC)
 
 
+# a campaign that has not begun
+NO_ANSWERS = {
+    "campaigns": pd.DataFrame(
+        {
+            "campaign_id": ["9"],
+            "start_date": [DAY + dt.timedelta(days=90)],
+            "end_date": [DAY + dt.timedelta(days=99)],
+            "campaign_type": ["Type A"],
+        }
+    ),
+    "campaign_accounts": pd.DataFrame({"account_id": ["x"], "campaign_id": ["9"]}),
+    "coupons": pd.DataFrame({"coupon_upc": ["1"], "product_id": ["p"], "campaign_id": ["9"]}),
+    "redemptions": pd.DataFrame(
+        {"account_id": ["x"], "campaign_id": ["9"], "redemption_date": [DAY]}
+    ),
+}
+
+
 def days(count):
     return dt.timedelta(days=count)
 
@@ -26,6 +44,7 @@ def scores(as_of, values, name="churn", grade="B", version="3", **told):
             "campaign_id": pd.Series([None] * len(values), dtype="str"),
             "score_name": name,
             "as_of_date": as_of,
+            "valid_until": as_of + days(7),
             "score": values,
             "grade": grade,
             "model_version": version,
@@ -137,9 +156,72 @@ def test_a_value_is_off_as_a_share_of_what_was_told(shop):
         orders([f"a{n}" for n in range(200)], told + days(1), usd=80.0),
         orders(["somebody"], DAY),
     )
-    row = found()["calibration", f"{told:%Y-%m} B"]
-    assert row["value"] == pytest.approx(0.2)
-    assert not row["is_past"]
+    rows = found()
+    for grade in ("B", "all"):
+        row = rows["calibration", f"{told:%Y-%m} {grade}"]
+        assert row["value"] == pytest.approx(0.2)
+        assert not row["is_past"]
+
+
+def test_a_value_is_judged_by_all_its_customers_together(shop):
+    told = DAY - days(63)
+    low = scores(told, [20.0] * 200, name="value", grade="E")
+    high = scores(told, [180.0] * 200, name="value", grade="A")
+    high["account_id"] = "b" + high["account_id"]
+    write("scores.account_scores", low, high)
+    write(
+        "features.account_days",
+        orders(list(low["account_id"]), told + days(1), usd=45.0),
+        orders(list(high["account_id"]), told + days(1), usd=170.0),
+        orders(["somebody"], DAY),
+    )
+    rows = found()
+    month = f"{told:%Y-%m}"
+    assert rows["calibration", f"{month} E"]["value"] == pytest.approx(-1.25)
+    assert not rows["calibration", f"{month} E"]["is_past"]
+    assert rows["calibration", f"{month} all"]["value"] == pytest.approx((20 + 180 - 215) / 200)
+    write(
+        "features.account_days",
+        orders([*low["account_id"], *high["account_id"]], told + days(1), usd=160.0),
+        orders(["somebody"], DAY),
+    )
+    assert found()["calibration", f"{month} all"]["is_past"]
+
+
+def test_what_was_told_in_an_older_month_is_shown_and_not_judged(shop):
+    older, newer = dt.date(2017, 9, 17), dt.date(2017, 10, 15)
+    tellings = (scores(older, [0.1] * 200), scores(newer, [0.9] * 200), scores(DAY, [0.1] * 200))
+    write("scores.account_scores", *tellings)
+    write("features.account_days", orders(["somebody"], DAY))
+    rows = found()
+    off = {month: rows["calibration", f"{month} B"] for month in ("2017-09", "2017-10")}
+    assert off["2017-09"]["value"] == pytest.approx(-0.9)
+    assert [off[month]["is_past"] for month in ("2017-09", "2017-10")] == [False, True]
+
+
+def test_answers_to_two_campaigns_and_scores_of_few_are_not_compared(shop):
+    before, now = np.linspace(0, 0.5, 200), np.linspace(0.4, 1, 200)
+    offer = {"name": "offer_response"}
+    few = (scores(DAY - days(28), before[:99]), scores(DAY, now[:99]))
+    told = (scores(DAY - days(28), before, **offer), scores(DAY, now, **offer))
+    write("scores.account_scores", *few, *told)
+    for name in ("campaigns", "campaign_accounts", "coupons", "redemptions"):
+        write(f"silver.{name}", NO_ANSWERS[name])
+    rows = found()
+    assert not rows["scores", "all"]["is_past"]
+    assert [row["score_name"] for row in rows.values() if row["measure"] == "scores"] == ["churn"]
+
+
+def test_a_score_that_holds_no_more_is_not_looked_at_and_its_fault_is_over(shop):
+    before, now = np.linspace(0, 0.5, 200), np.linspace(0.4, 1, 200)
+    moved = (scores(DAY - days(28), before), scores(DAY, now))
+    write("scores.account_scores", *moved)
+    found()
+    assert model_health.faults(model_health.newest())
+    later = scores(DAY + days(8), [100.0] * 200, name="value")
+    write("scores.account_scores", *moved, later)
+    model_health.refresh(AT + days(8))
+    assert not model_health.faults(model_health.newest())
 
 
 def test_an_offer_is_judged_once_its_campaign_has_ended(shop):

@@ -217,13 +217,13 @@ def plans(settings: Settings) -> Part:
     found = lake.read("ops.crm_plans", sql="select * from t order by at").to_pylist()
     newest = {(row["connection"], row["plan_number"]): row for row in found}
     shown = (
-        "connection", "plan_number", "state", "records", "updates", "clears", "unchanged",
-        "blocked", "note",
+        "connection", "plan_number", "state", "records", "creates", "updates", "clears",
+        "unchanged", "blocked", "note",
     )  # fmt: skip
     rows = [["" if row[n] is None else row[n] for n in shown] for row in newest.values()][-PLANS:]
     head = (
-        "CRM", "plan", "state", "records", "values to set", "to clear", "already right",
-        "blocked", "what was found",
+        "CRM", "plan", "state", "records", "of them new", "values to set", "to clear",
+        "already right", "blocked", "what was found",
     )  # fmt: skip
     return Part("Deliveries to the CRM", head, rows)
 

@@ -108,9 +108,14 @@ def _candidate(one: Playbook, place: int) -> Column:
         "reason_code": F.lit(one.playbook),
         **_why(one),
         "valid_until": until,
-        "is_cool": since.isNull() | (since >= one.cool_down_days),
+        # a contact may be of after the scores' day
+        "is_cool": since.isNull() | (since >= one.cool_down_days) | F.lit(not one.cool_down_days),
     }
-    return F.when(_fits(one.when) & value.isNotNull(), _struct(told))
+    fits = _fits(one.when) & value.isNotNull()
+    if one.when.open_offer:
+        # what rests on scores of today cannot be put off until the offer begins
+        fits &= F.col("offer_start_date") <= until
+    return F.when(fits, _struct(told))
 
 
 def _value(one: Playbook) -> Column:
@@ -120,7 +125,7 @@ def _value(one: Playbook) -> Column:
 
 
 def _until(one: Playbook) -> Column:
-    """An action holds as long as what it rests on, and no longer than its period."""
+    """An action holds as long as what it rests on, and no longer than a period from its day on."""
     ends = [F.date_add("day", one.period_days - 1)]
     ends += [F.col(f"{score}.valid_until") for score in _resting_on(one)]  # null: not asked
     ends += [F.col("offer_end_date")] if one.when.open_offer else []

@@ -45,7 +45,7 @@ def happened(score_name: str, scores: pd.DataFrame) -> pd.DataFrame:
         if score_name == "value":
             parts.append(part.assign(happened=spent(days, ids, origin, horizon, known_on)))
         else:
-            parts.append(part.assign(happened=of.label(ids, origin).astype(float)))
+            parts.append(part.assign(happened=of.label(ids, origin, known_on).astype(float)))
     return pd.concat(parts)
 
 

@@ -77,9 +77,8 @@ class Asking:
         except NothingToAsk as error:
             logger.info("%s: chances are as the model says: %s", origin, error)
             return Calibration()
-        if then.asked.label is None:
-            return Calibration()
-        return Calibration.found(then.margin, then.asked.label)
+        came = self.of.came(then.asked, before, origin)
+        return Calibration() if came is None else Calibration.found(then.margin, came)
 
     def windows(self, origin: dt.date) -> Iterator[tuple[Split, dt.date]]:
         """The validation windows of an origin, and itself."""

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from jobs.training.data import known
 from jobs.training.propensity.classifier import Examples, Rows, together
 from jobs.training.propensity.features import features
 from jobs.training.propensity.panel import panel
@@ -49,6 +50,12 @@ class Churn:
         found: dt.date = self.days["business_date"].max().date()
         return found
 
+    @cached_property
+    def known_on(self) -> dt.date:
+        """By which all that is here was known."""
+        found: dt.date = self.days["known_date"].max().date()
+        return found
+
     def asked(self, origin: dt.date) -> Asked:
         if self.newest <= origin - dt.timedelta(days=self.horizon_days):
             raise NothingToAsk(
@@ -62,7 +69,7 @@ class Churn:
                 f" {ACTIVE_DAYS} days before; take an origin within the file's days"
             )
         is_over = self.newest >= origin + dt.timedelta(days=self.horizon_days)
-        return Asked(ids, rows, self.label(ids, origin) if is_over else None)
+        return Asked(ids, rows, self.label(ids, origin, self.known_on) if is_over else None)
 
     def _eligible(self, origin: dt.date, most: int | None = None) -> Known:
         """Args: most: accounts that are looked at, about; null: all."""
@@ -93,12 +100,18 @@ class Churn:
         found: np.ndarray = pd.util.hash_array(ids.to_numpy(object)) / 2.0**64
         return found
 
-    def label(self, ids: np.ndarray, origin: dt.date) -> np.ndarray:
-        """1 where no order came in the horizon, which has ended."""
+    def came(self, asked: Asked, origin: dt.date, by: dt.date) -> np.ndarray | None:
+        is_over = by >= origin + dt.timedelta(days=self.horizon_days)
+        return self.label(asked.ids, origin, by) if is_over else None
+
+    def label(self, ids: np.ndarray, origin: dt.date, known_on: dt.date) -> np.ndarray:
+        """1 where no order came in the horizon, which has ended, as known at a day's closing."""
         after = pd.Timestamp(origin)
         end = after + pd.Timedelta(days=self.horizon_days)
         when = self.days["business_date"]
-        ordered = self.days[(when > after) & (when <= end) & (self.days["orders"] > 0)]
+        ordered = known(
+            self.days[(when > after) & (when <= end) & (self.days["orders"] > 0)], known_on
+        )
         back = ordered["account_id"].astype(str).unique()
         return (~np.isin(ids, back)).astype(int)
 
@@ -109,7 +122,7 @@ class Churn:
         while at >= start and at > self.first:
             origins.append(at)
             at -= STEP
-        parts = [self._part(one, MOST_EXAMPLES // len(origins)) for one in origins]
+        parts = [self._part(one, MOST_EXAMPLES // len(origins), origin) for one in origins]
         kept = [one for one in parts if len(one.rows)]
         labels = {label for one in kept for label in np.unique(one.label)}
         if len(labels) < 2:
@@ -119,9 +132,9 @@ class Churn:
             )
         return together(kept)
 
-    def _part(self, origin: dt.date, most: int) -> Examples:
+    def _part(self, origin: dt.date, most: int, known_on: dt.date) -> Examples:
         ids, rows = self._eligible(origin, most)
-        return Examples(rows, self.label(ids, origin), np.ones(len(rows)))
+        return Examples(rows, self.label(ids, origin, known_on), np.ones(len(rows)))
 
     def before(self, origin: dt.date) -> dt.date | None:
         at = origin - dt.timedelta(days=self.horizon_days)

@@ -1,8 +1,9 @@
 """offer: an account that a campaign addresses will redeem one of its coupons before it ends.
 
 The campaign that is asked about is the first to start on the origin or in the days of the horizon
-after it; what is known is what was known on the evening before it starts. Examples are the
-recipients of every campaign that had ended by then, each as of the evening before its own start.
+after it; what is known is what was known at the origin, and at the latest on the evening before it
+starts. Examples are the recipients of every campaign that had ended by then, each as of the evening
+before its own start.
 """
 
 import datetime as dt
@@ -49,18 +50,16 @@ class Offer:
     subject: str = "account_id"
     is_weekly: bool = True
     baseline: str = "answered_share"
-    seen: dict[str, Recipients | None] = field(default_factory=dict)  # by campaign
+    # by campaign, and day as of which
+    seen: dict[tuple[str, dt.date], Recipients | None] = field(default_factory=dict)
 
     @cached_property
     def first(self) -> pd.Timestamp:
         return self.days["business_date"].min()
 
     def asked(self, origin: dt.date) -> Asked:
-        after = pd.Timestamp(origin)
-        starts = self.told.campaigns["starts_on"]
-        soon = starts[(starts >= after) & (starts <= after + self._horizon)]
-        ids = self.told.campaigns.loc[starts == soon.min(), "campaign_id"]
-        found = {str(one): part for one in ids if (part := self._of(str(one))) is not None}
+        ids = self._soon(origin)["campaign_id"]
+        found = {str(one): part for one in ids if (part := self._of(str(one), origin)) is not None}
         parts = list(found.values())
         if not parts:
             raise NothingToAsk(
@@ -81,13 +80,25 @@ class Offer:
         label = answered if is_over else None
         return Asked(first[once].to_numpy()[order], rows, label, about[once][order])
 
+    def _soon(self, origin: dt.date) -> pd.DataFrame:
+        """The campaigns that are asked about: the first to start, of several on a day all."""
+        after, told = pd.Timestamp(origin), self.told.campaigns
+        starts = told["starts_on"]
+        soon = starts[(starts >= after) & (starts <= after + self._horizon)]
+        return told[starts == soon.min()]
+
+    def came(self, asked: Asked, origin: dt.date, by: dt.date) -> np.ndarray | None:
+        # an answer is known on its day; see `Campaigns.answers`
+        is_over = bool((self._soon(origin)["ends_on"] <= pd.Timestamp(by)).all())
+        return asked.label if is_over else None
+
     @property
     def _horizon(self) -> pd.Timedelta:
         return pd.Timedelta(days=self.horizon_days)
 
     def examples(self, origin: dt.date) -> Examples:
         known = self._learnable(origin)
-        parts = [self._of(one) for one in known["campaign_id"]]
+        parts = [self._of(one, origin) for one in known["campaign_id"]]
         kept = [as_often(part[1], part[2]) for part in parts if part and part[2].any()]
         if not any((one.label == 0).any() for one in kept):
             raise NothingToAsk(
@@ -113,39 +124,42 @@ class Offer:
         known = self._learnable(origin)
         counts = self.told.answers(origin).groupby("campaign_id").size()
         fit = known[known["campaign_id"].map(counts).fillna(0) >= FEWEST_ANSWERS]
-        if fit.empty:
-            return None
-        newest: pd.Timestamp = fit.sort_values("ends_on")["starts_on"].iloc[-1]
-        return (newest - pd.Timedelta(days=1)).date()
+        newest_first = fit.sort_values("ends_on")["starts_on"].iloc[::-1]
+        eves = [(start - pd.Timedelta(days=1)).date() for start in newest_first]
+        # others that start beside it are asked about too, and may run still
+        over = set(self.told.ended(self._eve_of_asked(origin))["campaign_id"])
+        return next((eve for eve in eves if set(self._soon(eve)["campaign_id"]) <= over), None)
 
-    def _of(self, campaign_id: str) -> Recipients | None:
-        """Recipients of a campaign, as of the evening before its start, and who answered."""
-        if campaign_id not in self.seen:
-            self.seen[campaign_id] = self._looked_up(campaign_id)
-        return self.seen[campaign_id]
-
-    def _looked_up(self, campaign_id: str) -> Recipients | None:
+    def _of(self, campaign_id: str, origin: dt.date) -> Recipients | None:
+        """Recipients of a campaign, as of an origin or, if that is earlier, the evening before its
+        start; and who answered."""
         rows = self.told.campaigns
         found = rows[rows["campaign_id"] == campaign_id].iloc[0]
+        as_of = min((pd.Timestamp(found["starts_on"]) - pd.Timedelta(days=1)).date(), origin)
+        if (campaign_id, as_of) not in self.seen:
+            self.seen[campaign_id, as_of] = self._looked_up(found, as_of)
+        return self.seen[campaign_id, as_of]
+
+    def _looked_up(self, found: pd.Series, as_of: dt.date) -> Recipients | None:
+        campaign_id = str(found["campaign_id"])
         given = self.told.recipients
         ids = np.sort(given.loc[given["campaign_id"] == campaign_id, "account_id"].unique())
         if not len(ids):
             return None
-        eve = (pd.Timestamp(found["starts_on"]) - pd.Timedelta(days=1)).date()
-        known = panel(self.days, eve, ids)
+        known = panel(self.days, as_of, ids)
         told = features(known).assign(
-            **self._habit(ids, found, eve), **self._match(ids, campaign_id, eve)
+            **self._habit(ids, found, as_of), **self._match(ids, campaign_id, as_of)
         )
-        told = among(told).assign(**self._of_campaign(found, len(ids), eve)).astype(np.float32)
+        told = among(told).assign(**self._of_campaign(found, len(ids), as_of)).astype(np.float32)
         answers = self.told.answers(found["ends_on"].date())
         answered = answers.loc[answers["campaign_id"] == campaign_id, "account_id"]
         label = np.isin(ids, answered).astype(int)
         return ids, Rows(told, known.weekly), label
 
-    def _of_campaign(self, found: pd.Series, recipients: int, eve: dt.date) -> dict[str, float]:
+    def _of_campaign(self, found: pd.Series, recipients: int, as_of: dt.date) -> dict[str, float]:
         """What is known of the campaign itself; how campaigns of its type were answered before."""
         coupons = self.told.coupons[self.told.coupons["campaign_id"] == found["campaign_id"]]
-        rates = self._answers(eve)
+        rates = self._answers(as_of)
         of_type = rates[rates[KIND] == found[KIND]]
         overall = rates["answered"].sum() / max(rates["received"].sum(), 1)
         received = of_type["received"].sum()
@@ -159,22 +173,22 @@ class Offer:
             ),
         }
 
-    def _answers(self, eve: dt.date) -> pd.DataFrame:
+    def _answers(self, as_of: dt.date) -> pd.DataFrame:
         """Campaigns that had ended: how many received and answered them."""
-        ended = self.told.ended(eve)
+        ended = self.told.ended(as_of)
         by = self.told.recipients.drop_duplicates().groupby("campaign_id").size()
-        answers = self.told.answers(eve).groupby("campaign_id").size()
+        answers = self.told.answers(as_of).groupby("campaign_id").size()
         received = ended["campaign_id"].map(by).fillna(0)
         answered = ended["campaign_id"].map(answers).fillna(0)
         return ended.assign(received=received, answered=answered)
 
-    def _habit(self, ids: np.ndarray, found: pd.Series, eve: dt.date) -> dict[str, np.ndarray]:
+    def _habit(self, ids: np.ndarray, found: pd.Series, as_of: dt.date) -> dict[str, np.ndarray]:
         """What each did with campaigns before; those that run still count by what was used."""
-        day = pd.Timestamp(eve)
+        day = pd.Timestamp(as_of)
         started = self.told.campaigns[self.told.campaigns["starts_on"] <= day]
         got = self.told.recipients.merge(started, on="campaign_id")
         used = self.told.redemptions[self.told.redemptions["redeemed_on"] <= day]
-        answers = self.told.answers(eve)
+        answers = self.told.answers(as_of)
 
         def count(rows: pd.DataFrame) -> np.ndarray:
             sizes = rows.groupby("account_id").size()
@@ -200,11 +214,11 @@ class Offer:
             "days_since_redemption": since,
         }
 
-    def _match(self, ids: np.ndarray, campaign_id: str, eve: dt.date) -> dict[str, np.ndarray]:
+    def _match(self, ids: np.ndarray, campaign_id: str, as_of: dt.date) -> dict[str, np.ndarray]:
         """How much of what the coupons are for an account has bought before."""
         coupons = self.told.coupons[self.told.coupons["campaign_id"] == campaign_id]
-        day = pd.Timestamp(eve)
-        rows = known_by(self.purchases, eve)
+        day = pd.Timestamp(as_of)
+        rows = known_by(self.purchases, as_of)
         rows = rows[rows["account_id"].isin(ids)]
         total = rows.groupby("account_id", observed=True)["sales_usd"].sum().reindex(ids)
         rows = rows[rows["product_id"].isin(coupons["product_id"].unique())]

@@ -20,7 +20,7 @@ class Asked:
 
     ids: np.ndarray  # (N) text, sorted
     rows: Rows  # (N)
-    label: np.ndarray | None  # (N) 1 where it happened; null: not known yet
+    label: np.ndarray | None  # (N) 1 where it happened, as is believed now; null: not known yet
     about: np.ndarray | None = None  # (N) id of the campaign that each is asked about; null: none
 
 
@@ -34,6 +34,10 @@ class Task(Protocol):
 
     def asked(self, origin: dt.date) -> Asked:
         """Raises NothingToAsk: nobody is eligible."""
+
+    def came(self, asked: Asked, origin: dt.date, by: dt.date) -> np.ndarray | None:
+        """The label of those asked at an origin, as it was known by a later day; null: it was
+        not."""
 
     def examples(self, origin: dt.date) -> Examples:
         """All of which the label had ended by the origin. Raises NothingToAsk: there is none."""

@@ -74,6 +74,10 @@ class Win:
         found: np.ndarray = np.isin(places, won).astype(int)
         return found
 
+    def came(self, asked: Asked, origin: dt.date, by: dt.date) -> np.ndarray | None:
+        # what is known of a closing is known on its day
+        return asked.label if by >= origin + self._horizon else None
+
     def examples(self, origin: dt.date) -> Examples:
         """Raises NothingToAsk: too little has happened by the origin; says what is missing."""
         if lacks := enough.missing(self.of, origin, self.horizon_days):
