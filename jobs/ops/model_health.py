@@ -10,7 +10,7 @@ SCHEMA = """
     value         double    not null comment 'see docs/model-health.md',
     value_low     double             comment 'lower end of its 95% interval; null: it has none',
     value_high    double             comment 'upper end of its 95% interval; null: it has none',
-    limit_high    double             comment 'past it, of calibration either way, something is wrong',
+    limit_high    double             comment 'past it, of calibration either way, it is wrong',
     is_past       boolean   not null comment 'the value, or its whole interval, is past the limit',
     subjects      bigint    not null comment 'customers, or values in the CRM, that were looked at',
     compared_date date               comment 'day that it is held against; null: none is',

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
 
 from jobs.training import metrics
 from jobs.training.data import known
-from jobs.training.family import Configuration, Data, Family, Ignorant
+from jobs.training.family import Configuration, Data, Family, Foretelling, Ignorant
 from jobs.training.gate import Check, Leakage, verdict
 from jobs.training.recommenders.protocol import Recommenders
 from jobs.training.rules import Rules
@@ -149,6 +151,11 @@ def shuffled(
         reason = "all accounts are answered alike, or it is the baseline: nothing was learnt of any"
         return Check("shuffled_labels", "does not apply", reason)
     frames = {**whole.frames, **SHUFFLES[name](whole.frames, until)}
+    if isinstance(of, Foretelling):
+        told = of.outcomes(replace(whole, frames=frames), configuration, until)
+        values, chance = put_right(told)
+        what = "one chance for everybody"
+        return shuffled_labels(values, chance, gain, by, limits.shuffled_gain, what)
     with tempfile.TemporaryDirectory() as folder:
         # what was learnt from shuffled pasts is kept for nobody
         aside = Recommenders(of.terms, Path(folder)) if isinstance(of, Recommenders) else of
@@ -168,6 +175,32 @@ def shuffled(
             chance, what = judged(of.baseline), f"baseline {of.baseline.id}"
         values = judged(configuration)
     return shuffled_labels(values, chance, gain, by, limits.shuffled_gain, what)
+
+
+def put_right(told: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Log loss per customer of chances, and of one chance for everybody, in nats.
+
+    Before that two numbers put the chances right by what happened. Who answers by another one's
+    past is far too sure, which hides what there is to know; what is left is what the order knows.
+
+    Args:
+        told: as `Foretelling.outcomes` gives it.
+    """
+    happened, margin = told["happened"].to_numpy(int), logit(told[["chance"]].clip(1e-6, 1 - 1e-6))
+    chances = np.full(len(told), happened.mean())
+    known = chances
+    if 0 < happened.mean() < 1:
+        known = (
+            LogisticRegression(C=np.inf)
+            .fit(margin.to_numpy(), happened)
+            .predict_proba(margin.to_numpy())[:, 1]
+        )
+
+    def lost(chance: np.ndarray) -> pd.Series:
+        of_what_came = np.where(happened == 1, chance, 1 - chance)
+        return pd.Series(-np.log(of_what_came), told["account_id"].to_numpy())
+
+    return lost(known), lost(chances)
 
 
 def _alike(lists: pd.DataFrame) -> bool:

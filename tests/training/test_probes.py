@@ -193,6 +193,21 @@ def test_what_is_left_without_labels_is_told_as_a_share_of_the_gain():
     assert (little.outcome, round(little.value, 2)) == ("passed", 0.05)
 
 
+@pytest.mark.parametrize("knows", [True, False])
+def test_chances_that_are_far_too_sure_hide_nothing(knows):
+    chance = np.random.default_rng(0)
+    happened = chance.random(4000) < 0.3
+    signal = happened if knows else chance.permutation(happened)
+    margin = 8 * (signal + chance.normal(0, 1, 4000)) - 4  # right in its order, ten times too sure
+    told = pd.DataFrame({"account_id": range(4000), "happened": happened.astype(int)})
+    told["chance"] = 1 / (1 + np.exp(-margin))
+    raw = -np.log(np.where(happened, told["chance"], 1 - told["chance"]).clip(1e-12))
+    values, everybody = shuffles.put_right(told)
+    assert raw.mean() > everybody.mean(), "by itself it is worse than one chance for everybody"
+    found = shuffles.shuffled_labels(values, everybody, -0.1, rules("churn"), 0.1, "chance")
+    assert found.outcome == ("refused" if knows else "passed")
+
+
 def test_an_error_that_is_lower_without_labels_is_refused_too():
     by = rules("forecasts")
     found = shuffles.shuffled_labels(values(0.5, 0.6), values(1.0, 1.1), -0.4, by, 0.1, "the mean")

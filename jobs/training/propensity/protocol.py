@@ -24,7 +24,7 @@ from jobs.training.propensity.campaigns import Campaigns
 from jobs.training.propensity.churn import Churn
 from jobs.training.propensity.offer import Offer
 from jobs.training.propensity.scorer import scorer
-from jobs.training.propensity.task import Asked, NothingToAsk, Task
+from jobs.training.propensity.task import NothingToAsk, Task
 
 logger = logging.getLogger(__name__)
 
@@ -157,21 +157,20 @@ class Propensity:
         return 1 - score if self.is_bad else score
 
     def scores(self, model: Any, data: Data, as_of: dt.date) -> pd.Series:
-        asked = self._newest_asked(self.task(data), as_of)
-        return self.good(pd.Series(model.chances(asked.rows), asked.ids))
-
-    def _newest_asked(self, of: Task, as_of: dt.date) -> Asked:
-        """Who is asked then; where nobody is, as no campaign is near, who was asked before it.
-
-        Edges of grades, and how many customers change theirs, do not wait for the next campaign.
-        """
+        """Where nobody is asked, as no campaign is near, those who were asked before it: edges of
+        grades, and how many customers change theirs, do not wait for the next campaign."""
+        of = self.task(data)
         try:
-            return of.asked(as_of)
+            asked = of.asked(as_of)
+            return self.good(pd.Series(model.chances(asked.rows), asked.ids))
         except NothingToAsk:
             earlier = of.before(as_of)
             if earlier is None:
                 raise
-            return of.asked(earlier)
+            # as it was fitted before that one: it has learnt its answers since
+            then = Asking(of, Configuration(model.name, model.params))
+            answer, chance = then.chances(earlier)
+            return self.good(pd.Series(chance, answer.asked.ids))
 
     def predict(self, model: Any, data: Data, as_of: dt.date, size: int | None) -> pd.DataFrame:
         asked = self.task(data).asked(as_of)

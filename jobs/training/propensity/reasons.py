@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+from string import Formatter
 from typing import Literal
 
 import numpy as np
@@ -76,9 +77,25 @@ def read(name: str, home: Path | None = None) -> Reasons:
         for n, one in enumerate(found.themes)
         if found.theme_of(one.shows) != one.theme
     ]
+    wrong += [
+        f"themes.{n} {one.theme}: {fault}"
+        for n, one in enumerate(found.themes)
+        for text in (one.high.en, one.high.zh, one.low.en, one.low.zh)
+        if (fault := _unfit(text))
+    ]
     if wrong:
         raise BadReasons(f"{path.name}: {'; '.join(wrong)}")
     return found
+
+
+def _unfit(text: str) -> str | None:
+    """Why a text cannot be told; null: it can."""
+    try:
+        places = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    except ValueError as error:
+        return f"{text!r}: {error}; write {{{{ or }}}} for a brace"
+    others = sorted(places - {"value"})
+    return f"{text!r} tells {', '.join(others)}: there is only {{value}}" if others else None
 
 
 def themes(features: list[str], of: Reasons) -> pd.Series:
@@ -135,8 +152,16 @@ def strongest(
 
     Returns:
         row (place in `rows`), rank (from 1), code, en, zh, push (what it adds, or takes).
+
+    Raises:
+        BadReasons: a theme is newer than the model.
     """
     added = pushes(model, rows, of)
+    if unknown := sorted({*map(str, added)} - directions.keys()):
+        raise BadReasons(
+            f"{', '.join(unknown)}: no theme when the model was trained, so it cannot tell which "
+            "way it pushes; train again"
+        )
     rank = added.abs().rank(axis=1, ascending=False, method="first").astype(int)
     parts = []
     for name in added:

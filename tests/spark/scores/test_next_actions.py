@@ -191,10 +191,11 @@ def test_the_higher_expected_value_wins_and_of_equal_ones_the_first(actions):
 
 def test_an_offer_is_told_of_while_it_is_open_and_unused(actions):
     found = actions(
-        ["open", "soon", "last day", "over", "far", "used", "other"],
+        ["open", "soon", "late", "last day", "over", "far", "used", "other"],
         scores=[
             offer_score("open"),
             offer_score("soon", campaign_id="14"),
+            offer_score("late", campaign_id="18"),  # holds for a week
             offer_score("last day", campaign_id="15"),
             offer_score("over", campaign_id="16"),
             offer_score("far", campaign_id="17"),
@@ -207,11 +208,13 @@ def test_an_offer_is_told_of_while_it_is_open_and_unused(actions):
             campaign("15", end=1),
             campaign("16", end=-1),
             campaign("17", start=29, end=40),
+            campaign("18", start=20, end=40),
         ],
         addressed=[
             to("open"),
             to("open", "15"),  # ends sooner, but nobody asked about it
             to("soon", "14"),
+            to("late", "18"),
             to("last day", "15"),
             to("over", "16"),
             to("far", "17"),
@@ -222,7 +225,7 @@ def test_an_offer_is_told_of_while_it_is_open_and_unused(actions):
     )
     assert told_of(found, "action") == {
         **dict.fromkeys(("open", "soon", "last day"), "coupon"),
-        **dict.fromkeys(("over", "far", "used", "other"), "nothing"),
+        **dict.fromkeys(("late", "over", "far", "used", "other"), "nothing"),
     }
     said = "Remind of the coupons of campaign 13, which count until 2017-03-15"
     assert found["open"].text == said

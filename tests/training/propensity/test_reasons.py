@@ -120,6 +120,11 @@ def test_a_feature_in_no_theme_may_not_be_used():
             " high: {en: a, zh: b}, low: {en: a, zh: b}}]",
             "themes.0 a: shows x, which is not of its features",
         ),
+        (
+            "themes: [{theme: a, shows: y, as: usd, features: [y],"
+            " high: {en: 'a {values}', zh: b}, low: {en: 'a {', zh: b}}]",
+            r"'a {values}' tells values: there is only {value}; themes.0 a: 'a {': ",
+        ),
     ],
 )
 def test_a_file_that_is_wrong_is_told(tmp_path, monkeypatch, text, said):
@@ -127,6 +132,15 @@ def test_a_file_that_is_wrong_is_told(tmp_path, monkeypatch, text, said):
     monkeypatch.setattr(reasons, "HOME", tmp_path)
     with pytest.raises(BadReasons, match=said):
         reasons.read("churn")
+
+
+def test_a_theme_that_is_newer_than_the_model_asks_for_training(churn, learnt):
+    rows = churn.asked(ORIGIN - dt.timedelta(days=7)).rows
+    model, told = Logistic(Logistic.Params()).fit(learnt), reasons.read("churn")
+    known = reasons.directions(model, learnt.rows, told)
+    older = {name: way for name, way in known.items() if name != told.themes[0].theme}
+    with pytest.raises(BadReasons, match=f"{told.themes[0].theme}: no theme when.*train again"):
+        reasons.strongest(model, rows, older, told)
 
 
 def test_themes_of_a_task_have_codes_of_their_own():

@@ -1,6 +1,7 @@
 """Who is asked at an origin, what is known of them, and what is not looked at."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -81,6 +82,21 @@ def test_who_ordered_twice_and_lately_is_eligible_and_churns_without_an_order():
     assert list(asked.label) == [0, 1, 1]
 
 
+def test_a_label_is_what_was_known_when_it_is_learnt_from():
+    rows = [(name, "2017-06-20", 2) for name in ("gone", "late", "taken back")]
+    rows += [("late", "2017-07-10", 1), ("taken back", "2017-07-10", 1), ("gone", "2017-09-01", 1)]
+    days = account_days(rows)
+    days.loc[3, "known_date"] = pd.Timestamp("2017-08-01")
+    days.loc[4, "superseded_date"] = pd.Timestamp("2017-08-01")
+    churn = Churn(days)
+    asked = churn.asked(SUNDAY)
+    assert dict(zip(asked.ids, asked.label, strict=True)) == {"gone": 1, "late": 0, "taken back": 1}
+    over = SUNDAY + dt.timedelta(days=28)
+    then = churn.came(asked, SUNDAY, over)
+    assert dict(zip(asked.ids, then, strict=True)) == {"gone": 1, "late": 1, "taken back": 0}
+    assert churn.came(asked, SUNDAY, over - dt.timedelta(days=1)) is None
+
+
 def test_where_the_days_end_before_the_horizon_nobody_knows():
     rows = [("a", "2017-06-01", 2), ("a", "2017-06-20", 2), ("a", "2017-07-22", 1)]
     assert Churn(account_days(rows)).asked(SUNDAY).label is None
@@ -138,6 +154,34 @@ def test_the_next_campaign_is_asked_about_as_of_the_evening_before(told):
     assert eve.label is not None
     again = told.asked(start)
     assert again.rows.features.equals(eve.rows.features)
+
+
+def test_nothing_after_an_origin_long_before_the_campaign_is_looked_at(told):
+    eve = (FIRST + pd.Timedelta(days=195)).date()
+    origin = eve - dt.timedelta(days=14)
+    early = told.asked(origin)
+    assert len(early.ids) == 120
+    assert not early.rows.features.equals(told.asked(eve).rows.features)
+    later = told.days["business_date"] > pd.Timestamp(origin)
+    bought = told.purchases["business_date"] > pd.Timestamp(origin)
+    without = Offer(told.days[~later], told.purchases[~bought], told.told)
+    pd.testing.assert_frame_equal(without.asked(origin).rows.features, early.rows.features)
+
+
+def test_a_day_on_which_a_campaign_began_that_runs_still_is_passed_over(told):
+    plans = told.told
+    both = plans.campaigns.copy()
+    c4, c5 = ((both["campaign_id"] == name) for name in ("c4", "c5"))
+    both.loc[c5, "starts_on"] = both.loc[c4, "starts_on"].iloc[0]  # runs four weeks longer
+    offer = Offer(told.days, told.purchases, replace(plans, campaigns=both))
+    day = both.loc[c4, "ends_on"].iloc[0].date() + dt.timedelta(days=1)
+    start_of_c3 = both.loc[both["campaign_id"] == "c3", "starts_on"].iloc[0]
+    assert offer.before(day) == (start_of_c3 - pd.Timedelta(days=1)).date()
+    assert told.before(day) == (both.loc[c4, "starts_on"].iloc[0] - pd.Timedelta(days=1)).date()
+    eve = (both.loc[c4, "starts_on"].iloc[0] - pd.Timedelta(days=1)).date()
+    asked = offer.asked(eve)
+    assert offer.came(asked, eve, day) is None
+    assert offer.came(asked, eve, both.loc[c5, "ends_on"].iloc[0].date()) is not None
 
 
 def test_only_campaigns_that_had_ended_teach(told):
