@@ -11,12 +11,13 @@ from typing import Any
 
 from jobs import lake
 from jobs.delivery import mapping as mappings
+from jobs.delivery.entries import SCORES
 from jobs.delivery.mapping import ConnectionMap, MappingError
 from jobs.pages.html import render
 from jobs.settings import ROOT
 from jobs.table import columns, table
 
-OUTBOX, DECISIONS = "scores.crm_outbox", "ops.promotions"
+DECISIONS = "ops.promotions"
 FAMILY = "recommenders"  # whose champion fills the outbox
 MODELS = ROOT / "jobs/training" / FAMILY
 WHOSE = {
@@ -35,14 +36,17 @@ def pages() -> dict[str, str]:
     models, found = _models(), {}
     for name in mappings.names():
         try:
-            found[name] = made(mappings.load(name), models)
+            mapping = mappings.load(name)
         except MappingError as error:
             log.warning("no page about the scores of %s: %s", name, error)
+            continue
+        if mapping.customers is None:  # others make tasks
+            found[name] = made(mapping, models)
     return found
 
 
 def made(mapping: ConnectionMap, models: Sequence[Row]) -> str:
-    said = {column.name: column.comment for column in columns(table(OUTBOX).full_schema)}
+    said = {column.name: column.comment for column in columns(table(SCORES).full_schema)}
     fields = [
         {
             "name": name,
@@ -58,13 +62,13 @@ def made(mapping: ConnectionMap, models: Sequence[Row]) -> str:
 
 def _models() -> list[Row]:
     """Whose answers the outbox holds, the newest first."""
-    if not lake.exists(OUTBOX):
+    if not lake.exists(SCORES):
         return []
     asked = """select score_name, model_name, model_version, min(as_of_date) as first_date,
         max(as_of_date) as last_date, max(valid_until) as valid_until, count(*) as customers
         from t where is_contactable group by all
         order by last_date desc, model_name, model_version"""
-    rows = lake.read(OUTBOX, sql=asked).to_pylist()
+    rows = lake.read(SCORES, sql=asked).to_pylist()
     chosen = _chosen()
     return [
         row | {"what": _what(row["model_name"]), "chosen_at": chosen.get(row["model_version"])}

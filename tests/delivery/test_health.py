@@ -69,7 +69,7 @@ def test_an_answer_that_did_not_come_for_an_hour_is_told_of(crm: Crm) -> None:
     made = planned(crm)
     Ledger("tryton").intend(made, [Change("101", "1", "r", {})], 1)
     assert seen()["unknown"] == 1
-    assert "1 customers without an answer" in told(NOW + dt.timedelta(hours=2))
+    assert "1 records without an answer" in told(NOW + dt.timedelta(hours=2))
     apply("tryton", crm=crm.adapter)
     assert seen()["unknown"] == 0
 

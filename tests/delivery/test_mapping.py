@@ -10,10 +10,11 @@ from jobs.crm.adapter import Description, Field, Kind
 from jobs.delivery import mapping as mappings
 from jobs.delivery.check import check
 from jobs.delivery.mapping import MappingError
-from jobs.delivery.subjects import outbox_columns
+from jobs.delivery.subjects import OF_TASKS, outbox_columns
 from jobs.delivery.transforms import TRANSFORMS, Transform
 from jobs.settings import ROOT
 from jobs.spark.scores.crm_outbox import SCHEMA
+from jobs.spark.scores.next_actions import SCHEMA as ACTIONS
 from jobs.table import columns
 from tests.connections import SHIPPED
 from tests.delivery import outbox
@@ -53,16 +54,27 @@ def parsed(fields: str, key: str = "code", more: str = "") -> mappings.Connectio
     return mappings.parse("x", f"adapter: tryton\n{match}\n{PURPOSES}\n{more}\nfields:\n{fields}")
 
 
+@pytest.fixture
+def shipped(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connections as they come."""
+    monkeypatch.setenv("CRM_CONNECTIONS", str(SHIPPED))
+
+
+@pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_mapping_is_of_the_form_and_asks_for_columns_that_there_are(
     path: Path,
 ) -> None:
     made = mappings.parse(path.stem, path.read_text())
     wanted = {column for of in made.fields.values() for column in of.columns}
-    assert wanted <= {column.name for column in columns(SCHEMA)}
+    there = {column.name for column in columns(ACTIONS if made.customers else SCHEMA)}
+    assert wanted <= there | (OF_TASKS.keys() if made.customers else set())
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+OF_SCORES = [path for path in sorted(SHIPPED.glob("*.yaml")) if "tasks" not in path.stem]
+
+
+@pytest.mark.parametrize("path", OF_SCORES, ids=lambda path: path.stem)
 def test_every_column_for_people_is_in_every_shipped_mapping(path: Path) -> None:
     made = mappings.parse(path.stem, path.read_text())
     shown = [
@@ -78,7 +90,7 @@ def test_the_outbox_of_tests_has_the_columns_of_the_real_one() -> None:
 @pytest.mark.services
 def test_the_shipped_mapping_fits_the_outbox_and_tryton(crm: Crm) -> None:
     outbox.write([outbox.row("101")])
-    check(mappings.load("tryton"), crm.adapter.describe(), outbox_columns())
+    check(mappings.load("tryton"), crm.adapter.describe(), outbox_columns(mappings.load("tryton")))
 
 
 def test_a_mapping_of_another_form_names_every_fault() -> None:

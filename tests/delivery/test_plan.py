@@ -10,8 +10,10 @@ import pytest
 
 from jobs import lake
 from jobs.delivery.apply import apply
+from jobs.delivery.entries import SCORES
 from jobs.delivery.ledger import DeliveryError, Item, Ledger, Plan
-from jobs.delivery.plan import business_day, plan
+from jobs.delivery.plan import plan
+from jobs.delivery.subjects import business_day
 from jobs.settings import ROOT, settings
 from tests import leaks
 from tests.delivery import outbox
@@ -59,7 +61,7 @@ def test_by_the_wall_clock_today_is_the_day_at_the_shops(
 ) -> None:
     today = by_the_wall(monkeypatch, timezone)
     outbox.write([])
-    assert business_day(0) == today
+    assert business_day(SCORES, 0) == today
 
 
 @pytest.mark.usefixtures("state")
@@ -67,8 +69,8 @@ def test_where_a_past_year_is_played_today_is_the_newest_day_of_the_rows() -> No
     older = outbox.row("102", as_of_date=dt.date(2017, 1, 1))
     outbox.write([older, outbox.row("101")])
     outbox.write([])
-    assert business_day(0) == outbox.AS_OF
-    assert business_day(1) is None
+    assert business_day(SCORES, 0) == outbox.AS_OF
+    assert business_day(SCORES, 1) is None
 
 
 def planned(crm: Crm, today: dt.date | None = None, version: int | None = None) -> Plan:
