@@ -1,6 +1,7 @@
 """An objection said at the CRM goes all the way: landed, into the outbox, and back to the CRM."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from jobs.sources import crm as source
 from jobs.spark import catalog, session, store
 from jobs.spark.build import build
 from jobs.table import built_table, columns, table
+from tests.crm import maps
 from tests.tryton_server import Crm
 
 pytestmark = pytest.mark.services
@@ -53,8 +55,11 @@ def build_outbox() -> dict[str, dict[str, Any]]:
 
 
 def test_who_objects_gets_no_offer_and_loses_the_one_delivered(
-    crm: Crm, lake: object, monkeypatch: pytest.MonkeyPatch
+    crm: Crm, lake: object, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told = maps.shipped("tryton")
+    told["reads"] = {"accounts": told["reads"]["accounts"]}
+    maps.use(monkeypatch, state, told, crm.settings.crm_url, "unused")
     monkeypatch.setattr(source, "connect", lambda *_: crm.adapter)
     source.land(DAY, DAY)
     write("scores.recommendations", *({**ANSWER, "account_id": a} for a in ("101", "102")))
