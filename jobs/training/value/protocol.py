@@ -68,7 +68,7 @@ class Values:
         if not earlier or not is_over or known_by(days, cut).empty:
             raise NothingToJudge(
                 f"{self.name}, cut {cut}: a test there needs {HORIZON_DAYS} days after it, and"
-                f" {3 * HORIZON_DAYS} before it for a window to choose by; there are days to"
+                f" {2 * HORIZON_DAYS} before it for a window to choose by; there are days to"
                 f" {data.newest}. Land more, or take another cut"
             )
         logger.info("%s: valid %s, test %s", self.name, ", ".join(map(str, earlier)), cut)
