@@ -121,7 +121,7 @@ STEPS = (
         "plan, approve, apply and verify the delivery to the CRM",
         lambda: deliver(SCORES),
     ),
-    Step("tasks", "make the day's actions tasks for salespeople", lambda: deliver(TASKS)),
+    Step("tasks", "turn the day's actions into tasks for salespeople", lambda: deliver(TASKS)),
 )
 
 
