@@ -374,8 +374,7 @@ class _Told:
 def _shipped(connections: Path) -> str:
     """The deliveries where none are named: to the CRM of these services, tasks where the folder has
     their mapping."""
-    found = [name for name in ("tryton_tasks",) if (connections / f"{name}.yaml").exists()]
-    return ",".join(["tryton", *found])
+    return "tryton,tryton_tasks" if (connections / "tryton_tasks.yaml").exists() else "tryton"
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

@@ -21,6 +21,7 @@ from jobs.settings import ROOT, Settings
 from jobs.table import names
 
 SAMPLES = ("A", "C", "E")  # grades: the best fifth of the customers, the middle, the last
+SCORES = "tryton"  # the connection that delivers them
 PLANS = 5  # the newest
 TASKS = 8  # those worth most
 
@@ -232,8 +233,8 @@ def received(settings: Settings) -> Part:
     """How many customers got what, over all plans."""
     written = lake.read(
         "ops.crm_deliveries",
-        sql="select distinct plan_id, account_id from t "
-        "where event = 'written' and connection = 'tryton'",
+        sql="select distinct plan_id, account_id from t "  # noqa: S608
+        f"where event = 'written' and connection = '{SCORES}'",
     )
     items = lake.read(
         "ops.crm_plan_items", sql="select plan_id, account_id, field, action from t"
@@ -249,8 +250,8 @@ def received(settings: Settings) -> Part:
 
 def blocked(settings: Settings) -> Part:
     """What the newest plan left alone, and why."""
-    newest = "select plan_id from t where connection = 'tryton' order by at desc limit 1"
-    found = lake.read("ops.crm_plans", sql=newest)
+    newest = f"where connection = '{SCORES}' order by at desc limit 1"
+    found = lake.read("ops.crm_plans", sql=f"select plan_id from t {newest}")  # noqa: S608
     plan_id = found["plan_id"][0].as_py() if found.num_rows else ""
     rows = lake.read(
         "ops.crm_plan_items",
@@ -265,7 +266,7 @@ def blocked(settings: Settings) -> Part:
 
 def customers(settings: Settings) -> Part:
     """Three customers as the CRM shows them now, of the best grade, the middle and the last."""
-    fields = [*mapping.load("tryton").fields]
+    fields = [*mapping.load(SCORES).fields]
     found = lake.read(
         "scores.crm_outbox",
         sql="select account_id, grade from t where is_contactable order by score desc, account_id",

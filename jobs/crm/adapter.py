@@ -1,7 +1,7 @@
 """What every CRM adapter can do, and the words it does it in. One file per CRM beside this one."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Literal, Protocol, TypeVar
@@ -167,6 +167,14 @@ class Adapter(Protocol):
             job: the bulk job that it was sent by.
         """
         ...
+
+
+def by_key(field: str, keys: Iterable[str], records: Iterable[Record]) -> dict[str, list[Record]]:
+    """What `find` gives, of records whose field holds one of the keys."""
+    found: dict[str, list[Record]] = {key: [] for key in keys}
+    for record in records:
+        found[str(record.values[field])].append(record)
+    return found
 
 
 MOST_DIGITS = 308  # before the point: of the largest float

@@ -11,7 +11,16 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from jobs.crm.access import Access, Options
-from jobs.crm.adapter import Change, CrmError, Description, Quota, Record, Result, untold
+from jobs.crm.adapter import (
+    Change,
+    CrmError,
+    Description,
+    Quota,
+    Record,
+    Result,
+    by_key,
+    untold,
+)
 from jobs.crm.json2 import REQUEST_SECONDS, Session
 from jobs.crm.odoo_objects import OdooObjects, has
 from jobs.crm.odoo_reading import Reader, and_late, as_of_sending
@@ -84,11 +93,9 @@ class Odoo:
     def find(
         self, field: str, keys: Collection[str], fields: Collection[str]
     ) -> dict[str, list[Record]]:
-        found: dict[str, list[Record]] = {key: [] for key in keys}
         active = [*self._all(), ["active", "=", True]]
-        for record in self._reader.among(field, sorted(found), active, {field, *fields}):
-            found[str(record.values[field])].append(record)
-        return found
+        found = self._reader.among(field, sorted(keys), active, {field, *fields})
+        return by_key(field, keys, found)
 
     def write(
         self, batch: Sequence[Change], started: Callable[[str], None] = untold

@@ -9,17 +9,28 @@ import datetime as dt
 import hashlib
 import html
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
 from jobs.crm.access import Access, Options
-from jobs.crm.adapter import Change, Description, Field, Quota, Record, Result, canonical, untold
+from jobs.crm.adapter import (
+    Change,
+    Description,
+    Field,
+    Quota,
+    Record,
+    Result,
+    by_key,
+    canonical,
+    untold,
+)
 from jobs.crm.json2 import REQUEST_SECONDS, Session
 from jobs.crm.odoo import instance, may
 from jobs.crm.odoo_load import load, without_spoilers
-from jobs.crm.odoo_reading import and_late
-from jobs.crm.odoo_values import ACTIVITY, MODULE, PARTNER, TASK_KEY, at_odoo, instant
+from jobs.crm.odoo_objects import OdooObjects
+from jobs.crm.odoo_values import ACTIVITY, MODULE, PARTNER, TASK_KEY
 from jobs.crm.writing import found_out, records_of
 
 BATCH_RECORDS = 200
@@ -41,8 +52,12 @@ FIELDS = {
     "state": Field("state", "choice", choices=("open", "done"), is_writable=False),
     "date_done": Field("date_done", "date", is_writable=False),
 }
-ASKED = (TASK_KEY, "res_id", "activity_type_id", "summary", "note", "date_deadline")
-OF_PEOPLE = ("active", "date_done", "write_date")
+# what is read of Odoo's own: our fields are made of it
+READ = (
+    *("res_id", "activity_type_id", "summary", "note"),
+    *("date_deadline", "date_done", TASK_KEY),
+)
+ONLY = ([TASK_KEY, "!=", False], ["res_model", "=", PARTNER])
 LINE_END, TAG = re.compile(r"<br\s*/?>|</p>\s*<p[^>]*>"), re.compile(r"<[^>]*>")
 
 
@@ -57,6 +72,7 @@ class OdooTasks:
     ) -> None:
         self._session, self._request_seconds = session, request_seconds
         self._page_records = page_records
+        self._activities = OdooObjects(session, ACTIVITY, ONLY, page_records)
 
     def describe(self) -> Description:
         told = self._session.call(ACTIVITY, "fields_get", allfields=[TASK_KEY])
@@ -77,20 +93,10 @@ class OdooTasks:
         return None
 
     def newest_change(self) -> dt.datetime | None:
-        rows = self._search([], order="write_date desc", limit=1)
-        return instant(rows[0]["write_date"]) if rows else None
+        return self._activities.newest_change()
 
     def read(self, fields: Collection[str], since: dt.datetime | None = None) -> Iterator[Record]:
-        def written(at: dt.datetime | None) -> Iterator[Record]:
-            domain = [] if at is None else [["write_date", ">=", at_odoo(at)]]
-            last = 0
-            while rows := self._search([["id", ">", last], *domain], limit=self._page_records):
-                yield from (self._record(row, fields) for row in rows)
-                last = rows[-1]["id"]
-
-        began = self.newest_change()
-        if began is not None:
-            yield from and_late(written, since, began)
+        return (self._task(r, fields) for r in self._activities.read(READ, since))
 
     def get(self, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
         return {r.id: r for r in self._among("id", sorted(int(each) for each in ids), fields)}
@@ -98,10 +104,7 @@ class OdooTasks:
     def find(
         self, field: str, keys: Collection[str], fields: Collection[str]
     ) -> dict[str, list[Record]]:
-        found: dict[str, list[Record]] = {key: [] for key in keys}
-        for record in self._among(field, sorted(found), {field, *fields}):
-            found[str(record.values[field])].append(record)
-        return found
+        return by_key(field, keys, self._among(field, sorted(keys), {field, *fields}))
 
     def write(
         self, batch: Sequence[Change], started: Callable[[str], None] = untold
@@ -148,39 +151,23 @@ class OdooTasks:
         self, field: str, wanted: Sequence[Any], fields: Collection[str]
     ) -> Iterator[Record]:
         for at in range(0, len(wanted), self._page_records):
-            page = wanted[at : at + self._page_records]
-            yield from (self._record(row, fields) for row in self._search([[field, "in", page]]))
+            page = [[field, "in", wanted[at : at + self._page_records]]]
+            yield from (self._task(r, fields) for r in self._activities.by_id(page, READ))
 
-    def _search(
-        self, domain: Sequence[Any], order: str = "id", limit: int | None = None
-    ) -> list[Mapping[str, Any]]:
-        ours = [[TASK_KEY, "!=", False], ["res_model", "=", PARTNER], *domain]
-        asked: dict[str, Any] = {
-            "domain": ours,
-            "fields": [*ASKED, *OF_PEOPLE],
-            "load": "",
-            "order": order,
-        }
-        return list(self._session.call(ACTIVITY, "search_read", **asked, limit=limit))
-
-    def _record(self, row: Mapping[str, Any], fields: Collection[str]) -> Record:
-        is_done = not row["active"]
+    def _task(self, activity: Record, fields: Collection[str]) -> Record:
+        """An activity in our fields. One that is done Odoo has put aside: to us it is there."""
         told = {
-            **{name: row[name] or None for name in (*ASKED, "date_done")},
-            "channel": self._channels.get(row["activity_type_id"]),
-            "note": _as_text(row["note"]),
-            "state": "done" if is_done else "open",
+            **activity.values,
+            "channel": self._channels.get(activity.values["activity_type_id"] or ""),
+            "note": _as_text(activity.values["note"]),
+            "state": "open" if activity.is_active else "done",
         }
         of = {**FIELDS, TASK_KEY: Field(TASK_KEY, "text")}
-        return Record(
-            id=str(row["id"]),
-            revision=row["write_date"],
-            changed_at=instant(row["write_date"]),
-            values={name: canonical(of[name], told[name]) for name in fields},
-        )
+        values = {name: canonical(of[name], told[name]) for name in fields}
+        return replace(activity, values=values, is_active=True)
 
     @cached_property
-    def _channels(self) -> dict[int, str]:
+    def _channels(self) -> dict[str, str]:
         """Our channels by Odoo's ids of the kinds of activities."""
         names = {name.partition(".")[2]: channel for channel, name in KINDS.items()}
         rows = self._session.call(
@@ -188,7 +175,7 @@ class OdooTasks:
             domain=[["module", "=", "mail"], ["name", "in", list(names)]],
             fields=["name", "res_id"],
         )
-        return {row["res_id"]: names[row["name"]] for row in rows}
+        return {str(row["res_id"]): names[row["name"]] for row in rows}
 
 
 def connect(access: Access) -> OdooTasks:

@@ -17,6 +17,7 @@ from jobs.crm.adapter import (
     Record,
     Result,
     Values,
+    by_key,
     untold,
 )
 from jobs.crm.jsonrpc import REQUEST_SECONDS, Session, to_wire
@@ -83,10 +84,7 @@ class Tryton:
     def find(
         self, field: str, keys: Collection[str], fields: Collection[str]
     ) -> dict[str, list[Record]]:
-        found: dict[str, list[Record]] = {key: [] for key in keys}
-        for record in self._reader.among(field, sorted(found), {field, *fields}):
-            found[str(record.values[field])].append(record)
-        return found
+        return by_key(field, keys, self._reader.among(field, sorted(keys), {field, *fields}))
 
     def write(
         self, batch: Sequence[Change], started: Callable[[str], None] = untold

@@ -284,7 +284,8 @@ def tasks(connection: Connection = "tryton_tasks") -> None:
     """What people did with the tasks that were made, by playbook."""
     if mappings.load(connection).customers is None:
         raise DeliveryError(f"{connection} delivers scores, not tasks")
-    for each in of_tasks.acceptance(connection):
+    found = of_tasks.acceptance(connection)
+    for each in found:
         between = each.interval
         accepted = (
             f"accepted {each.share:.0%} ({between[0]:.0%} to {between[1]:.0%})"
@@ -295,7 +296,7 @@ def tasks(connection: Connection = "tryton_tasks") -> None:
             f"{each.playbook}: {each.made:,} made, {each.open:,} open, {each.done:,} done, "
             f"{each.dismissed:,} dismissed, {each.gone:,} gone; {accepted}"
         )
-    if not of_tasks.acceptance(connection):
+    if not found:
         typer.echo(f"{connection} has made no task yet: `plan --connection {connection}`")
 
 

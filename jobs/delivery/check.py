@@ -14,7 +14,6 @@ from jobs.settings import SettingsError
 
 # Kinds of fields that take a column's values, by its type
 NUMBERS = ("text", "number")
-BUILT = "a column of a newer version is there once sales_daily has built"
 TAKES: Mapping[str, Sequence[str]] = {
     "string": ("text", "choice"),
     "boolean": ("text", "boolean"),
@@ -116,7 +115,8 @@ def _column_faults(mapping: ConnectionMap, columns: Mapping[str, str]) -> list[s
     if not missing:
         return []
     told = f"column{'s' if missing[1:] else ''} {', '.join(missing)}: the outbox has none of "
-    return [f"{told}{'these names' if missing[1:] else 'this name'}; {BUILT} {mapping.outbox}"]
+    built = f"a column of a newer version is there once sales_daily has built {mapping.outbox}"
+    return [f"{told}{'these names' if missing[1:] else 'this name'}; {built}"]
 
 
 def _key_faults(mapping: ConnectionMap, crm: Description) -> list[str]:

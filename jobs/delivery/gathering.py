@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import get_args
 
 import duckdb
 
@@ -14,7 +15,8 @@ from jobs.delivery.controls import Controls
 from jobs.delivery.entries import SCORES
 from jobs.delivery.mapping import ConnectionMap, MappingError
 from jobs.delivery.scratch import scratch
-from jobs.delivery.tasks import CHANNELS, Customer
+from jobs.delivery.tasks import Customer
+from jobs.spark.playbooks import Channel
 
 
 def gather(
@@ -34,14 +36,15 @@ def gather(
         is_writer: of the connection, who writes down what was read of it; another only reads.
     """
     state.refreshed(db, mapping.connection, described.instance, is_writer)
-    subjects.load(db, mapping, described, told(mapping, described.instance, version, today))
+    # who only reads asks whose the records are, and not what they should show
+    of = mapping if is_writer else mapping.model_copy(update={"fields": {}})
+    subjects.load(db, of, described, told(mapping, described.instance, version, today))
     keys = [row[0] for row in db.sql("select k0 from subjects where k0 is not null").fetchall()]
     mirror.refreshed(db, mapping, crm, described, keys, is_writer)
     Controls(mapping.connection).load(db)
     compare.match(db, mapping)
     if mapping.customers:
-        tasks.load_made(db, mapping, described.instance)
-        tasks.refreshed(db, mapping, described.instance)
+        tasks.noted(db, mapping, described.instance)
 
 
 def note_tasks(
@@ -49,8 +52,7 @@ def note_tasks(
 ) -> None:
     """Write down which tasks were made, and what became of them by now."""
     mirror.refreshed(db, mapping, crm, described, ())
-    tasks.load_made(db, mapping, described.instance)
-    tasks.refreshed(db, mapping, described.instance)
+    tasks.noted(db, mapping, described.instance)
 
 
 def told(
@@ -108,10 +110,11 @@ def of_same_crm(
     faults = []
     if theirs.customers is not None:
         faults.append(f"customers {theirs.connection!r} makes tasks itself")
-    if unknown := sorted(theirs.restrictions.keys() - set(CHANNELS)):
+    channels = get_args(Channel)
+    if unknown := sorted(theirs.restrictions.keys() - set(channels)):
         faults.append(
             f"{theirs.connection}.yaml has restrictions {', '.join(unknown)}: tasks are by "
-            f"{', '.join(CHANNELS)}: name them so"
+            f"{', '.join(channels)}: name them so"
         )
     crm = connect(theirs)
     described = crm.describe()

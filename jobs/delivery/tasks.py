@@ -31,7 +31,6 @@ COLUMNS = (
 )
 # of an event: the CRM has the task, or may have it
 REACHED = ("written", "unknown")
-CHANNELS = ("phone", "email", "post")  # of playbooks
 CONFIDENCE = 0.95
 
 
@@ -122,6 +121,12 @@ class Consent:
             if why is not None:
                 refused[account] = Result(account, "conflict", why)
         return refused
+
+
+def noted(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, instance: str) -> None:
+    """Load `made`, and write down what became of those by the CRM's `mirror`."""
+    load_made(db, mapping, instance)
+    refreshed(db, mapping, instance)
 
 
 def load_made(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, instance: str) -> None:

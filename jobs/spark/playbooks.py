@@ -46,6 +46,9 @@ SLOTS = {
 }
 
 
+Channel = Literal["phone", "email", "post"]  # by which a customer is contacted
+
+
 class BadPlaybooks(ValueError):
     """A file of playbooks is not what it should be; the message names every fault at once."""
 
@@ -90,7 +93,7 @@ class Worth(Part):
 class Playbook(Part):
     playbook: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     action: Literal["call", "coupon", "reorder_reminder", "win_back"]
-    channel: Literal["phone", "email", "post"]
+    channel: Channel
     when: When
     due_days: int = Field(ge=0)
     period_days: int = Field(ge=1)

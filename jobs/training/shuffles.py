@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
 
 from jobs.training import metrics
 from jobs.training.data import known
 from jobs.training.family import Configuration, Data, Family, Foretelling, Ignorant
 from jobs.training.gate import Check, Leakage, verdict
+from jobs.training.propensity.accuracy import log_loss, logistic
+from jobs.training.propensity.classifier import log_odds
 from jobs.training.recommenders.protocol import Recommenders
 from jobs.training.rules import Rules
 
@@ -186,21 +186,13 @@ def put_right(told: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     Args:
         told: as `Foretelling.outcomes` gives it.
     """
-    happened, margin = told["happened"].to_numpy(int), logit(told[["chance"]].clip(1e-6, 1 - 1e-6))
-    chances = np.full(len(told), happened.mean())
-    known = chances
+    happened, margin = told["happened"].to_numpy(int), log_odds(told["chance"].to_numpy())
+    everybody = np.full(len(told), happened.mean())
+    known = everybody
     if 0 < happened.mean() < 1:
-        known = (
-            LogisticRegression(C=np.inf)
-            .fit(margin.to_numpy(), happened)
-            .predict_proba(margin.to_numpy())[:, 1]
-        )
-
-    def lost(chance: np.ndarray) -> pd.Series:
-        of_what_came = np.where(happened == 1, chance, 1 - chance)
-        return pd.Series(-np.log(of_what_came), told["account_id"].to_numpy())
-
-    return lost(known), lost(chances)
+        known = logistic(margin, happened).predict_proba(margin[:, None])[:, 1]
+    ids = told["account_id"].to_numpy()
+    return pd.Series(log_loss(known, happened), ids), pd.Series(log_loss(everybody, happened), ids)
 
 
 def _alike(lists: pd.DataFrame) -> bool:

@@ -70,13 +70,18 @@ def calibration_slope(chance: np.ndarray, label: np.ndarray) -> np.ndarray:
     if len(np.unique(label)) < 2:
         return np.full(len(label), np.nan)
     told = log_odds(chance)
-    line = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8).fit(told[:, None], label)
+    line = logistic(told, label)
     fitted = line.predict_proba(told[:, None])[:, 1]
     rows = np.stack([np.ones_like(told), told], axis=1)  # (N, 2)
     information = rows.T @ (rows * (fitted * (1 - fitted))[:, None])  # (2, 2)
     off = (rows * (label - fitted)[:, None]) @ np.linalg.pinv(information)[:, 1]  # (N)
     found: np.ndarray = line.coef_[0, 0] + len(label) * (off - off.mean())
     return found
+
+
+def logistic(told: np.ndarray, label: np.ndarray) -> LogisticRegression:
+    """The regression of a label, 0 and 1, on log-odds; nothing is drawn to anything. (N), (N)"""
+    return LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8).fit(told[:, None], label)
 
 
 def gains(chance: np.ndarray, label: np.ndarray, parts: int = 20) -> pd.DataFrame:

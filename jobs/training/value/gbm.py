@@ -11,7 +11,6 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -60,7 +59,7 @@ class Gbm(Valuer):
             actual = spent(days, past.account_ids, origin, self.horizon_days, as_of)
             parts.append((self._seen(past), actual))
         self.trees, self.usual = [], 0.0
-        self.__dict__.pop("directions", None)
+        self._directions: Mapping[str, int] | None = None
         if not parts:
             return
         seen = pd.concat([each for each, _ in parts], ignore_index=True)
@@ -71,13 +70,14 @@ class Gbm(Valuer):
             self.trees.append(lightgbm.train(self._settings(seed), learnt, p.rounds))
         self._learnt_from = seen
 
-    @cached_property
+    @property
     def directions(self) -> Mapping[str, int]:
         """See `reasons.directions`: found when somebody asks why, since it can take longer than
         learning did."""
-        if not self.trees:
-            return {}
-        return reasons.directions(self, _rows(self._learnt_from), reasons.read("value", HOME))
+        if self._directions is None and self.trees:
+            rows, told = _rows(self._learnt_from), reasons.read("value", HOME)
+            self._directions = reasons.directions(self, rows, told)
+        return self._directions or {}
 
     def _seen(self, history: History) -> pd.DataFrame:
         """Signals, and START. (A, columns)"""
@@ -148,7 +148,7 @@ class Gbm(Valuer):
         files = sorted(folder.glob("trees.*.txt"))
         self.trees = [lightgbm.Booster(model_file=file) for file in files]
         told = json.loads((folder / ABOUT).read_text())
-        self.usual, self.directions = told["usual"], told["directions"]
+        self.usual, self._directions = told["usual"], told["directions"]
 
 
 def _rows(seen: pd.DataFrame) -> Rows:
