@@ -92,8 +92,12 @@ def test_the_reads_that_the_documentation_shows_can_be_used(tmp_path: Path) -> N
     told = maps.shipped("tryton")
     told["reads"] |= yaml.safe_load(shown)
     (tmp_path / "crm.yaml").write_text(yaml.safe_dump(told))
-    [_, opportunities] = crm_map(tmp_path / "crm.yaml").reads
-    assert (opportunities.entity, opportunities.system) == ("opportunities", "crm")
+    reads = {read.name: read for read in crm_map(tmp_path / "crm.yaml").reads}
+    assert list(reads) == ["accounts", "activities", "opportunities"]
+    assert (reads["opportunities"].entity, reads["opportunities"].system) == (
+        "opportunities",
+        "crm",
+    )
 
 
 @pytest.mark.parametrize(
