@@ -9,7 +9,7 @@ SCHEMA = """
     model_version string    not null comment 'registered version that was looked at',
     condition     string    not null comment 'such as beats_baseline, shuffled_labels or exposure',
     subject       string             comment 'group or table; null: the version as a whole',
-    outcome       string    not null comment 'passed, refused, told or does not apply',
+    outcome       string    not null comment 'passed, refused, accepted, told or does not apply',
     value         double             comment 'what was measured, see docs/registry.md; null: none',
     value_low     double             comment 'lower end of its 95% interval; null: it has none',
     value_high    double             comment 'upper end of its 95% interval; null: it has none',

@@ -11,7 +11,8 @@ SCHEMA = """
     previous_version string             comment 'champion before; null if there was none',
     bench_run_id     string             comment 'MLflow run that judged the configuration',
     reason           string    not null comment 'every rule of the gate with its numbers',
-    decision_id      string             comment 'its rows in ops.gate_checks; null: an older one'
+    decision_id      string             comment 'its rows in ops.gate_checks; null: an older one',
+    accepted_by      string             comment 'who took over what the gate refused; null: nobody'
 """
 
 TABLE = Log("ops.promotions", SCHEMA)

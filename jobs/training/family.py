@@ -19,7 +19,9 @@ import pandas as pd
 Split = Literal["valid", "test"]
 
 # the keys of FAMILIES
-FamilyName = Literal["recommenders", "forecasts", "forecasts_daily", "churn", "offer", "value"]
+FamilyName = Literal[
+    "recommenders", "forecasts", "forecasts_daily", "churn", "offer", "value", "segments"
+]
 FAMILIES = {
     "recommenders": "jobs.training.recommenders.protocol",
     "forecasts": "jobs.training.forecasts.protocol",
@@ -27,15 +29,13 @@ FAMILIES = {
     "churn": "jobs.training.propensity.protocol",
     "offer": "jobs.training.propensity.answers",
     "value": "jobs.training.value.protocol",
+    "segments": "jobs.training.segments.protocol",
 }
 
 # rooms that are judged on files only; tracking and MLflow's experiments know them like families
-RoomName = Literal["propensity", "segments"]  # the keys of ROOMS
+RoomName = Literal["propensity"]  # the keys of ROOMS
 BenchName = Literal[FamilyName, RoomName]
-ROOMS = {
-    "propensity": "jobs.training.propensity.files",
-    "segments": "jobs.training.segments.files",
-}
+ROOMS = {"propensity": "jobs.training.propensity.files"}
 FAILED_SHARE = 0.5  # of answers that models failed at; above it a job ends as failed
 
 
@@ -210,6 +210,29 @@ class Choosy(Protocol):
 
     def may_answer(self, model: str) -> bool:
         """By a model's name."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a version of groups would change for those who are in them, and its own faults."""
+
+    accounts: int  # of the day that it learnt up to
+    moved: float | None  # share of them that it alone puts elsewhere; null: there is no champion
+    gone: Sequence[str] = ()  # groups of the champion that are no more, by name
+    new: Sequence[str] = ()  # groups that the champion has not
+    worn: Sequence[str] = ()  # groups that their names' rules no longer fit
+    unsteady: Sequence[str] = ()  # why these are no groups to work with, in words
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A family whose versions go on from the champion, so that groups stay who they are."""
+
+    def refit(self, before: Any, data: Data, configuration: Configuration, as_of: dt.date) -> Any:
+        """As `fit`; before: the champion's model."""
+
+    def changes(self, before: Any | None, after: Any, data: Data, as_of: dt.date) -> Changes:
+        """What another model than the champion's would change; before: null: there is none."""
 
 
 class Family(Protocol):

@@ -5,16 +5,20 @@ why some conditions do not apply to a family, in docs/registry.md.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mlflow.entities.model_registry import ModelVersion
 
+from jobs.training.family import Changes
 from jobs.training.grades import Flips
 from jobs.training.rules import Rules
 
-# told: a number that is shown and stops nobody
-Outcome = Literal["passed", "refused", "told", "does not apply"]
+# told: a number that is shown and stops nobody; accepted: refused, and a person took it over
+Outcome = Literal["passed", "refused", "accepted", "told", "does not apply"]
+
+# refused by these a version waits for a person; what they say is no fault of a model
+FOR_A_PERSON = ("moved_by_refit", "same_groups", "names_hold", "steady")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,13 @@ class Fairness:
 
 
 @dataclass(frozen=True)
+class Refit:
+    """What a version of groups may change without a person."""
+
+    moved: float  # share of accounts that it alone puts elsewhere than the champion
+
+
+@dataclass(frozen=True)
 class Gate:
     """A family's conditions: the `gate` of mlflow/models.yaml."""
 
@@ -63,11 +74,18 @@ class Gate:
     grades: Budget | None = None
     exposure: Exposure | None = None
     fairness: Fairness | None = None
+    refit: Refit | None = None
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Gate":
         """Raises TypeError where a condition is unknown or lacks a limit."""
-        kinds = {"leakage": Leakage, "grades": Budget, "exposure": Exposure, "fairness": Fairness}
+        kinds = {
+            "leakage": Leakage,
+            "grades": Budget,
+            "exposure": Exposure,
+            "fairness": Fairness,
+            "refit": Refit,
+        }
         return cls(**{k: kinds[k](**v) if k in kinds else v for k, v in told.items()})
 
 
@@ -96,9 +114,16 @@ def passes(checks: Sequence[Check]) -> bool:
     return all(check.outcome != "refused" for check in checks)
 
 
+def accepted(checks: Sequence[Check]) -> list[Check]:
+    """What waits for a person, taken over by one; where anything else refuses, all stays so."""
+    if any(c.outcome == "refused" and c.condition not in FOR_A_PERSON for c in checks):
+        return list(checks)
+    return [replace(c, outcome="accepted") if c.outcome == "refused" else c for c in checks]
+
+
 def in_words(checks: Sequence[Check]) -> str:
     """Every condition in one line, what refuses first; groups that are only told of are counted."""
-    refused = [c.reason for c in checks if c.outcome == "refused"]
+    refused = [c.reason for c in checks if c.outcome in ("refused", "accepted")]
     others = [c.reason for c in checks if c.outcome in ("passed", "told") and not c.subject]
     fair = [c for c in checks if c.condition == "fairness" and c.outcome in ("passed", "told")]
     if fair:
@@ -236,3 +261,32 @@ def grade_flips(found: Flips, budget: Budget, champion: ModelVersion) -> list[Ch
         )
         for condition, share, limit, what in asked
     ]
+
+
+def refit(found: Changes, limits: Refit, champion: ModelVersion | None) -> list[Check]:
+    """What a version of groups would change, and whether they are groups to work with."""
+    steady = "; ".join(found.unsteady)
+    checks = [
+        Check("steady", verdict(not steady), steady or "groups agree when they are made again"),
+        _none_of("names_hold", found.worn, "segments that their names' rules no longer fit"),
+    ]
+    if champion is None or found.moved is None:
+        reason = "there is no champion that anybody could be moved from"
+        return [*checks, *(Check(c, "does not apply", reason) for c in FOR_A_PERSON[:2])]
+    moved = Check(
+        "moved_by_refit",
+        verdict(found.moved <= limits.moved),
+        f"{found.moved:.1%} of {found.accounts:,} accounts are put elsewhere than by champion"
+        f" version {champion.version}, at most {limits.moved:.0%} may",
+        value=found.moved,
+        limit_high=limits.moved,
+        subjects=found.accounts,
+    )
+    others = [f"no more: {', '.join(found.gone)}"] if found.gone else []
+    others += [f"not there before: {', '.join(found.new)}"] if found.new else []
+    return [moved, _none_of("same_groups", others, "segments"), *checks]
+
+
+def _none_of(condition: str, faults: Sequence[str], what: str) -> Check:
+    told = f"{what}: {', '.join(faults) or 'none'}"
+    return Check(condition, verdict(not faults), told, value=len(faults), limit_high=0)

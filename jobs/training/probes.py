@@ -85,7 +85,8 @@ def _plain(frame: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
 def _other(a: pd.Series, b: pd.Series, tolerance: float) -> pd.Series:
     both_null = a.isna() & b.isna()
     if pd.api.types.is_numeric_dtype(a) and pd.api.types.is_numeric_dtype(b):
-        same = np.isclose(a.to_numpy(float), b.to_numpy(float), rtol=tolerance, atol=tolerance)
+        one, other = (each.to_numpy(float, na_value=np.nan) for each in (a, b))
+        same = np.isclose(one, other, rtol=tolerance, atol=tolerance)
         return ~(pd.Series(same, a.index) | both_null)
     return ~((a == b).fillna(False) | both_null)
 

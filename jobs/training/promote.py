@@ -10,10 +10,8 @@ finds the last decision without that tag, or the alias elsewhere, brings it to i
 import datetime as dt
 import json
 import logging
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import pandas as pd
@@ -26,6 +24,7 @@ from jobs.ops.promotions import TABLE as PROMOTIONS
 from jobs.training import exposure, fairness, gate, grades, predict, probes, tracking
 from jobs.training.data import read
 from jobs.training.family import (
+    Continuing,
     Data,
     Family,
     FamilyName,
@@ -44,17 +43,26 @@ MOVES = ("promoted", "rolled_back")  # decisions that the alias follows
 
 
 class CannotPromote(Exception):
-    """There is nothing to promote, or nothing to go back to."""
+    """There is nothing to promote, or to accept, or to go back to."""
 
 
-def promote(name: str) -> str:
-    """Look at the newest version and move the alias if the gate lets it.
+@dataclass(frozen=True)
+class Accepted:
+    """A person's word that a version is taken over though its gate waits for one."""
+
+    by: str
+    reason: str
+
+
+def promote(name: str, accepted: Accepted | None = None) -> str:
+    """Look at the newest version and move the alias if the gate, or a person, lets it.
 
     Returns:
         The decision: promoted, refused or unchanged.
 
     Raises:
-        CannotPromote: no version is registered, or its bench did not judge it.
+        CannotPromote: no version is registered, its bench did not judge it, or it is refused by a
+            condition that no person can accept.
     """
     settle(name)
     version = tracking.newest_version(name)
@@ -67,8 +75,19 @@ def promote(name: str) -> str:
         logger.info("%s: version %s is the champion already", name, version.version)
         return "unchanged"
     checks = looked_at(name, version, champion)
+    reason, by = gate.in_words(checks), None
+    if accepted and not gate.passes(checks) and gate.passes(taken := gate.accepted(checks)):
+        checks, by = taken, accepted.by
+        reason = f"accepted by {accepted.by} ({accepted.reason}): {reason}"
     decision = "promoted" if gate.passes(checks) else "refused"
-    decided(decision, version, champion, gate.in_words(checks), checks)
+    decided(decision, version, champion, reason, checks, by)
+    if accepted and decision == "refused":
+        others = [c for c in checks if c.outcome == "refused"]
+        told = next(c for c in others if c.condition not in gate.FOR_A_PERSON)
+        raise CannotPromote(
+            f"{name} version {version.version}: {told.condition} refuses it ({told.reason}), which"
+            f" no person can accept; only {', '.join(gate.FOR_A_PERSON)} wait for one"
+        )
     return decision
 
 
@@ -155,16 +174,20 @@ def _asked(
     """What the version itself answers, as of the last day that it learnt from."""
     as_of = dt.date.fromisoformat(version.tags["as_of"])
     checks: list[Check] = []
-    if limits.exposure is None and limits.grades is None:
+    if limits.exposure is None and limits.grades is None and limits.refit is None:
         return checks
     data = of.data(as_of)
     if limits.exposure:
-        answers = of.predict(_loaded(of, version), data, as_of, None)
+        answers = of.predict(tracking.loaded(of, version), data, as_of, None)
         checks += exposure.checks(
             exposure.personal_share(answers), _groups(data.frames["accounts"]), limits.exposure
         )
     if limits.grades and isinstance(of, Graded):
         checks += _grade_flips(of, version, champion, data, as_of, limits.grades)
+    if limits.refit and isinstance(of, Continuing):
+        before = tracking.loaded(of, champion) if champion else None
+        found = of.changes(before, tracking.loaded(of, version), data, as_of)
+        checks += gate.refit(found, limits.refit, champion)
     return checks
 
 
@@ -191,13 +214,10 @@ def _grade_flips(
     if champion is None or edges is None:
         reason = "there is no champion whose grades could change"
         return [Check("grade_flips", "does not apply", reason)]
-    before, after = (of.scores(_loaded(of, each), data, as_of) for each in (champion, version))
+    before, after = (
+        of.scores(tracking.loaded(of, each), data, as_of) for each in (champion, version)
+    )
     return gate.grade_flips(grades.flips(before, after, edges), budget, champion)
-
-
-def _loaded(of: Any, version: ModelVersion) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        return of.model(version.tags["model"]).load(tracking.download(version, Path(folder)))
 
 
 def decided(
@@ -206,6 +226,7 @@ def decided(
     champion: ModelVersion | None,
     reason: str,
     checks: Sequence[Check] = (),
+    accepted_by: str | None = None,
 ) -> None:
     """Record a decision, its conditions first, and carry it out.
 
@@ -220,6 +241,7 @@ def decided(
         "previous_version": str(champion.version) if champion else None,
         "bench_run_id": version.tags["bench_run_id"],
         "reason": reason,
+        "accepted_by": accepted_by,
     }
     logger.info("%s version %s: %s (%s)", version.name, version.version, decision, reason)
     if decision == "refused" and earlier and row.items() <= earlier[0].items():
@@ -311,7 +333,7 @@ def _decisions(name: str, condition: str = "true") -> list[dict[str, Any]]:
     found = lake.read(PROMOTIONS.name, sql=f"{asked} order by decided_at desc").to_pylist()
     there = {(str(v.version), v.tags.get("bench_run_id")) for v in tracking.versions(name)}
     return [
-        {"decision_id": None, **row}
+        {"decision_id": None, "accepted_by": None, **row}
         for row in found
         if (row["model_version"], row["bench_run_id"]) in there
     ]
@@ -327,9 +349,20 @@ def main(
     rollback_because: Annotated[
         str | None, typer.Option("--rollback", help="go back to the champion before; the reason")
     ] = None,
+    accept_because: Annotated[
+        str | None,
+        typer.Option("--accept", help="take over a version that waits for a person; the reason"),
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="who accepts")] = None,
 ) -> None:
     command.tell_facts()
-    if rollback_because is not None:
+    if (accept_because is None) != (by is None):
+        raise typer.BadParameter("--accept and --by go together: why it is taken over, and by whom")
+    if rollback_because is not None and by is not None:
+        raise typer.BadParameter("--rollback goes back, --accept goes on: give one of them")
+    if accept_because is not None and by is not None:
+        promote(family, Accepted(by, accept_because))
+    elif rollback_because is not None:
         rollback(family, rollback_because)
     else:
         promote(family)

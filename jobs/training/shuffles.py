@@ -147,7 +147,9 @@ def shuffled(
     limits: Leakage,
 ) -> Check:
     name = next((frame for frame in SHUFFLES if frame in whole.frames), "")
-    if not name or configuration == of.baseline or (name == "interactions" and _alike(answers)):
+    if not name:
+        return Check("shuffled_labels", "does not apply", f"{of.name} learn from no label")
+    if configuration == of.baseline or (name == "interactions" and _alike(answers)):
         reason = "all accounts are answered alike, or it is the baseline: nothing was learnt of any"
         return Check("shuffled_labels", "does not apply", reason)
     frames = {**whole.frames, **SHUFFLES[name](whole.frames, until)}

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -406,6 +407,12 @@ def download(version: ModelVersion, folder: Path) -> Path:
     return Path(
         mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=str(folder))
     )
+
+
+def loaded(of: Any, version: ModelVersion) -> Any:
+    """The model of a version of a family."""
+    with tempfile.TemporaryDirectory() as folder:
+        return of.model(version.tags["model"]).load(download(version, Path(folder)))
 
 
 def now() -> dt.datetime:

@@ -7,16 +7,21 @@ import datetime as dt
 import json
 import logging
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from mlflow.entities.model_registry import ModelVersion
 
 from jobs import command, lake
 from jobs.training import grades, tracking
 from jobs.training.family import (
     Configuration,
+    Continuing,
+    Data,
+    Family,
     FamilyName,
     Graded,
     configuration_of,
@@ -24,6 +29,9 @@ from jobs.training.family import (
 )
 
 logger = logging.getLogger(__name__)
+
+
+GOES_ON_FROM = "goes_on_from"  # tag of a version: the champion whose groups it kept
 
 
 class NotJudged(Exception):
@@ -54,6 +62,36 @@ def chosen(name: str) -> tuple[Configuration, str]:
     return configuration, row["bench_run_id"]
 
 
+def goes_on_from(of: Family) -> ModelVersion | None:
+    """The champion, of a family whose versions go on from it; null: there is none to go on from."""
+    return tracking.champion(of.name) if isinstance(of, Continuing) else None
+
+
+def marked(decides: Mapping[str, object], goes_on_from: str | None) -> str:
+    """The fingerprint of a version, by all that decides it."""
+    return tracking.fingerprint(**decides, **({GOES_ON_FROM: goes_on_from} if goes_on_from else {}))
+
+
+def itself(champion: ModelVersion | None, decides: Mapping[str, object]) -> ModelVersion | None:
+    """The champion, if it was made of the same: it does not go on from itself."""
+    if champion is None:
+        return None
+    own = marked(decides, champion.tags.get(GOES_ON_FROM))
+    return champion if champion.tags.get("fingerprint") == own else None
+
+
+def learnt(
+    of: Family,
+    before: ModelVersion | None,
+    data: Data,
+    configuration: Configuration,
+    as_of: dt.date,
+) -> Any:
+    if isinstance(of, Continuing) and before:
+        return of.refit(tracking.loaded(of, before), data, configuration, as_of)
+    return of.fit(data, configuration, as_of)
+
+
 def train(name: str, as_of: dt.date | None = None) -> str:
     """Fit and register; the same configuration, data and code are fitted only once.
 
@@ -65,15 +103,17 @@ def train(name: str, as_of: dt.date | None = None) -> str:
     data = of.data(as_of)
     as_of = as_of or data.newest
     code = tracking.code_version(name)
-    mark = tracking.fingerprint(
-        kind="train",
-        configuration=configuration.id,
-        bench=bench_run_id,
-        datasets=data.datasets,
-        as_of=as_of,
-        code=code.partition("+")[2],
-    )
-    if done := tracking.version_with(of.name, mark):
+    before = goes_on_from(of)
+    decides = {
+        "kind": "train",
+        "configuration": configuration.id,
+        "bench": bench_run_id,
+        "datasets": data.datasets,
+        "as_of": as_of,
+        "code": code.partition("+")[2],
+    }
+    mark = marked(decides, str(before.version) if before else None)
+    if done := tracking.version_with(of.name, mark) or itself(before, decides):
         logger.info("%s: already trained as version %s", name, done.version)
         tracking.close_abandoned()
         tracking.ended(str(done.run_id))
@@ -89,13 +129,18 @@ def train(name: str, as_of: dt.date | None = None) -> str:
         "datasets": json.dumps([asdict(d) for d in data.datasets]),
         "code_version": code,
     }
+    if before:
+        about[GOES_ON_FROM] = str(before.version)
     with (
         tracking.run(of.name, f"train {as_of}", mark, data.datasets, {"kind": "train"}) as run,
         tempfile.TemporaryDirectory() as folder,
     ):
         run.params({"model": configuration.model, **asdict(configuration.params)})
-        model = of.fit(data, configuration, as_of)
+        model = learnt(of, before, data, configuration, as_of)
         run.curves(getattr(model, "curves", {}))
+        run.metrics(getattr(model, "figures", {}))
+        for name_of, picture in getattr(model, "pictures", {}).items():
+            run.figure(picture, name_of)
         run.tags({"device": model.device, "bench_run_id": bench_run_id, "code_version": code})
         model.save(Path(folder))
         if isinstance(of, Graded):

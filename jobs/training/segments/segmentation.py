@@ -7,14 +7,15 @@ refits, and for customers who came since, `Segments.assign` answers without lear
 import datetime as dt
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from jobs.training.family import NothingToJudge
+from jobs.training import rules as gates
+from jobs.training.family import Changes, NothingToJudge
 from jobs.training.segments import identity
 from jobs.training.segments.features import FEATURES, NAMES
 from jobs.training.segments.names import Names, names
@@ -24,7 +25,6 @@ from jobs.training.segments.standard import Standard
 
 logger = logging.getLogger(__name__)
 
-MOST_MOVED = 0.1  # share of accounts that a refit alone puts elsewhere: above it a person looks
 ARRAYS, REST = "segments.npz", "segments.json"
 
 
@@ -140,7 +140,7 @@ class Refit:
 
     Attributes:
         segments: the refit, with the ids and names of before.
-        moved_share: of today's accounts, those that it puts elsewhere than before's segments do.
+        moved: by account of today, 1 where it puts it elsewhere than before's segments do, else 0.
         kept: by unchanged account, 1 where it keeps its segment: see `identity.kept_share`.
         movement: from last week's segments to the refit's: see `identity.movement`.
         stability: of the refit's groups.
@@ -148,11 +148,15 @@ class Refit:
     """
 
     segments: Segments
-    moved_share: float
+    moved: pd.Series
     kept: pd.Series
     movement: pd.DataFrame
     stability: Stability
     reasons: tuple[str, ...]
+
+    @property
+    def moved_share(self) -> float:
+        return float(self.moved.mean())
 
     @property
     def waits(self) -> bool:
@@ -227,28 +231,61 @@ def refit(
     rules = rules or names()
     segments = make(way, features, as_of, before, rules)
     was, old, new = before.assign(last), before.assign(features), segments.assign(features)
-    same = (old["segment_id"] == new["segment_id"]).fillna(False)
-    same |= old["segment_id"].isna() & new["segment_id"].isna()
-    moved = float(1 - same.mean())
+    moved = moved_accounts(old["segment_id"], new["segment_id"])
     kept = identity.kept_share(was["segment_id"], old["segment_id"], new["segment_id"])
     seen = stability(way, segments.standard.points(features))
-    reasons = (*_reasons(before, segments, moved, rules), *seen.faults)
+    reasons = _reasons(changes(before, segments, features, seen, rules), before.as_of)
     return Refit(segments, moved, kept, identity.movement(was, new, as_of), seen, reasons)
 
 
-def _reasons(before: Segments, after: Segments, moved: float, rules: Names) -> list[str]:
-    found = []
-    if moved > MOST_MOVED:
-        found.append(
-            f"{moved:.1%} of the accounts are put elsewhere than by the segments of"
-            f" {before.as_of}: more than {MOST_MOVED:.0%}"
-        )
-    names_of = dict(zip(before.ids, before.codes, strict=True))
-    if gone := [names_of[one] for one in before.ids if one not in after.ids]:
-        found.append(f"segments that are no more: {', '.join(gone)}")
+def moved_accounts(before: pd.Series, after: pd.Series) -> pd.Series:
+    """1 where an account's id is another one, or one is null and the other not; else 0."""
+    same = (before == after).fillna(False) | (before.isna() & after.isna())
+    return (~same).astype(float)
+
+
+def changes(
+    before: Segments | None,
+    after: Segments,
+    features: pd.DataFrame,
+    seen: Stability,
+    rules: Names | None = None,
+) -> Changes:
+    """What segments change for accounts, by their features of a day; and their own faults."""
     codes = dict(zip(after.ids, after.codes, strict=True))
-    if new := [codes[one] for one in after.ids if one not in names_of]:
-        found.append(f"segments that were not there before: {', '.join(new)}")
-    if worn := rules.worn(codes, after.centres, after.places):
-        found.append(f"segments that their names' rules no longer fit: {', '.join(worn)}")
-    return found
+    own = Changes(
+        len(features),
+        None,
+        worn=(rules or names()).worn(codes, after.centres, after.places),
+        unsteady=seen.faults,
+    )
+    if before is None:
+        return own
+    ids = (one.assign(features)["segment_id"] for one in (before, after))
+    names_of = dict(zip(before.ids, before.codes, strict=True))
+    return replace(
+        own,
+        moved=float(moved_accounts(*ids).mean()),
+        gone=[names_of[one] for one in before.ids if one not in codes],
+        new=[codes[one] for one in after.ids if one not in names_of],
+    )
+
+
+def most_moved() -> float:
+    """Share of accounts that a refit alone may put elsewhere: above it a person looks."""
+    return float(gates.rules("segments").gate["refit"]["moved"])
+
+
+def _reasons(found: Changes, before: dt.date) -> tuple[str, ...]:
+    most, moved = most_moved(), found.moved or 0.0
+    lists = (
+        ("are no more", found.gone),
+        ("were not there before", found.new),
+        ("their names' rules no longer fit", found.worn),
+    )
+    told = f"{moved:.1%} of the accounts are put elsewhere than by the segments of {before}"
+    return (
+        *([f"{told}: more than {most:.0%}"] if moved > most else []),
+        *(f"segments that {what}: {', '.join(codes)}" for what, codes in lists if codes),
+        *found.unsteady,
+    )

@@ -96,7 +96,7 @@ def test_a_refit_that_moves_many_waits_for_a_person() -> None:
     told = "; ".join(refit.reasons)
     assert f"{refit.moved_share:.1%} of the accounts are put elsewhere" in told
     assert "segments that are no more: " in told
-    assert refit.moved_share > segmentation.MOST_MOVED
+    assert refit.moved_share > segmentation.most_moved()
     assert refit.kept.mean() < 1
 
 
