@@ -110,15 +110,19 @@ with DAG(
             "predict.churn",
             "predict.offer",
             "predict.value",
+            "predict.segments",
             # what the champions said comes back like any other source's drop
             "bronze.recommendations",
             "bronze.sales_forecasts",
             "bronze.account_scores",
+            "bronze.account_segments",
         ),
         scores=(
             "scores.recommendations",
             "scores.sales_forecast",
             "scores.account_scores",
+            "scores.account_segments",
+            "scores.segment_moves",
             "scores.crm_outbox",
             "scores.next_actions",
         ),
@@ -137,6 +141,7 @@ with DAG(
         "predict.churn": ("account_scores",),
         "predict.offer": ("account_scores",),
         "predict.value": ("account_scores",),
+        "predict.segments": ("account_segments",),
     }.items():
         day[drop] >> [day[f"bronze.{entity}"] for entity in landed]
     arrows(day)
@@ -153,6 +158,7 @@ with DAG(
         "churn": purchases,
         "offer": (*purchases, *plans),
         "value": purchases,
+        "segments": purchases,
     }.items():
         [day[name] for name in seen] >> day[f"predict.{family}"]
     [day["scores.account_scores"], day["features.account_features"]] >> day["tell.model_health"]

@@ -4,7 +4,8 @@
 them, and writes `ops.leaderboard`; **train** refits the chosen one on everything and registers a
 version; **promote** moves the alias `champion` to it only through the gate of `mlflow/models.yaml`.
 A gate that says no is no failure: the champion stays, and `ops.promotions` says why. A family of
-which there is nothing to judge, such as offers of a company without campaigns, is skipped.
+which there is nothing to judge, such as offers of a company without campaigns, is skipped. New
+segments that move too many customers wait for a person (`promote --accept`).
 
 **Impact:** tomorrow's predictions come from the champion of today. Failed? The champion before goes
 on answering; clear the red task once its cause is gone: a bench or a fit that is done is not done
@@ -15,7 +16,7 @@ from airflow.sdk import DAG, Param, chain
 
 from dags.tasks import DEFAULTS, boxes, cron
 
-FAMILIES = ("recommenders", "forecasts", "churn", "offer", "value")
+FAMILIES = ("recommenders", "forecasts", "churn", "offer", "value", "segments")
 
 with DAG(
     "training_weekly",

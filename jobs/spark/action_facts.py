@@ -39,6 +39,21 @@ def newest_scores(account_scores: DataFrame, day: DataFrame) -> DataFrame:
     )
 
 
+def newest_segments(account_segments: DataFrame, day: DataFrame) -> DataFrame:
+    """One row per account: the newest segment that holds."""
+    told = F.struct(
+        F.col("segment_code").alias("code"),
+        F.col("segment_name").alias("en"),
+        F.col("segment_name_zh").alias("zh"),
+        F.concat_ws(" ", F.lit("segment"), "model_name", "model_version").alias("rests_on"),
+        "valid_until",
+    )
+    holding = account_segments.crossJoin(F.broadcast(day)).where(
+        "as_of_date <= day and valid_until >= day and segment_id is not null"
+    )
+    return holding.groupBy("account_id").agg(F.max_by(told, "as_of_date").alias("segment"))
+
+
 def open_offers(
     campaigns: DataFrame, addressed: DataFrame, redemptions: DataFrame, day: DataFrame
 ) -> DataFrame:
@@ -117,24 +132,25 @@ def in_talks(opportunities: DataFrame) -> DataFrame:
 
 def facts(
     profiles: DataFrame,
-    scores: tuple[DataFrame, DataFrame],
+    scores: tuple[DataFrame, DataFrame, DataFrame],
     offers: tuple[DataFrame, DataFrame, DataFrame],
     contacts: tuple[DataFrame, DataFrame, Contact],
 ) -> DataFrame:
     """A row per customer.
 
     Args:
-        scores: scores.account_scores, scores.crm_outbox.
+        scores: scores.account_scores, scores.account_segments, scores.crm_outbox.
         offers: campaigns, the accounts that they address, redemptions.
         contacts: activities, opportunities, which activities count.
     """
-    account_scores, outbox = scores
+    account_scores, account_segments, outbox = scores
     activities, opportunities, by = contacts
     day = newest_day(account_scores, outbox)
     found = (
         profiles.select(*PROFILE)
         .crossJoin(F.broadcast(day))
         .join(newest_scores(account_scores, day), on="account_id", how="left")
+        .join(newest_segments(account_segments, day), on="account_id", how="left")
         .join(open_offers(*offers, day), on="account_id", how="left")
         .join(contacted(activities, day, by), on="account_id", how="left")
         .join(products(outbox, day), on="account_id", how="left")

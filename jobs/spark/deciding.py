@@ -9,6 +9,7 @@ from string import Formatter
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.reviewed import Text
 from jobs.spark.grading import MAX_REASONS
 from jobs.spark.playbooks import Playbook, Playbooks, When
 
@@ -23,7 +24,8 @@ FACTS = f"""
     account_id string, day date, is_in_crm boolean, is_contactable boolean,
     churn {SCORE}, offer_response {SCORE}, value {SCORE}, usual_spend double, expected_spend double,
     days_since_order int, offer string, offer_start_date date, offer_end_date date, product string,
-    has_open_opportunity boolean, has_open_activity boolean, contacts int, last_contact_date date
+    has_open_opportunity boolean, has_open_activity boolean, contacts int, last_contact_date date,
+    segment struct<code:string,en:string,zh:string,rests_on:string,valid_until:date>
 """
 
 NOTHING = "nothing"
@@ -103,8 +105,8 @@ def _candidate(one: Playbook, place: int) -> Column:
         "period_start_date": F.date_sub("day", F.pmod(days, F.lit(one.period_days)).cast("int")),
         "channel": F.lit(one.channel),
         "due_date": F.least(due, until),
-        "text": _told(one.text.en, one),
-        "text_zh": _told(one.text.zh, one),
+        "text": _told(one.text, "en", one),
+        "text_zh": _told(one.text, "zh", one),
         "reason_code": F.lit(one.playbook),
         **_why(one),
         "valid_until": until,
@@ -127,20 +129,20 @@ def _value(one: Playbook) -> Column:
 def _until(one: Playbook) -> Column:
     """An action holds as long as what it rests on, and no longer than a period from its day on."""
     ends = [F.date_add("day", one.period_days - 1)]
-    ends += [F.col(f"{score}.valid_until") for score in _resting_on(one)]  # null: not asked
+    ends += [F.col(f"{what}.valid_until") for what in _resting_on(one)]  # null: not asked
     ends += [F.col("offer_end_date")] if one.when.open_offer else []
     return F.least(*ends, ends[0])  # least wants two
 
 
 def _why(one: Playbook) -> dict[str, Column]:
     """The playbook's own reason, then those of the scores that it asks for."""
-    own = _struct({"code": F.lit(one.playbook), "text": _told(one.reason.en, one)})
+    own = _struct({"code": F.lit(one.playbook), "text": _told(one.reason, "en", one)})
     scores = _scores(one.when)
     english = F.concat(F.array(own), *[f"{score}.reasons" for score in scores])
     chinese = F.concat(
-        F.array(_told(one.reason.zh, one)), *[f"{score}.reasons_zh" for score in scores]
+        F.array(_told(one.reason, "zh", one)), *[f"{score}.reasons_zh" for score in scores]
     )
-    rests_on = F.array(*[f"{score}.rests_on" for score in _resting_on(one)]).cast("array<string>")
+    rests_on = F.array(*[f"{what}.rests_on" for what in _resting_on(one)]).cast("array<string>")
     return {
         "reasons": F.slice(english, 1, MAX_REASONS),
         "reasons_zh": F.slice(chinese, 1, MAX_REASONS),
@@ -153,7 +155,8 @@ def _scores(when: When) -> list[str]:
 
 
 def _resting_on(one: Playbook) -> list[str]:
-    return _scores(one.when) + ["value"] * (one.worth.spend == "expected_spend")
+    asked = ["value"] * (one.worth.spend == "expected_spend")
+    return _scores(one.when) + asked + ["segment"] * bool(one.when.segments)
 
 
 def _fits(when: When) -> Column:
@@ -170,10 +173,12 @@ def _fits(when: When) -> Column:
         asked &= F.col("product").isNotNull() == when.buys_again
     if days := when.days_since_order:
         asked &= F.col("days_since_order").between(days.at_least, days.at_most)
+    if when.segments:
+        asked &= F.col("segment.code").isin(*when.segments)
     return asked
 
 
-def _told(text: str, one: Playbook) -> Column:
+def _told(text: Text, language: str, one: Playbook) -> Column:
     """A text with what is told of the customer in its places."""
 
     def percent(share: Column) -> Column:
@@ -191,9 +196,10 @@ def _told(text: str, one: Playbook) -> Column:
         **{name: F.col(name) for name in ("offer", "product")},
         "offer_end": F.col("offer_end_date").cast("string"),
         "days_since_order": F.col("days_since_order").cast("string"),
+        "segment": F.col(f"segment.{language}"),
     }
     parts = []
-    for words, slot, _, _ in Formatter().parse(text):
+    for words, slot, _, _ in Formatter().parse(getattr(text, language)):
         parts += [F.lit(words), *([told[slot]] if slot else [])]
     return F.concat(*parts)
 

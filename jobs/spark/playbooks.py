@@ -4,6 +4,7 @@ The file is jobs/spark/scores/next_actions.yaml. Its shares are assumptions, and
 is no place in it for an effect that nobody measured.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import sha256
@@ -15,8 +16,10 @@ from pydantic import Field, model_validator
 
 from jobs import reviewed
 from jobs.reviewed import Part, Text, near
+from jobs.settings import ROOT
 
 FILE = Path(__file__).parent / "scores" / "next_actions.yaml"
+SEGMENTS = ROOT / "jobs/training/segments/segments.yaml"
 
 Grade = Literal["A", "B", "C", "D", "E"]
 Trend = Literal["improving", "steady", "declining", "new"]
@@ -43,6 +46,7 @@ SLOTS = {
     "offer_end": "open_offer",
     "product": "buys_again",
     "days_since_order": "days_since_order",
+    "segment": "segments",
 }
 
 
@@ -51,6 +55,22 @@ Channel = Literal["phone", "email", "post"]  # by which a customer is contacted
 
 class BadPlaybooks(ValueError):
     """A file of playbooks is not what it should be; the message names every fault at once."""
+
+
+def segment_codes() -> list[str]:
+    """The names that a segment can have; the last is that of what no rule names.
+
+    The file as it stands: what else it says is checked where segments are made, with libraries that
+    the scheduler must not load.
+
+    Raises:
+        BadPlaybooks: it has no names.
+    """
+    try:
+        told = reviewed.read_file(SEGMENTS)
+        return [*(one["code"] for one in told["names"]), told["otherwise"]["code"]]
+    except (reviewed.NoYaml, LookupError, TypeError) as error:
+        raise BadPlaybooks(f"{SEGMENTS.name} tells no names of segments: {error}") from None
 
 
 class Graded(Part):
@@ -80,6 +100,14 @@ class When(Part):
     open_opportunity: bool | None = None
     buys_again: bool | None = None
     days_since_order: Days | None = None
+    segments: tuple[str, ...] | None = Field(None, min_length=1)  # codes of segments.yaml
+
+    def faults(self) -> Iterator[str]:
+        known = segment_codes()
+        for code in self.segments or ():
+            # what no rule of the file names is mixed, mixed_2 and so on
+            if code not in known and not re.fullmatch(rf"{known[-1]}_[1-9][0-9]*", code):
+                yield f"when.segments {code!r} is no name of {SEGMENTS.name}; {near(code, known)}"
 
 
 class Worth(Part):
@@ -107,6 +135,7 @@ class Playbook(Part):
             yield "playbook 'nothing' is the name of no action: take another one"
         if self.worth.chance and not getattr(self.when, self.worth.chance):
             yield f"worth.chance {self.worth.chance}: `when` must ask for it"
+        yield from self.when.faults()
         if self.due_days >= self.period_days:
             yield f"due_days {self.due_days}: must be below period_days {self.period_days}"
         for name, text in (("text", self.text), ("reason", self.reason)):

@@ -123,3 +123,44 @@ def test_every_action_and_reason_that_the_table_documents_is_known() -> None:
     for one in playbooks.read().playbooks:
         assert one.action in comments["action"]
         assert one.channel in comments["channel"]
+
+
+def test_a_segment_is_one_that_segments_yaml_names(told) -> None:  # type: ignore[no-untyped-def]
+    def change(content):  # type: ignore[no-untyped-def]
+        first, *_, second = content["playbooks"]
+        second["when"]["segments"] = ["high_valu", "mixed", "mixed_2", "mixed_x"]
+        first["when"]["segments"] = []
+        first["text"]["en"] = "Call {segment}"
+
+    found = refused(told, change)
+    at = "playbooks.4 call_best_early: when.segments"
+    assert "playbooks.0.when.segments is empty" in found
+    assert not any("'mixed'" in fault or "'mixed_2'" in fault for fault in found)
+
+    def mend(content):  # type: ignore[no-untyped-def]
+        change(content)
+        content["playbooks"][0]["when"].pop("segments")
+
+    found = refused(told, mend)
+    assert f"{at} 'high_valu' is no name of segments.yaml" in found
+    assert "is it high_value?" in found
+    assert f"{at} 'mixed_x' is no name of segments.yaml" in found
+    assert not any("'mixed'" in fault or "'mixed_2'" in fault for fault in found)
+    cure = "text.en tells {segment}: `when` must ask for segments"
+    assert f"playbooks.0 call_leaving: {cure}" in found
+
+
+def test_the_names_of_segments_are_those_that_segments_are_given() -> None:
+    from jobs.training.segments.names import names
+
+    known = names()
+    assert playbooks.segment_codes() == [*(n.code for n in known.names), known.otherwise.code]
+
+
+def test_a_file_of_segments_without_names_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "segments.yaml").write_text("names: 3\n")
+    monkeypatch.setattr(playbooks, "SEGMENTS", tmp_path / "segments.yaml")
+    with pytest.raises(BadPlaybooks, match=r"segments.yaml tells no names of segments"):
+        playbooks.segment_codes()

@@ -31,7 +31,8 @@ SCHEMA = """
     reasons array<struct<code:string,text:string>> not null
         comment 'up to 5: the playbook, then those of the scores that it asks for',
     reasons_zh array<string> not null comment 'sentences of reasons in Chinese, in their order',
-    rests_on array<string> not null comment 'scores that were asked for: name, model and version',
+    rests_on array<string> not null
+        comment 'scores, and segment, that were asked for: name, model, version',
     playbooks_version string not null comment 'hash of next_actions.yaml',
     as_of_date date not null comment 'day that it is decided for, of the newest scores',
     valid_until date not null comment 'last day on which it should be done'
@@ -40,6 +41,7 @@ SCHEMA = """
 
 def make(
     account_scores: DataFrame,
+    account_segments: DataFrame,
     outbox: DataFrame,
     profiles: DataFrame,
     campaigns: DataFrame,
@@ -51,7 +53,7 @@ def make(
     by = playbooks.read()
     facts = action_facts.facts(
         profiles,
-        scores=(account_scores, outbox),
+        scores=(account_scores, account_segments, outbox),
         offers=(campaigns, addressed, redemptions),
         contacts=(activities, opportunities, by.contact),
     )
@@ -84,6 +86,7 @@ TABLE = Entities(
     # the day's capacity is everybody's: one customer's news moves others
     inputs=(
         Input("scores.account_scores", touches=everything),
+        Input("scores.account_segments", touches=everything),
         Input("scores.crm_outbox", touches=everything),
         Input("gold.account_profile", touches=everything),
         Input("silver.campaigns", touches=everything),

@@ -84,8 +84,24 @@ def list_of(account_id, code="bought_often", **told):
     }
 
 
+def segment(account_id, code="high_value", **told):
+    return {
+        "account_id": account_id,
+        "segment_id": 3,
+        "segment_code": code,
+        "segment_name": "High value",
+        "segment_name_zh": "高价值客户",
+        "model_name": "kmeans",
+        "model_version": "2",
+        "as_of_date": DAY,
+        "valid_until": DAY + days(7),
+        **told,
+    }
+
+
 TABLES = {
     "scores": "scores.account_scores",
+    "segments": "scores.account_segments",
     "outbox": "scores.crm_outbox",
     "profiles": "gold.account_profile",
     "campaigns": "silver.campaigns",
@@ -320,6 +336,34 @@ def test_contacts_count_for_so_many_days_whoever_made_them(actions):
     }
 
 
+def test_a_playbook_of_segments_is_for_customers_who_are_in_one_of_them(actions):
+    ids = ["best", "other", "none", "near none", "held", "was", "came back"]
+    week_ago = {"as_of_date": DAY - days(7), "valid_until": DAY}
+    found = actions(
+        ids,
+        scores=[score(each, grade="C") for each in ids],
+        segments=[
+            segment("best", valid_until=DAY + days(3)),
+            segment("other", "bargain"),
+            segment("near none", None, segment_id=None),
+            segment("held", as_of_date=DAY - days(9), valid_until=DAY - days(2)),
+            segment("was", **week_ago),
+            segment("was", "at_risk"),
+            segment("came back", "at_risk", **week_ago),
+            segment("came back", "loyal"),
+        ],
+    )
+    assert told_of(found, "playbook") == {
+        **dict.fromkeys(ids, "nothing"),
+        **dict.fromkeys(("best", "came back"), "call_best_early"),
+    }
+    row = found["best"]
+    assert row.reasons[0].text.startswith("Segment High value, and likelier than weeks ago")
+    assert row.reasons_zh[0].startswith("属于“高价值客户”")
+    assert row.rests_on == ["churn gbm 7", "segment kmeans 2"]
+    assert row.valid_until == DAY + days(3)  # no longer than the segment
+
+
 def test_a_customer_in_talks_is_not_called_to_be_kept(actions):
     found = actions(
         ["open", "won", "lost"],
@@ -346,7 +390,8 @@ def test_people_do_the_day_s_best(actions):
 def test_no_scores_make_no_actions(rows, made):
     frames = [rows(table) for table in TABLES.values()]
     assert made("scores.next_actions", *frames) == []
-    frames[2] = rows("gold.account_profile", profile("900"))
+    place = [*TABLES].index("profiles")
+    frames[place] = rows("gold.account_profile", profile("900"))
     assert made("scores.next_actions", *frames) == []
 
 
