@@ -188,7 +188,7 @@ def test_a_command_that_cannot_do_its_work_ends_with_a_sentence(store, monkeypat
 
 def test_a_family_that_does_not_exist_is_answered_with_those_that_do(monkeypatch, capsys):
     assert get_args(FamilyName) == tuple(FAMILIES)
-    monkeypatch.setattr(sys, "argv", ["promote", "segments"])
+    monkeypatch.setattr(sys, "argv", ["promote", "propensity"])
     monkeypatch.delitem(sys.modules, "jobs.training.promote")
     with pytest.raises(SystemExit, match="2"):
         runpy.run_module("jobs.training.promote", run_name="__main__")
