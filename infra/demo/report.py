@@ -47,7 +47,7 @@ def page(settings: Settings) -> list[Part]:
     """All parts, in the order of the story."""
     before: list[Callable[[Settings], Part]] = [steps, layers, left_out]
     after: list[Callable[[Settings], Part]] = [
-        forecast, own_scores, plans, received, blocked, customers, tasks, addresses
+        forecast, own_scores, kinds, plans, received, blocked, customers, tasks, addresses
     ]  # fmt: skip
     return [*(p(settings) for p in before), *models(settings), *(p(settings) for p in after)]
 
@@ -211,6 +211,30 @@ def own_scores(settings: Settings) -> Part:
     head = ("what is expected", "grade", "customers", "on average", "by", "as of")
     nothing = "No model has answered yet: an offer is asked about only before a campaign."
     return Part("What is expected of customers", head, rows, "" if rows else nothing)
+
+
+def kinds(settings: Settings) -> Part:
+    """How many customers are of each kind, the largest first."""
+    found = lake.read(
+        "scores.account_segments",
+        sql="select segment_name, segment_name_zh, count(*) as customers,"
+        " max(model_name) as model, max(as_of_date) as as_of from"
+        " (select *, max(as_of_date) over () as newest from t)"
+        " where as_of_date = newest group by 1, 2 order by 3 desc, 1",
+    ).to_pylist()
+    rows = [
+        (
+            row["segment_name"] or "near none",
+            row["segment_name_zh"] or "",
+            f"{row['customers']:,}",
+            row["model"],
+            str(row["as_of"]),
+        )
+        for row in found
+    ]
+    nothing = "No segments are in use: new ones may wait for a person, see ops.promotions."
+    head = ("segment", "in Chinese", "customers", "by", "as of")
+    return Part("Kinds of customers", head, rows, "" if rows else nothing)
 
 
 def plans(settings: Settings) -> Part:

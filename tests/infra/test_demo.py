@@ -3,15 +3,17 @@
 import datetime as dt
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from infra import supervision
 from infra.demo.demo import Step, StepFailed, play_the_past, progress_so_far, take
-from infra.demo.report import Part, html, models, received
+from infra.demo.report import Part, html, kinds, models, received
 from jobs import lake
 from jobs.ops.leaderboard import TABLE as LEADERBOARD
 from jobs.settings import settings
-from jobs.table import table
+from jobs.table import built_table, table
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
@@ -107,6 +109,32 @@ def test_models_stand_best_first_with_their_baseline_and_only_of_the_newest_benc
         ("naive (baseline)", "", "0.9000", "94%"),
     ]
     assert "forecasts, lower is better" in part.title
+
+
+def test_kinds_of_customers_are_counted_as_of_the_newest_day(state: Path) -> None:
+    schema = lake.arrow_schema(built_table("scores.account_segments").full_schema)
+    common = {"model_name": "kmeans", "model_version": "1", "feature_version": 1}
+
+    def row(account_id: str, name: str | None, day: int) -> dict[str, object]:
+        at = dt.date(2017, 11, day)
+        told = {"account_id": account_id, "segment_name": name, "segment_name_zh": name}
+        return common | told | {"as_of_date": at, "valid_until": at}
+
+    place = lake.location("scores.account_segments")
+    write_deltalake(place, schema.empty_table())
+    assert "may wait for a person" in kinds(settings()).note
+    rows = [
+        row("a", "Loyal", 20),
+        row("a", "New", 27),
+        row("b", "Loyal", 27),
+        row("c", "Loyal", 27),
+    ]
+    rows.append(row("d", None, 27))
+    write_deltalake(place, pa.Table.from_pylist(rows, schema), mode="append")
+    part = kinds(settings())
+    shown = [(name, customers) for name, _, customers, *_ in part.rows]
+    assert shown == [("Loyal", "2"), ("New", "1"), ("near none", "1")]
+    assert not part.note
 
 
 def test_a_bench_that_has_not_run_is_left_out(state: Path) -> None:

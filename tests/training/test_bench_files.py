@@ -187,7 +187,7 @@ def test_a_bench_of_customers_needs_days_and_nothing_of_others(asked: list[objec
     found = told("propensity", (*OF_LINES, "--task", "--origins"))
     assert "give days with commas between, such as 2017-10-29,2017-11-26" in found.output
     assert "needs --task, --origins too" in told("propensity", OF_LINES).output
-    assert "needs --transactions, --origins, --out too" in told("segments", ()).output
+    assert "needs --transactions, --origins too" in told("segments", ("--out",)).output
     refused = told("segments", (*OF_LINES, "--task"), *DAYS)
     assert "of segments does not take --task; it takes --transactions" in refused.output
     assert not asked

@@ -16,6 +16,7 @@ from jobs import lake, landing
 from jobs.spark import cut
 from jobs.table import KeepsNoHistory
 from jobs.training import bench, gate, predict, promote, tracking, train
+from jobs.training.family import Changes
 from jobs.training.rules import rules
 
 ROW: dict[str, Any] = {
@@ -99,6 +100,43 @@ def test_every_familys_gate_can_be_read_and_a_condition_that_is_unknown_is_said(
     assert limits.leakage.gain_share == 0.6
     with pytest.raises(TypeError, match="beats_everyone"):
         gate.Gate.of({"beats_everyone": True})
+
+
+def test_a_version_that_moves_more_than_its_share_or_other_segments_is_refused():
+    limits = gate.Refit(moved=0.1)
+    few = Changes(200, 0.1)
+    assert {c.outcome for c in gate.refit(few, limits, Version())} == {"passed"}
+    found = Changes(200, 0.105, ["loyal"], ["mixed"], ["at_risk"], ["3 segments: 4 are wanted"])
+    checks = {c.condition: c for c in gate.refit(found, limits, Version())}
+    assert {c.outcome for c in checks.values()} == {"refused"}
+    moved = checks["moved_by_refit"]
+    assert (moved.value, moved.limit_high, moved.subjects) == (0.105, 0.1, 200)
+    assert moved.reason.startswith("10.5% of 200 accounts are put elsewhere than by champion ver")
+    told = "segments: no more: loyal, not there before: mixed"
+    assert (checks["same_groups"].reason, checks["same_groups"].value) == (told, 2)
+    assert checks["names_hold"].reason.endswith("no longer fit: at_risk")
+    assert checks["steady"].reason == "3 segments: 4 are wanted"
+    assert set(checks) == set(gate.FOR_A_PERSON)
+
+
+def test_a_first_version_moves_nobody_and_must_be_steady():
+    checks = gate.refit(Changes(200, None, unsteady=["shaky"]), gate.Refit(0.1), None)
+    assert {c.condition: c.outcome for c in checks} == {
+        "steady": "refused",
+        "names_hold": "passed",
+        "moved_by_refit": "does not apply",
+        "same_groups": "does not apply",
+    }
+
+
+def test_a_person_accepts_what_waits_for_one_and_nothing_else():
+    waits = [gate.Check("steady", "refused", "shaky"), gate.Check("same_past", "passed", "same")]
+    taken = gate.accepted(waits)
+    assert [c.outcome for c in taken] == ["accepted", "passed"]
+    assert gate.passes(taken)
+    assert gate.in_words(taken) == "shaky; same"
+    others = [*waits, gate.Check("same_past", "refused", "peeked")]
+    assert gate.accepted(others) == others
 
 
 # from here on: decisions, with a real store

@@ -1,6 +1,13 @@
 import datetime as dt
 
+import pandas as pd
 import pytest
+
+from jobs import lake as tables
+from jobs.spark.build import build
+from jobs.table import built_table
+from jobs.training import predict
+from jobs.training.family import family
 
 DAY = dt.date(2017, 3, 5)
 WEEK_AGO = DAY - dt.timedelta(days=7)
@@ -75,3 +82,47 @@ def test_rules_hold_for_good_rows_and_for_none(broken):
 def test_what_is_no_movement_is_not_written(broken):
     bad = {"accounts": 0, "moved_by_refit": 1}
     assert broken("scores.segment_moves", bad) == {"nobody_moved", "more_by_refit_than_moved"}
+
+
+def land(folder, day, version, **segments):
+    """A champion's answers as `predict` lands them: where each is, and was as of a week before."""
+    ids = pd.DataFrame(segments, ["segment_id", "week_before_id"], dtype="Int64").T
+    answers = ids.assign(
+        segment_code="code " + ids["segment_id"].astype("string"),
+        segment_name="x",
+        segment_name_zh="x",
+        distance=1.0,
+        silhouette=0.5,
+        model_name="kmeans",
+        model_version=version,
+        feature_version=3,
+        as_of_date=day,
+        valid_until=day + dt.timedelta(days=7),
+    )
+    rows = answers.rename_axis("account_id").reset_index()
+    predict._landed(family("segments"), day, rows, f"segments@{version}", folder)
+
+
+def build_all():
+    for name in ("bronze.account_segments", "scores.account_segments", "scores.segment_moves"):
+        assert build(built_table(name)).outcome == "written"
+
+
+def moved():
+    asked = "select from_segment_code || ' > ' || to_segment_code as way, accounts from t"
+    return {
+        row["way"]: row["accounts"]
+        for row in tables.read("scores.segment_moves", sql=asked).to_pylist()
+    }
+
+
+def test_what_is_landed_is_moved_and_a_week_that_is_told_again_repairs_the_next(lake, tmp_path):
+    land(tmp_path, WEEK_AGO, "1", a=(1, None), b=(1, 1), c=(None, None))
+    land(tmp_path, DAY, "2", a=(1, 1), b=(2, 2), c=(2, None), d=(2, None))
+    build_all()
+    assert moved() == {"code 1 > code 1": 1, "code 1 > code 2": 1, "none > code 2": 2}
+    told = tables.read("scores.account_segments", sql="select * from t where account_id = 'b'")
+    assert [row["moved_by"] for row in told.sort_by("as_of_date").to_pylist()] == [None, "refit"]
+    land(tmp_path, WEEK_AGO, "3", a=(2, None), e=(1, None))
+    build_all()
+    assert moved() == {"code 2 > code 1": 1, "none > code 2": 3, "code 1 > none": 1}
