@@ -111,6 +111,20 @@ def predictions() -> Rows:
                 "reasons": "[]",
             }
         ],
+        "bronze.account_segments": [
+            {
+                **about,
+                "account_id": "a",
+                "segment_id": n,
+                "segment_code": code,
+                "segment_name": code,
+                "week_before_id": 1,
+                "distance": 0.5,
+                "silhouette": 0.25,
+                "as_of_date": MONDAY + dt.timedelta(days=7 * n - 14),
+            }
+            for n, code in ((1, "new"), (2, "loyal"))
+        ],
         "bronze.recommendations": [
             {"account_id": a, "rank": r, "product_id": p, "score": s, "reason_code": "x", **about}
             for a, r, p, s in ranks
