@@ -109,19 +109,26 @@ class SegmentsFamily:
         return [Judged(self.name, told)]
 
     def fit(self, data: Data, configuration: Configuration, as_of: dt.date) -> Held:
-        found = features(data.frames[DAYS], as_of)
-        if found.empty:
-            raise NothingToJudge(f"{self.name}: no account has an order in the 52 weeks to {as_of}")
+        found = self._known(data, as_of)
         way, seen = files.chosen(configuration.model, found, None)
         return self._held(configuration)(segmentation.make(way, found, as_of), seen, None)
 
     def refit(self, before: Held, data: Data, configuration: Configuration, as_of: dt.date) -> Held:
-        last, now = (features(data.frames[DAYS], day) for day in (as_of - files.WEEK, as_of))
+        last, now = features(data.frames[DAYS], as_of - files.WEEK), self._known(data, as_of)
         way, _ = files.chosen(configuration.model, now, before.segments.groups.count)
         refit = segmentation.refit(before.segments, way, last, now, as_of)
         for reason in refit.reasons:
             logger.warning("segments as of %s will wait for a person: %s", as_of, reason)
         return self._held(configuration)(refit.segments, refit.stability, refit)
+
+    def _known(self, data: Data, as_of: dt.date) -> pd.DataFrame:
+        found = features(data.frames[DAYS], as_of)
+        if found.empty:
+            raise NothingToJudge(
+                f"{self.name}: no account has an order in the 52 weeks to {as_of}: take another"
+                " date, or land more days"
+            )
+        return found
 
     def _held(self, configuration: Configuration) -> type[Held]:
         return self.model(configuration.model)

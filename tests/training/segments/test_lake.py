@@ -216,6 +216,13 @@ def test_a_cut_that_nobody_can_be_judged_at_is_told(shop: pd.DataFrame) -> None:
             of.windows(data, cut)
 
 
+def test_a_day_that_nobody_ordered_before_is_told(shop: pd.DataFrame) -> None:
+    of, long_ago = family("segments"), dt.date(2016, 1, 1)
+    data = of.data(None)
+    with pytest.raises(NothingToJudge, match="in the 52 weeks to 2016-01-01"):
+        of.fit(data, of.baseline, long_ago)
+
+
 def test_what_a_version_keeps_holds_no_account(shop: pd.DataFrame, tmp_path: Path) -> None:
     of = family("segments")
     data = of.data(None)
