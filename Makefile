@@ -64,7 +64,7 @@ pages: .venv/made-from  ## a page per table: columns, lineage, builds, rules, fr
 	@$(RUN) jobs.pages.write
 
 land: .venv/made-from  ## take a source's drops over: make land S=till START=2017-11-27 END=2017-11-27 [RECONCILE=1]
-	@test -n "$(S)" -a -n "$(START)" -a -n "$(END)" || { echo "make land S=till|erp|crm|erp_db|webshop START=… END=…"; exit 1; }
+	@test -n "$(S)" -a -n "$(START)" -a -n "$(END)" || { echo "make land S=till|erp|crm|erp_db|webshop|deliveries START=… END=…"; exit 1; }
 	@$(RUN) jobs.sources $(S) --start $(START) --end $(END) $(if $(RECONCILE),--reconcile)
 
 review: .venv/made-from  ## pairs of accounts that may be one customer and wait for a person

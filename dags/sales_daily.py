@@ -2,16 +2,18 @@
 
 **land** takes over the files that the till and the ERP dropped for the business dates of the run,
 asks the CRM what changed since it was asked last (and once a week for all it has, to see who is
-gone), and the ERP's database and the web shop where they are connected; without params the dates
-are the day before the run in the company's time zone. Everything after it builds *what changed*,
-whatever the dates: a late order from three weeks ago repairs its own day. So a first load is one
-run with `start` and `end` far apart, and a rerun writes nothing anew.
+gone), the ERP's database and the web shop where they are connected, and our own ledger what became
+of the deliveries; without params the dates are the day before the run in the company's time zone.
+Everything after it builds *what changed*, whatever the dates: a late order from three weeks ago
+repairs its own day. So a first load is one run with `start` and `end` far apart, and a rerun writes
+nothing anew.
 
 **bronze** types the rows and puts aside those that break a rule (`ops.quarantine`); **silver**
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
-champions; **scores** grades their answers, fills the CRM's outbox and says what is to be done next;
-**tell** looks whether the champions still hold (`ops.model_health`), and writes the pages about all
-tables, and how fresh each is; **ask** starts `training_weekly` where scores or features have moved.
+champions; **scores** grades their answers, fills the CRM's outbox, says what is to be done next and
+puts all that is known of a customer into one row; **tell** looks whether the champions still hold
+(`ops.model_health`), and writes the pages about all tables, and how fresh each is; **ask** starts
+`training_weekly` where scores or features have moved.
 A table that a gate refuses stops what is made from it, and readers keep the version before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
@@ -43,7 +45,11 @@ with DAG(
     },
 ):
     day = boxes(
-        land=("land.till", "land.erp", "land.crm", "land.erp_db", "land.webshop"),
+        land=(
+            *("land.till", "land.erp", "land.crm", "land.erp_db", "land.webshop"),
+            # what became of our own deliveries comes back like any other source's drop
+            "land.deliveries",
+        ),
         bronze=(
             "bronze.order_lines",
             "bronze.redemptions",
@@ -56,6 +62,7 @@ with DAG(
             "bronze.opportunities",
             "bronze.activities",
             "bronze.stock_levels",
+            "bronze.deliveries",
             # what people decided: landed by `python -m jobs.identity decide`, not by a source
             "bronze.identity_decisions",
         ),
@@ -125,6 +132,7 @@ with DAG(
             "scores.segment_moves",
             "scores.crm_outbox",
             "scores.next_actions",
+            "scores.account_360",
         ),
         tell=("tell.model_health", "tell.pages"),
         ask=("ask.training",),
@@ -136,6 +144,7 @@ with DAG(
         "land.crm": ("accounts", "opportunities", "activities"),
         "land.erp_db": ("order_lines", "stock_levels"),
         "land.webshop": ("order_lines",),
+        "land.deliveries": ("deliveries",),
         "predict.recommenders": ("recommendations",),
         "predict.forecasts": ("sales_forecasts",),
         "predict.churn": ("account_scores",),

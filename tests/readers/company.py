@@ -101,6 +101,7 @@ def predictions() -> Rows:
     ranks = (("a", 1, "ham", 0.75), ("a", 2, "tea", 0.5), ("b", 1, "tea", 0.25))
     ahead = {"series_id": "DELI", "ds": MONDAY + dt.timedelta(days=7), "horizon": 1}
     return {
+        "bronze.deliveries": [],
         "bronze.account_scores": [
             {
                 **about,

@@ -4,6 +4,9 @@ No name, no address, and nothing that changes by itself from day to day: ages ("
 in the as-of tables, features.account_features and scores.crm_outbox. The sums are of everything so
 far, as known now; only who bought, or is told of, is made anew.
 
+Nor what is made from this table, and so lies to its right: the whole of a customer, with scores
+that hold, next products, next action and last deliveries, is scores.account_360.
+
 A trend needs a day to look back from. A customer's own last order would show who left as they were
 before they left, and no two customers over the same weeks; the newest day would make every row anew
 every day. So it is the last Sunday of a week that is over, `as_of_date`, the same for all: every

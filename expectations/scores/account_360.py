@@ -1,0 +1,47 @@
+"""What the whole of a customer must be: no score that is over, none of who is not contactable."""
+
+import great_expectations.expectations as gxe
+from great_expectations.expectations.row_conditions import Column
+
+HOLDING = ("churn_valid_until", "offer_valid_until", "value_valid_until")
+
+RULES = [
+    *[
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=until,
+            column_B="as_of_date",
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+            severity="critical",
+            meta={"reason": f"over({until})"},
+        )
+        for until in (*HOLDING, "next_products_valid_until")
+    ],
+    *[
+        gxe.ExpectColumnValuesToBeBetween(
+            column=chance,
+            min_value=0,
+            max_value=1,
+            severity="critical",
+            meta={"reason": f"no_chance({chance})"},
+        )
+        for chance in ("churn_chance", "offer_chance", "next_products_standing")
+    ],
+    *[
+        gxe.ExpectColumnValuesToBeNull(
+            column=score,
+            row_condition=Column("is_contactable") == False,  # noqa: E712 - a condition, not a value
+            severity="critical",
+            meta={"reason": f"scored_though_objecting({score})"},
+        )
+        for score in ("churn_chance", "offer_chance", "value_usd", "next_products_standing")
+    ],
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="as_of_date",
+        column_B="last_order_date",
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+        severity="critical",
+        meta={"reason": "ordered_after_the_day"},
+    ),
+]

@@ -1,0 +1,92 @@
+"""What holds of customers on a day, a row per customer: scores, products, the action; deliveries.
+
+A score, a list or an action of a later day, or one whose last day is over, does not hold.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+SCORES = {  # score_name → how its columns begin, and the column of the score itself
+    "churn": ("churn", "churn_chance"),
+    "offer_response": ("offer", "offer_chance"),
+    "value": ("value", "value_usd"),
+}
+OF_SCORE = ("grade", "trend", "valid_until", "reasons")
+OF_LIST = {
+    "next_products": "next_products",
+    "next_product_ids": "next_product_ids",
+    "next_products_standing": "score",
+    "next_products_grade": "grade",
+    "next_products_trend": "trend",
+    "next_products_valid_until": "valid_until",
+}
+OF_ACTION = {
+    "action": "action",
+    "action_channel": "channel",
+    "action_due_date": "due_date",
+    "action_text": "text",
+    "action_expected_usd": "expected_value_usd",
+    "action_reason_code": "reason_code",
+    "action_reasons": "reasons",
+}
+# a struct is sorted by its first field: the connection's name
+OF_DELIVERY = ("connection", "event", "reason", "cleared_for", "event_at", "written_at", "plan_id")
+OBJECTED = "objected"  # why a delivery took back what was shown
+
+
+def objecting(deliveries: DataFrame) -> DataFrame:
+    """Customers from whom a delivery took everything back because the CRM says that they object."""
+    return deliveries.where(F.col("cleared_for") == OBJECTED).select("account_id").distinct()
+
+
+def holding(rows: DataFrame, today: DataFrame, willing: DataFrame) -> DataFrame:
+    """Rows that hold today, of customers who may be scored.
+
+    Args:
+        today: one row, `today`; null: no day is known, and nothing holds.
+        willing: account_id.
+    """
+    return (
+        rows.crossJoin(F.broadcast(today))
+        .where("as_of_date <= today and valid_until >= today")
+        .join(willing, on="account_id", how="left_semi")
+    )
+
+
+def scores(account_scores: DataFrame) -> DataFrame:
+    """Of each kind the newest."""
+    rests_on = F.concat_ws(" ", "score_name", "model_name", "model_version").alias("rests_on")
+    told = F.struct("score", *OF_SCORE, "campaign_id", rests_on)
+
+    def newest(kind: str) -> Column:
+        is_it = F.col("score_name") == kind
+        return F.max_by(F.when(is_it, told), F.when(is_it, F.col("as_of_date")))
+
+    shown = []
+    for kind, (begin, score) in SCORES.items():
+        shown.append(F.col(f"_{kind}.score").alias(score))
+        shown += [F.col(f"_{kind}.{name}").alias(f"{begin}_{name}") for name in OF_SCORE]
+    return (
+        account_scores.groupBy("account_id")
+        .agg(*[newest(kind).alias(f"_{kind}") for kind in SCORES])
+        .select(
+            "account_id",
+            *shown,
+            F.col("_offer_response.campaign_id").alias("offer_campaign_id"),
+            F.array_compact(F.array(*[f"_{kind}.rests_on" for kind in SCORES])).alias("rests_on"),
+        )
+    )
+
+
+def products(outbox: DataFrame) -> DataFrame:
+    return outbox.select("account_id", *[F.col(of).alias(name) for name, of in OF_LIST.items()])
+
+
+def action(actions: DataFrame) -> DataFrame:
+    return actions.select("account_id", *[F.col(of).alias(name) for name, of in OF_ACTION.items()])
+
+
+def last_deliveries(deliveries: DataFrame) -> DataFrame:
+    """Of each connection the newest, in the order of their names."""
+    each = F.collect_list(F.struct(*OF_DELIVERY))
+    return deliveries.groupBy("account_id").agg(F.array_sort(each).alias("last_deliveries"))
