@@ -11,7 +11,7 @@ TESTERS ?= $(shell awk '/MemAvailable/ {print ($$2 > 12000000) ? 2 : 1}' /proc/m
 TEST := $(RUN) pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup up down status demo test prove check format table plan land bench train promote \
-	predict trace tune delivery crm sandbox chaos quarantine review pages lock clean clean-all
+	predict trace customer tune delivery crm sandbox chaos quarantine review pages lock clean clean-all
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,10 @@ predict:  ## land the champion's answers: make predict F=…
 trace: .venv/made-from  ## from a score to landed files: make trace S=recommendations OF=900, S=sales_forecast OF=GROCERY [JSON=1]
 	@test -n "$(S)" -a -n "$(OF)" || { echo "make trace S=recommendations|sales_forecast OF=…"; exit 1; }
 	@$(RUN) jobs.training.trace $(S) "$(OF)" $(if $(JSON),--json)
+
+customer: .venv/made-from  ## who is this customer, what is expected, what next: make customer A=900 [HTML=900.html]
+	@test -n "$(A)" || { echo "which customer? make customer A=900"; exit 1; }
+	@$(RUN) jobs.customer "$(A)" $(if $(HTML),--html "$(HTML)")
 
 tune: .venv/made-from  ## look for better settings of a model: make tune F=recommenders M=ease
 	@test -n "$(F)" -a -n "$(M)" || { echo "make tune F=recommenders M=ease"; exit 1; }
