@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs import lake, landing
@@ -47,7 +48,7 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
         return []
     told = newest.join(_cleared(newest), keys=list(KEY), join_type="left outer")
     told = told.sort_by([(name, "ascending") for name in KEY])
-    known_at = max(newest["event_at"].to_pylist())
+    known_at: dt.datetime = pc.max(newest["event_at"]).as_py()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{ENTITY}.parquet"
         pq.write_table(told, path)
@@ -64,7 +65,7 @@ def land(start: dt.date, end: dt.date) -> list[Manifest]:
 
 def _cleared(newest: pa.Table) -> pa.Table:
     """Why a plan took back all that it sent of a customer; no row: it gave something."""
-    plans = lake.one_of("plan_id", set(newest["plan_id"].to_pylist()))
+    plans = lake.one_of("plan_id", {str(plan) for plan in newest["plan_id"].to_pylist()})
     return lake.read(
         "ops.crm_plan_items",
         sql=f"""select {", ".join(KEY)}, max(coalesce(reason, 'no_value')) as cleared_for from t

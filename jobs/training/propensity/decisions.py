@@ -50,3 +50,8 @@ def decision(task: str) -> Decision:
     """
     found: Decision = getattr(reviewed.parsed(Decisions, PATH, BadDecisions), task)
     return found
+
+
+def told(task: str) -> Decision | None:
+    """A task's decision; null: the file says nothing of it."""
+    return decision(task) if task in Decisions.model_fields else None

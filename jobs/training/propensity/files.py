@@ -10,7 +10,9 @@ that can say why: a score goes out with its reasons.
 OUT/scores.parquet       task, account_id, origin, p, model, champion: every eligible account
 OUT/leaderboard.parquet  as jobs/training/board.py says
 OUT/reasons.parquet      account_id, origin, rank, code, en, zh, push: the champion's, at most five
-OUT/gains.parquet        model, origin, share, gain, lift: asked in the order of p; test rows
+OUT/gains.parquet        task, model, origin, share, gain, lift, accounts: asked in the order of p;
+                         test rows
+OUT/gain-TASK-ORIGIN.svg the same of champion and baseline, with the share from which acting pays
 OUT/errors.parquet       model, origin, reason
 
 Of wins the column is opportunity_id in place of account_id, and close_files.py writes when they
@@ -31,11 +33,12 @@ from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Configuration, Split
-from jobs.training.propensity import accuracy, close_files, models
+from jobs.training.propensity import accuracy, close_files, decisions, gain_picture, models
 from jobs.training.propensity.asking import Asking
 from jobs.training.propensity.task import NothingToAsk, Task
 from jobs.training.propensity.wanted import Wanted, task
 from jobs.training.propensity.win import Win
+from jobs.training.segments import picture
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +68,13 @@ ERRORS: list[tuple[str, pa.DataType]] = [
     ("reason", pa.string()),
 ]
 GAINS: list[tuple[str, pa.DataType]] = [
+    ("task", pa.string()),
     ("model", pa.string()),
     ("origin", pa.string()),
     ("share", pa.float64()),  # of accounts asked, those with the highest p first
     ("gain", pa.float64()),  # of those to whom it happened, 0..1
     ("lift", pa.float64()),  # gain / share
+    ("accounts", pa.int64()),  # whom it was asked about, and of whom it is known
 ]
 
 
@@ -134,8 +139,8 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
             continue
         judged[window].append(accuracy.per_account(said, then.asked.label))
         if window == "test":
-            told = accuracy.gains(said, then.asked.label).assign(model=name, origin=place)
-            found.gains.append(told)
+            told = accuracy.gains(said, then.asked.label)
+            found.gains.append(told.assign(model=name, origin=place, accounts=len(said)))
     for window, parts in judged.items():
         for metric in parts[0] if parts else ():
             values = pd.concat([part[metric] for part in parts], ignore_index=True)
@@ -173,6 +178,7 @@ def bench(wanted: Wanted) -> pa.Table:
             parts.append(_judged(of, configuration, places, wanted, mark, run))
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
         table = write(found, wanted, of.subject)
+        pictures(wanted, run)
         if isinstance(of, Win):
             close_files.bench(of, places, wanted.out)
     failed = {one["model"] for one in found.errors if one["reason"].startswith(FAILED)}
@@ -276,9 +282,25 @@ def write(found: Found, wanted: Wanted, subject: str) -> pa.Table:
     places = {one.place for one in found.scored}
     table = board.table(found.scored, "origin", models.BASELINE, dict.fromkeys(places, best))
     board.write(table, wanted.out)
-    gains = pd.concat(found.gains, ignore_index=True) if found.gains else None
+    gains = pd.concat(found.gains).assign(task=wanted.task) if found.gains else None
     of_gains = pa.schema(GAINS)
-    curves = of_gains.empty_table() if gains is None else pa.Table.from_pandas(gains, of_gains)
+    curves = of_gains.empty_table()
+    if gains is not None:
+        curves = pa.Table.from_pandas(gains, of_gains, preserve_index=False)
     board.write(curves, wanted.out, "gains.parquet")
     board.write(pa.Table.from_pylist(found.errors, pa.schema(ERRORS)), wanted.out, "errors.parquet")
     return table
+
+
+def pictures(wanted: Wanted, run: tracking.Run) -> None:
+    """Gain and lift at each origin of which it is known what happened, here and in MLflow."""
+    curves = pd.read_parquet(wanted.out / "gains.parquet")
+    scores = pd.read_parquet(wanted.out / "scores.parquet", filters=[("champion", "==", True)])
+    decision = decisions.told(wanted.task)
+    for origin, of_origin in curves.groupby("origin"):
+        asked = scores[scores["origin"] == dt.date.fromisoformat(str(origin))]
+        share = float((asked["p"] >= decision.threshold).mean()) if decision else 0.0
+        roles = {"champion": asked["model"].iloc[0], "baseline": models.BASELINE}
+        figure = gain_picture.figure(of_origin, roles, (decision, share) if decision else None)
+        picture.write(figure, wanted.out / f"gain-{wanted.task}-{origin}.svg")
+        run.figure(figure, f"gain-{wanted.task}-{origin}")

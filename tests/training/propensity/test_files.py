@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from jobs.training import tracking
 from jobs.training.given import BadFile
 from jobs.training.propensity import files, models
 from jobs.training.propensity.task import NothingToAsk
@@ -108,6 +109,26 @@ def test_the_champion_says_why(churn):
     assert len(told.merge(best, on=["account_id", "origin"])) == len(told)
     assert why["rank"].between(1, 5).all()
     assert set(why["code"].str.rpartition("_")[2]) <= {"high", "low"}
+
+
+def test_gain_and_lift_are_told_and_drawn_where_it_is_known_what_happened(churn):
+    asked, table = churn
+    judged = set(table.loc[table["window"] == "test", "origin"])
+    told = read(asked, "gains")
+    names = ["task", "model", "origin", "share", "gain", "lift", "accounts"]
+    assert list(told) == names
+    assert set(told["task"]) == {"churn"}
+    assert set(told["origin"]) == judged
+    scores = read(asked)
+    for origin, of_origin in told.groupby("origin"):
+        asked_then = scores[scores["origin"] == dt.date.fromisoformat(origin)]
+        assert set(of_origin["accounts"]) == {asked_then["account_id"].nunique()}
+    drawn = {file.name for file in asked.out.glob("*.svg")}
+    assert drawn == {f"gain-churn-{origin}.svg" for origin in judged}
+    mlflow = tracking.client()
+    runs = mlflow.search_runs([each.experiment_id for each in mlflow.search_experiments()])
+    logged = {a.path for run in runs for a in mlflow.list_artifacts(run.info.run_id, "plots")}
+    assert {f"plots/gain-churn-{origin}.png" for origin in judged} <= logged
 
 
 def test_an_origin_out_of_reach_is_told_and_the_others_stand(tmp_path, churn):
