@@ -10,7 +10,7 @@ that can say why: a score goes out with its reasons.
 OUT/scores.parquet       task, account_id, origin, p, model, champion: every eligible account
 OUT/leaderboard.parquet  as jobs/training/board.py says
 OUT/reasons.parquet      account_id, origin, rank, code, en, zh, push: the champion's, at most five
-OUT/gains.parquet        task, model, origin, share, gain, lift, accounts: asked in the order of p;
+OUT/gains.parquet        task, model, origin, share, gain, lift, asked: in the order of p;
                          test rows
 OUT/gain-TASK-ORIGIN.svg the same of champion and baseline, with the share from which acting pays
 OUT/errors.parquet       model, origin, reason
@@ -74,7 +74,7 @@ GAINS: list[tuple[str, pa.DataType]] = [
     ("share", pa.float64()),  # of accounts asked, those with the highest p first
     ("gain", pa.float64()),  # of those to whom it happened, 0..1
     ("lift", pa.float64()),  # gain / share
-    ("accounts", pa.int64()),  # whom it was asked about, and of whom it is known
+    ("asked", pa.int64()),  # how many it was asked about
 ]
 
 
@@ -140,7 +140,7 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
         judged[window].append(accuracy.per_account(said, then.asked.label))
         if window == "test":
             told = accuracy.gains(said, then.asked.label)
-            found.gains.append(told.assign(model=name, origin=place, accounts=len(said)))
+            found.gains.append(told.assign(model=name, origin=place, asked=len(said)))
     for window, parts in judged.items():
         for metric in parts[0] if parts else ():
             values = pd.concat([part[metric] for part in parts], ignore_index=True)
@@ -298,9 +298,9 @@ def pictures(wanted: Wanted, run: tracking.Run) -> None:
     scores = pd.read_parquet(wanted.out / "scores.parquet", filters=[("champion", "==", True)])
     decision = decisions.told(wanted.task)
     for origin, of_origin in curves.groupby("origin"):
-        asked = scores[scores["origin"] == dt.date.fromisoformat(str(origin))]
-        share = float((asked["p"] >= decision.threshold).mean()) if decision else 0.0
-        roles = {"champion": asked["model"].iloc[0], "baseline": models.BASELINE}
+        told = scores[scores["origin"] == dt.date.fromisoformat(str(origin))]
+        share = float((told["p"] >= decision.threshold).mean()) if decision else 0.0
+        roles = {"champion": told["model"].iloc[0], "baseline": models.BASELINE}
         figure = gain_picture.figure(of_origin, roles, (decision, share) if decision else None)
         picture.write(figure, wanted.out / f"gain-{wanted.task}-{origin}.svg")
         run.figure(figure, f"gain-{wanted.task}-{origin}")

@@ -21,11 +21,11 @@ def figure(curves: pd.DataFrame, models: Mapping[str, str], pays: Pays | None) -
     Args:
         curves: as gains.parquet, of one task and origin.
         models: role (champion, baseline) → model; one that is both is drawn once.
-        pays: what acting costs and brings, and the share of accounts that the champion gives a
-            chance from which it pays; null: nobody has said.
+        pays: what acting costs and brings, and the share to whom the champion gives a chance
+            from which it pays; null: nobody has said.
     """
     task, origin = curves["task"].iloc[0], curves["origin"].iloc[0]
-    accounts = curves["accounts"].iloc[0]
+    asked = curves["asked"].iloc[0]
     drawn = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = drawn.subplots(1, 2)
     left.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="by chance")
@@ -41,12 +41,12 @@ def figure(curves: pd.DataFrame, models: Mapping[str, str], pays: Pays | None) -
     if pays:
         _mark(left, right, curves[curves["model"] == models["champion"]], *pays)
     _words(left, right)
-    drawn.suptitle(f"{task}, {origin}: {accounts:,} accounts, highest chance first")
+    drawn.suptitle(f"{task}, {origin}: {asked:,} asked about, highest chance first")
     return drawn
 
 
 def by_tenth(curve: pd.DataFrame) -> np.ndarray:
-    """Lift of each tenth of the accounts by itself: its share of those reached / its share. (10)
+    """Lift of each tenth by itself: its share of those to whom it happens / its own. (10)
 
     1 is chance. Between the shares of the curve it is a straight line.
     """
@@ -74,13 +74,13 @@ def _words(left: Axes, right: Axes) -> None:
     left.set_ylim(0, 1.02)
     for axis in (left.xaxis, left.yaxis):
         axis.set_major_formatter(PercentFormatter(1))
-    left.set_xlabel("share of accounts asked")
+    left.set_xlabel("share asked")
     left.set_ylabel("share reached of those to whom it happens")
     left.set_title("Gain")
     left.legend(loc="lower right")
     right.set_xlim(0, TENTHS)
     right.set_xticks(np.arange(TENTHS) + 0.5, [str(n + 1) for n in range(TENTHS)])
-    right.set_xlabel("tenth of the accounts")
+    right.set_xlabel("tenth of those asked about")
     right.set_ylabel("how many times as often as among all")
     right.set_title("Lift by tenth")
     right.legend(loc="upper right")

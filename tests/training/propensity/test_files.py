@@ -115,14 +115,14 @@ def test_gain_and_lift_are_told_and_drawn_where_it_is_known_what_happened(churn)
     asked, table = churn
     judged = set(table.loc[table["window"] == "test", "origin"])
     told = read(asked, "gains")
-    names = ["task", "model", "origin", "share", "gain", "lift", "accounts"]
+    names = ["task", "model", "origin", "share", "gain", "lift", "asked"]
     assert list(told) == names
     assert set(told["task"]) == {"churn"}
     assert set(told["origin"]) == judged
     scores = read(asked)
     for origin, of_origin in told.groupby("origin"):
         asked_then = scores[scores["origin"] == dt.date.fromisoformat(origin)]
-        assert set(of_origin["accounts"]) == {asked_then["account_id"].nunique()}
+        assert set(of_origin["asked"]) == {asked_then["account_id"].nunique()}
     drawn = {file.name for file in asked.out.glob("*.svg")}
     assert drawn == {f"gain-churn-{origin}.svg" for origin in judged}
     mlflow = tracking.client()

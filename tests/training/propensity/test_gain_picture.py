@@ -12,7 +12,7 @@ BEST, WORST = np.linspace(1, 0, 10), np.linspace(0, 1, 10)
 
 def curves(**chances):
     rows = [accuracy.gains(p, LABEL, 10).assign(model=model) for model, p in chances.items()]
-    return pd.concat(rows).assign(task="churn", origin="2017-10-29", accounts=len(LABEL))
+    return pd.concat(rows).assign(task="churn", origin="2017-10-29", asked=len(LABEL))
 
 
 def test_lift_of_a_tenth_is_its_own():
