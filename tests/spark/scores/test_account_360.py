@@ -1,9 +1,8 @@
 import datetime as dt
+import random
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from jobs.spark.holding import SCORES
 from jobs.table import columns, table
@@ -186,58 +185,63 @@ def test_before_anything_was_sold_nothing_holds(whole):
     assert whole([]) == {}
 
 
-ACCOUNTS = st.sampled_from(["1", "2", "3"])
-DAYS = st.integers(-9, 9)
-MADE = st.tuples(ACCOUNTS, DAYS, DAYS)
-CUSTOMER = st.tuples(st.booleans(), st.none() | st.integers(-9, 0))
+def company(seed):
+    """Customers, scores by (account, kind, day made) with the last day, lists, actions; offsets."""
+    of = random.Random(seed)
+    ids = [str(n) for n in range(30)]
+    customers = {a: (of.random() < 0.7, of.choice([None, *range(-9, -seed)])) for a in ids}
+    made = {
+        (a, kind, of.randint(-9, 5)): of.randint(-9, 9)
+        for a in ids
+        for kind in SCORES
+        for _ in range(of.randint(0, 3))
+    }
+    dated = [{a: (of.randint(-9, 5), of.randint(-9, 9)) for a in ids} for _ in range(2)]
+    return customers, made, *dated
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    customers=st.dictionaries(ACCOUNTS, CUSTOMER, min_size=1),
-    scored=st.dictionaries(st.tuples(MADE, st.sampled_from([*SCORES])), st.none(), max_size=8),
-    listed=st.dictionaries(ACCOUNTS, st.tuples(DAYS, DAYS)),
-    decided=st.dictionaries(ACCOUNTS, st.tuples(DAYS, DAYS)),
-)
-def test_a_customer_has_one_row_and_nothing_of_after_the_day(
-    whole, customers, scored, listed, decided
-):
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_customer_has_one_row_and_nothing_of_after_the_day(whole, seed):
+    customers, made, listed, decided = company(seed)
     profiles = [
-        profile(a, is_contactable=is_contactable, last_order_date=last and DAY + days(last))
-        for a, (is_contactable, last) in customers.items()
+        profile(a, is_contactable=may, last_order_date=None if last is None else DAY + days(last))
+        for a, (may, last) in customers.items()
     ]
-    # one score of a kind and day, as its key says
-    made = {(a, kind, on): until for ((a, on, until), kind) in scored}
-    scores = [
-        score(kind, 0.5, on, until, account_id=a, reasons=[(str(on), "day")])
-        for (a, kind, on), until in made.items()
-    ]
+    newest = max(p["last_order_date"] for p in profiles if p["last_order_date"])
     found = whole(
         profiles,
-        scores,
+        [
+            score(kind, 0.5, on, until, account_id=a, reasons=[(str(on), "day")])
+            for (a, kind, on), until in made.items()
+        ],
         [list_of(a, *when, next_products=[str(when[0])]) for a, when in listed.items()],
         [to_do(a, *when, text=str(when[0])) for a, when in decided.items()],
     )
-    newest = max((p["last_order_date"] for p in profiles if p["last_order_date"]), default=None)
-    for account, row in found.items():
-        assert row.as_of_date == newest
-        on = {
-            reason.code for name in ("churn", "offer", "value") for reason in row[f"{name}_reasons"]
-        }
-        on |= {*row.next_products, *([row.action_text] if row.action_text else [])}
-        assert all(newest and DAY + days(int(day)) <= newest for day in on)
-        until = [row[name] for name in row.asDict() if name.endswith("_valid_until")]
-        assert all(day is None or day >= newest for day in until)
-        if not customers[account][0]:
-            assert told(row) == {}
-    holds = {
-        (a, kind)
+
+    def holds(a, on, until):
+        return customers[a][0] and DAY + days(on) <= newest <= DAY + days(until)
+
+    expected = {
+        (a, kind): max(
+            on for (b, k, on), u in made.items() if (b, k) == (a, kind) and holds(b, on, u)
+        )
         for (a, kind, on), until in made.items()
-        if newest and a in customers and customers[a][0]
-        if DAY + days(on) <= newest <= DAY + days(until)
+        if holds(a, on, until)
     }
-    shown = {(a, kind) for a, row in found.items() for kind, (_, of) in SCORES.items() if row[of]}
-    assert shown == holds
+    shown = {
+        (a, kind): int(row[f"{begin}_reasons"][0].code)
+        for a, row in found.items()
+        for kind, (begin, _) in SCORES.items()
+        if row[f"{begin}_reasons"]
+    }
+    assert shown == expected
+    assert len(expected) > 10, "too little would be shown"
+    of_lists = {a: int(row.next_products[0]) for a, row in found.items() if row.next_products}
+    assert of_lists == {a: on for a, (on, until) in listed.items() if holds(a, on, until)}
+    of_actions = {a: int(row.action_text) for a, row in found.items() if row.action_text}
+    assert of_actions == {a: on for a, (on, until) in decided.items() if holds(a, on, until)}
+    assert {row.as_of_date for row in found.values()} == {newest}
+    assert all(told(found[a]) == {} for a, (may, _) in customers.items() if not may)
 
 
 GOOD = {"as_of_date": DAY, "is_contactable": True, "last_order_date": DAY}
