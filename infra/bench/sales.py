@@ -3,7 +3,7 @@
 python -m infra.bench.sales FOLDER   writes each as FOLDER/NAME.parquet:
 
 transactions   a row per line of all departments, fuel too: account_id, order_id, product_id,
-               bought_at (New York), amount_usd, discount_usd, coupon_usd
+               department, bought_at (New York), amount_usd, discount_usd, coupon_usd
 campaigns, recipients, coupons, redemptions   as jobs/training/propensity/campaigns.py has them
 """
 
@@ -20,10 +20,11 @@ from jobs import command
 FILES = {
     "transactions": f"""
     select cast(household_id as varchar) as account_id, cast(basket_id as varchar) as order_id,
-           cast(product_id as varchar) as product_id,
+           cast(product_id as varchar) as product_id, department,
            timezone('America/New_York', timezone('UTC', transaction_timestamp)) as bought_at,
            sales_value as amount_usd, retail_disc as discount_usd, coupon_disc as coupon_usd
-    from '{PACKAGE}/transactions.parquet' order by all
+    from '{PACKAGE}/transactions.parquet'
+    left join '{PACKAGE}/products.parquet' using (product_id) order by all
 """,  # noqa: S608
     "campaigns": f"""
     select cast(campaign_id as varchar) as campaign_id, campaign_type,

@@ -29,6 +29,7 @@ from jobs.training.family import (
     Family,
     FamilyName,
     Judged,
+    Question,
     Split,
     configuration_of,
     family,
@@ -404,15 +405,15 @@ def main(
         Path | None,
         typer.Option(
             help="CSV or Parquet, a row per line: account_id, bought_at, then order_id, amount_usd,"
-            " product_id, discount_usd, coupon_usd where they are known",
+            " product_id, department, discount_usd, coupon_usd where they are known",
             rich_help_panel=FILES,
         ),
     ] = None,
     task: Annotated[
-        Literal["churn", "offer", "win"] | None,
+        Question | None,
         typer.Option(
-            help="propensity: who will not come back, who will answer a campaign, or which"
-            " opportunities will be won",
+            help="propensity: who will not come back, who will spend much less, what departments"
+            " each will buy in, who will answer a campaign, or which opportunities will be won",
             rich_help_panel=FILES,
         ),
     ] = None,

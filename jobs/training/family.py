@@ -35,6 +35,7 @@ FAMILIES = {
 # rooms that are judged on files only; tracking and MLflow's experiments know them like families
 RoomName = Literal["propensity"]  # the keys of ROOMS
 BenchName = Literal[FamilyName, RoomName]
+Question = Literal["churn", "soft_churn", "department", "offer", "win"]  # of the room propensity
 ROOMS = {"propensity": "jobs.training.propensity.files"}
 FAILED_SHARE = 0.5  # of answers that models failed at; above it a job ends as failed
 

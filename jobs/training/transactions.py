@@ -23,6 +23,7 @@ NEEDED = {ACCOUNT: "varchar", MOMENT: "timestamp"}  # what a file must tell
 BASKET = "order_id"  # else account and moment: nobody pays twice at once
 AMOUNT = "amount_usd"  # USD that the shop received of the line; else 1
 PRODUCT = "product_id"  # else unknown
+DEPARTMENT = "department"  # that the product belongs to; else unknown
 DISCOUNTS = ("discount_usd", "coupon_usd")  # USD, positive; else 0
 # names that other public files have for the same
 ALSO_CALLED = {
@@ -31,6 +32,7 @@ ALSO_CALLED = {
     BASKET: ("basket_id", "transaction_id", "invoice_id"),
     AMOUNT: ("sales_value", "sales_usd", "amount", "sales"),
     PRODUCT: ("sku", "item_id"),
+    DEPARTMENT: ("department_name", "product_department", "category"),
     "discount_usd": ("loyalty_discount_usd", "retail_disc"),
     "coupon_usd": ("coupon_discount_usd", "coupon_disc"),
 }
@@ -142,6 +144,32 @@ def purchases(path: Path) -> pd.DataFrame:
         from rows where {lines.text(PRODUCT)} is not null group by all order by all
     """  # noqa: S608
     found = lines.rows.query("rows", asked).df().astype({"account_id": "category"})
+    return given.dated(found, found["business_date"])
+
+
+def by_department(path: Path) -> pd.DataFrame:
+    """What each account bought on each day, by department.
+
+    Returns:
+        account_id (category), department, business_date, sales_usd (USD that the shop received,
+        above 0), known_date, superseded_date: each as known on its own day.
+
+    Raises:
+        BadFile: see `days`; or it tells no department.
+    """
+    lines = Lines.of(path)
+    if DEPARTMENT not in lines.called:
+        raise BadFile(
+            f"{path}: column {DEPARTMENT} is missing; it has {', '.join(lines.rows.columns)}"
+        )
+    asked = f"""
+        select {lines.text(ACCOUNT)} as account_id, {lines.text(DEPARTMENT)} as department,
+               cast({lines.moment} as date) as business_date, {total(lines.amount)} as sales_usd
+        from rows where {lines.text(DEPARTMENT)} is not null and {lines.amount} > 0
+        group by all order by all
+    """  # noqa: S608
+    found = lines.rows.query("rows", asked).df()
+    found = found.astype({"account_id": "category", "department": "category"})
     return given.dated(found, found["business_date"])
 
 

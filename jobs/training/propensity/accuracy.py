@@ -97,6 +97,25 @@ def gains(chance: np.ndarray, label: np.ndarray, parts: int = 20) -> pd.DataFram
     return pd.DataFrame({"share": share, "gain": gain, "lift": gain / share})
 
 
+def by_account(values: pd.Series, ids: np.ndarray, of: np.ndarray | None = None) -> pd.Series:
+    """One number per account of several each, with the same mean; as it is where one is of all.
+
+    The mean of all + A / N x the sum of an account's distances from it (its influence, where
+    accounts have not equally many), so that a bootstrap draws accounts. Without a value: left out.
+
+    Args:
+        ids: (N) whose each value is.
+        of: accounts that count, some of them without a value; null: those of the ids.
+    """
+    if len(values) < len(ids):
+        return values
+    accounts = np.unique(ids if of is None else of)
+    known = values.notna().to_numpy()
+    mean = float(values.mean())
+    off = (values[known] - mean).groupby(ids[known]).sum().reindex(accounts, fill_value=0.0)
+    return (mean + off * len(accounts) / max(int(known.sum()), 1)).reset_index(drop=True)
+
+
 def per_account(chance: np.ndarray, label: np.ndarray) -> dict[str, pd.Series]:
     """All metrics by name; what is one number for all accounts has one row."""
     of_each = (auc, log_loss, calibration_error, calibration_slope)

@@ -15,7 +15,7 @@ import pandas as pd
 from jobs.training.data import known
 from jobs.training.propensity.classifier import Examples, Rows, together
 from jobs.training.propensity.features import features
-from jobs.training.propensity.panel import panel
+from jobs.training.propensity.panel import Panel, panel
 from jobs.training.propensity.task import Asked, NothingToAsk
 
 FEWEST_ORDERS = 2  # ever
@@ -35,7 +35,7 @@ class Churn:
     horizon_days: int = 28
     name: str = "churn"
     subject: str = "account_id"
-    is_weekly: bool = True
+    without: tuple[str, ...] = ()
     baseline: str = "recency_days"
     # by origin and the most that are looked at: who is eligible, and what is known of them
     seen: dict[tuple[dt.date, int | None], Known] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Churn:
                 f"{origin}: the newest day of the file is {self.newest}, so all look gone;"
                 f" take {self.newest}"
             )
-        ids, rows = self._eligible(origin)
+        ids, rows = self.eligible(origin)
         if not len(ids):
             raise NothingToAsk(
                 f"{origin}: no account has {FEWEST_ORDERS} orders, of which one in the"
@@ -71,8 +71,8 @@ class Churn:
         is_over = self.newest >= origin + dt.timedelta(days=self.horizon_days)
         return Asked(ids, rows, self.label(ids, origin, self.known_on) if is_over else None)
 
-    def _eligible(self, origin: dt.date, most: int | None = None) -> Known:
-        """Args: most: accounts that are looked at, about; null: all."""
+    def eligible(self, origin: dt.date, most: int | None = None) -> Known:
+        """Who is asked about. Args: most: accounts that are looked at, about; null: all."""
         if most is not None and len(self.draws) <= most:
             most = None  # the same for whoever asks
         if (origin, most) not in self.seen:
@@ -81,10 +81,14 @@ class Churn:
 
     def _looked_up(self, origin: dt.date, most: int | None) -> Known:
         known = panel(self.days, origin, None if most is None else self._some(origin, most))
-        told = features(known)
+        told = self.features(known)
         some = (told["orders"] >= FEWEST_ORDERS) & (told["recency_days"] < ACTIVE_DAYS)
         mask = some.to_numpy()
         return known.account_ids[mask], Rows(told[mask], known.weekly[mask])
+
+    def features(self, known: Panel) -> pd.DataFrame:
+        """What is known of each account of a panel, in its order."""
+        return features(known)
 
     def _some(self, origin: dt.date, most: int) -> list[str]:
         """Of the accounts that are known by an origin about so many, the same every time."""
@@ -106,14 +110,17 @@ class Churn:
 
     def label(self, ids: np.ndarray, origin: dt.date, known_on: dt.date) -> np.ndarray:
         """1 where no order came in the horizon, which has ended, as known at a day's closing."""
+        back = self.ordered(origin, known_on)["account_id"].astype(str).unique()
+        return (~np.isin(ids, back)).astype(int)
+
+    def ordered(self, origin: dt.date, known_on: dt.date) -> pd.DataFrame:
+        """Days of the horizon with an order, as known at a day's closing."""
         after = pd.Timestamp(origin)
         end = after + pd.Timedelta(days=self.horizon_days)
         when = self.days["business_date"]
-        ordered = known(
+        return known(
             self.days[(when > after) & (when <= end) & (self.days["orders"] > 0)], known_on
         )
-        back = ordered["account_id"].astype(str).unique()
-        return (~np.isin(ids, back)).astype(int)
 
     def examples(self, origin: dt.date) -> Examples:
         last = origin - dt.timedelta(days=self.horizon_days)
@@ -133,7 +140,7 @@ class Churn:
         return together(kept)
 
     def _part(self, origin: dt.date, most: int, known_on: dt.date) -> Examples:
-        ids, rows = self._eligible(origin, most)
+        ids, rows = self.eligible(origin, most)
         return Examples(rows, self.label(ids, origin, known_on), np.ones(len(rows)))
 
     def before(self, origin: dt.date) -> dt.date | None:

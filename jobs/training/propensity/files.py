@@ -1,4 +1,4 @@
-"""The bench of churn, of offers and of wins on anyone's files: the same models as in the lake.
+"""The bench of who leaves, buys less, buys where, answers, and of wins, on anyone's files.
 
 Chances of an origin come from a model that has learnt everything whose label had ended by it, put
 right by how the same model, fitted one window earlier, had done on the newest window that had ended
@@ -16,7 +16,7 @@ OUT/gain-TASK-ORIGIN.svg the same of champion and baseline, with the share from 
 OUT/errors.parquet       model, origin, reason
 
 Of wins the column is opportunity_id in place of account_id, and close_files.py writes when they
-will close beside it.
+will close beside it. Of departments `subject` stands beside it: which one.
 """
 
 import datetime as dt
@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -35,7 +36,8 @@ from jobs.training.board import Scored
 from jobs.training.family import Configuration, Split
 from jobs.training.propensity import accuracy, close_files, decisions, gain_picture, models
 from jobs.training.propensity.asking import Asking
-from jobs.training.propensity.task import NothingToAsk, Task
+from jobs.training.propensity.department import Department, judged
+from jobs.training.propensity.task import Asked, NothingToAsk, Task
 from jobs.training.propensity.wanted import Wanted, task
 from jobs.training.propensity.win import Win
 from jobs.training.segments import picture
@@ -45,6 +47,7 @@ logger = logging.getLogger(__name__)
 ROOM = "propensity"  # whose experiment in MLflow it is
 DECIDES = "log_loss"  # lower is better: chances must be right, not only in order
 TOLD = "auc"  # in a line of the log
+SUBJECT = "subject"  # the department that an account is asked about
 SCORES: list[tuple[str, pa.DataType]] = [
     ("task", pa.string()),
     ("account_id", pa.string()),  # or what the task's subject is called
@@ -57,7 +60,7 @@ REASONS: list[tuple[str, pa.DataType]] = [
     ("account_id", pa.string()),
     ("origin", pa.date32()),
     ("rank", pa.int32()),  # from 1, the strongest first
-    ("code", pa.string()),  # stable: see churn.yaml, offer.yaml and win.yaml
+    ("code", pa.string()),  # stable: see TASK.yaml
     ("en", pa.string()),
     ("zh", pa.string()),
     ("push", pa.float64()),  # log-odds that it adds to the chance, or takes
@@ -123,13 +126,13 @@ def askable(of: Task, origins: Sequence[dt.date]) -> tuple[list[dt.date], list[M
 def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
     name, place = asking.configuration.model, origin.isoformat()
     answer, chance = asking.chances(origin)
-    rows = {asking.of.subject: answer.asked.ids, "p": chance}
-    found.scores.append(pd.DataFrame(rows).assign(origin=origin, model=name))
+    who = _who(asking.of, answer.asked)
+    found.scores.append(who.assign(p=chance, origin=origin, model=name))
     why = answer.by.why(answer.asked)
     if len(why):
-        why = why.assign(**{asking.of.subject: answer.asked.ids[why["row"]]})
+        why = why.join(who, on="row")
     found.reasons.append(why.assign(origin=origin, model=name))
-    judged: dict[Split, list[dict[str, pd.Series]]] = {"valid": [], "test": []}
+    parts_of: dict[Split, list[dict[str, pd.Series]]] = {"valid": [], "test": []}
     for window, at in asking.windows(origin):
         try:
             then, said = asking.chances(at)
@@ -137,15 +140,31 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
             continue
         if then.asked.label is None:
             continue
-        judged[window].append(accuracy.per_account(said, then.asked.label))
+        parts_of[window].append(_accuracy(asking.of, then.asked, said))
         if window == "test":
             told = accuracy.gains(said, then.asked.label)
             found.gains.append(told.assign(model=name, origin=place, asked=len(said)))
-    for window, parts in judged.items():
+    for window, parts in parts_of.items():
         for metric in parts[0] if parts else ():
             values = pd.concat([part[metric] for part in parts], ignore_index=True)
             cost = (answer.seconds, answer.peak_mib)
             found.scored.append(Scored(name, place, window, metric, values, False, *cost))
+
+
+def keys(of: Task) -> list[str]:
+    """Columns that say who is asked about, and of what."""
+    return [of.subject, SUBJECT] if isinstance(of, Department) else [of.subject]
+
+
+def _who(of: Task, asked: Asked) -> pd.DataFrame:
+    return pd.DataFrame(dict(zip(keys(of), (asked.ids, asked.about), strict=False)))
+
+
+def _accuracy(of: Task, asked: Asked, chance: np.ndarray) -> dict[str, pd.Series]:
+    assert asked.label is not None
+    if isinstance(of, Department):
+        return judged(asked, chance)
+    return accuracy.per_account(chance, asked.label)
 
 
 def bench(wanted: Wanted) -> pa.Table:
@@ -168,7 +187,7 @@ def bench(wanted: Wanted) -> pa.Table:
     tags = {"kind": "bench of files", "code_version": code}
     places, errors = askable(of, origins)
     parts = [Found([], [], [], [], errors)]
-    configurations = models.configurations(of.baseline, is_weekly=of.is_weekly)
+    configurations = models.configurations(of.baseline, of.without)
     with (
         board.at_work_in(wanted.out),
         tracking.run(ROOM, f"bench {wanted.task}", mark, (), tags) as run,
@@ -177,7 +196,7 @@ def bench(wanted: Wanted) -> pa.Table:
         for configuration in configurations:
             parts.append(_judged(of, configuration, places, wanted, mark, run))
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
-        table = write(found, wanted, of.subject)
+        table = write(found, wanted, keys(of))
         pictures(wanted, run)
         if isinstance(of, Win):
             close_files.bench(of, places, wanted.out)
@@ -259,24 +278,24 @@ def champion(scored: Sequence[Scored]) -> str:
     return models.BASELINE
 
 
-def called(columns: list[tuple[str, pa.DataType]], subject: str) -> pa.Schema:
-    """Columns under the name that a task's subject has."""
-    names = {"account_id": subject}
-    return pa.schema([(names.get(name, name), kind) for name, kind in columns])
+def called(columns: list[tuple[str, pa.DataType]], who: Sequence[str]) -> pa.Schema:
+    """Columns with a task's own in place of the account."""
+    own = {"account_id": who}
+    return pa.schema([(one, kind) for name, kind in columns for one in own.get(name, [name])])
 
 
-def write(found: Found, wanted: Wanted, subject: str) -> pa.Table:
+def write(found: Found, wanted: Wanted, who: Sequence[str]) -> pa.Table:
     """The five files, each whole or not at all; given back is the leaderboard."""
     best = champion(found.scored)
     scores = pd.concat(found.scores, ignore_index=True)
     scores = scores.assign(task=wanted.task, champion=scores["model"] == best)
-    scores = scores.sort_values(["origin", "model", subject], ignore_index=True)
-    rows: Any = pa.Table.from_pandas(scores, called(SCORES, subject), preserve_index=False)
+    scores = scores.sort_values(["origin", "model", *who], ignore_index=True)
+    rows: Any = pa.Table.from_pandas(scores, called(SCORES, who), preserve_index=False)
     board.write(rows, wanted.out, "scores.parquet")
     why = pd.concat([one for one in found.reasons if len(one)] or [pd.DataFrame()])
-    kinds = called(REASONS, subject)
+    kinds = called(REASONS, who)
     why = why[why["model"] == best] if len(why) else pd.DataFrame(columns=kinds.names)
-    why = why.sort_values(["origin", subject, "rank"], ignore_index=True)
+    why = why.sort_values(["origin", *who, "rank"], ignore_index=True)
     told = pa.Table.from_pandas(why, kinds, preserve_index=False)
     board.write(told, wanted.out, WHY)
     places = {one.place for one in found.scored}

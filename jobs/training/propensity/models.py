@@ -1,6 +1,6 @@
 """The classifiers by name, in the order in which they are judged."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from jobs.training.family import Configuration
@@ -18,17 +18,17 @@ MODELS: dict[str, type[Any]] = {
 BASELINE = SingleFeature.name
 
 
-def configurations(baseline: str, *, is_weekly: bool = True) -> Sequence[Configuration]:
+def configurations(baseline: str, without: Collection[str] = ()) -> Sequence[Configuration]:
     """What a bench judges.
 
     Args:
         baseline: the feature that the baseline looks at.
-        is_weekly: whether rows tell what happened by week: else nothing is there to read it.
+        without: names of models that are not asked.
     """
     return [
         Configuration(name, kind.Params(columns=(baseline,)) if name == BASELINE else kind.Params())
         for name, kind in MODELS.items()
-        if is_weekly or kind is not Weeks
+        if name not in without
     ]
 
 

@@ -48,7 +48,7 @@ class Offer:
     horizon_days: int = 28
     name: str = "offer"
     subject: str = "account_id"
-    is_weekly: bool = True
+    without: tuple[str, ...] = ()
     baseline: str = "answered_share"
     # by campaign, and day as of which
     seen: dict[tuple[str, dt.date], Recipients | None] = field(default_factory=dict)

@@ -21,7 +21,9 @@ class Asked:
     ids: np.ndarray  # (N) text, sorted
     rows: Rows  # (N)
     label: np.ndarray | None  # (N) 1 where it happened, as is believed now; null: not known yet
-    about: np.ndarray | None = None  # (N) id of the campaign that each is asked about; null: none
+    about: np.ndarray | None = (
+        None  # (N) campaign or department that each is asked about; null: none
+    )
 
 
 class Task(Protocol):
@@ -29,7 +31,7 @@ class Task(Protocol):
 
     name: str
     subject: str  # what ids are of: account_id or opportunity_id
-    is_weekly: bool  # whether rows tell what happened week by week
+    without: tuple[str, ...]  # models that it is not asked of
     baseline: str  # the feature that anybody would look at first
 
     def asked(self, origin: dt.date) -> Asked:

@@ -3,13 +3,15 @@
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from jobs.training import transactions
+from jobs.training.family import Question
 from jobs.training.given import BadFile
 from jobs.training.propensity import campaigns, pipeline
 from jobs.training.propensity.churn import Churn
+from jobs.training.propensity.department import Department
 from jobs.training.propensity.offer import Offer
+from jobs.training.propensity.soft_churn import SoftChurn
 from jobs.training.propensity.task import Task
 from jobs.training.propensity.win import Win
 
@@ -19,7 +21,7 @@ class Wanted:
     """What the command line asks for."""
 
     transactions: Path | None  # of a win null
-    task: Literal["churn", "offer", "win"]
+    task: Question
     origins: tuple[dt.date, ...]
     out: Path
     horizon_days: int = 28
@@ -48,6 +50,10 @@ def task(wanted: Wanted) -> Task:
     days = transactions.days(lines)
     if wanted.task == "churn":
         return Churn(days, wanted.horizon_days)
+    if wanted.task == "soft_churn":
+        return SoftChurn(days, wanted.horizon_days)
+    if wanted.task == "department":
+        return Department(days, transactions.by_department(lines), wanted.horizon_days)
     if not (wanted.campaigns and wanted.recipients and wanted.redemptions):
         raise BadFile(
             "--task offer needs --campaigns, --recipients and --redemptions: which campaigns there"

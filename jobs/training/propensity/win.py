@@ -37,7 +37,7 @@ class Win:
     horizon_days: int
     name: str = "win"
     subject: str = "opportunity_id"
-    is_weekly: bool = False
+    without: tuple[str, ...] = ("sequence",)  # nothing is told by week
     baseline: str = "stage_won_share"
     seen: dict[dt.date, Known] = field(default_factory=dict)
 

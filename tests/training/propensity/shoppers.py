@@ -67,3 +67,12 @@ def written(folder: Path, frames: dict[str, pd.DataFrame]) -> dict[str, Path]:
         found[name] = folder / f"{name}.csv"
         frame.to_csv(found[name], index=False)
     return found
+
+
+def in_departments(bought: pd.DataFrame) -> pd.DataFrame:
+    """Every account buys fresh goods, every other one tools too and the rest toys."""
+    number = bought["account_id"].str[1:].astype(int)
+    is_fresh = bought["product_id"] < "p08"
+    return bought.assign(
+        department=np.where(is_fresh, "fresh", np.where(number % 2, "tools", "toys"))
+    )

@@ -86,6 +86,30 @@ def test_what_comes_after_an_origin_changes_no_chance_of_an_answer(tmp_path):
     assert read(whole, "gains").groupby("model")["gain"].last().eq(1).all()
 
 
+@pytest.mark.parametrize("task", ["soft_churn", "department"])
+def test_what_comes_after_an_origin_changes_no_chance_of_other_questions(tmp_path, task):
+    bought = shoppers.in_departments(shoppers.lines())
+    then = bought[bought["bought_at"] < pd.Timestamp(ORIGIN) + pd.Timedelta(days=1)]
+    ahead = bought[bought["bought_at"] >= then["bought_at"].max()]
+    seen = bought["account_id"].map(ahead.groupby("account_id")["amount_usd"].sum())
+    whole = wanted(tmp_path / "whole", task, {"transactions": bought.assign(next_usd=seen)})
+    sealed = wanted(tmp_path / "sealed", task, {"transactions": then})
+    table, alone = files.bench(whole).to_pandas(), files.bench(sealed).to_pandas()
+    pd.testing.assert_frame_equal(read(whole), read(sealed))
+    pd.testing.assert_frame_equal(read(whole, "reasons"), read(sealed, "reasons"))
+    assert set(table["window"]) == {"valid", "test"}
+    assert set(alone["window"]) == {"valid"}
+    found, why = read(whole), read(whole, "reasons")
+    who = ["account_id", "subject"] if task == "department" else ["account_id"]
+    assert list(found) == ["task", *who, "origin", "p", "model", "champion"]
+    assert list(why) == [*who, "origin", "rank", "code", "en", "zh", "push"]
+    assert not found.duplicated([*who, "origin", "model"]).any()
+    assert not why.duplicated([*who, "origin", "rank"]).any()
+    best = found[found["champion"]]
+    assert len(why[[*who, "origin"]].drop_duplicates().merge(best)) > 0.9 * len(best)
+    assert set(found.get("subject", ["fresh"])) <= {"fresh", "tools", "toys"}
+
+
 def test_every_eligible_account_has_a_chance_of_every_model(churn):
     asked, table = churn
     found = read(asked)

@@ -454,4 +454,4 @@ def test_the_generators_chances_are_what_happens():
 def test_what_reads_weeks_is_not_asked_of_opportunities(task, monkeypatch):
     monkeypatch.setattr(models, "MODELS", {"gbm": Gbm, "sequence": models.Weeks})
     assert [c.model for c in models.configurations("x")] == ["gbm", "sequence"]
-    assert [c.model for c in models.configurations("x", is_weekly=task.is_weekly)] == ["gbm"]
+    assert [c.model for c in models.configurations("x", task.without)] == ["gbm"]
