@@ -22,7 +22,7 @@ from jobs.training.propensity.task import Asked, NothingToAsk
 
 FEWEST_BUYERS = 0.01  # of the accounts that are asked about
 STEP = dt.timedelta(weeks=4)  # between origins that are learnt from: pairs are many
-MOST_EXAMPLES = 120_000  # pairs; beyond it every origin has a part of its accounts
+MOST_ACCOUNTS = 4_000  # of all origins together; beyond it every origin has a part of them
 
 Pairs = tuple[np.ndarray, np.ndarray, Rows]  # accounts, departments, and what is known of each pair
 
@@ -71,7 +71,7 @@ class Department:
         start = first + dt.timedelta(days=min(HISTORY_DAYS, (last - first).days // 2))
         count = max((last - start) // STEP + 1, 0) if last > first else 0
         origins = [last - n * STEP for n in range(count)]
-        parts = [self._part(one, MOST_EXAMPLES // len(origins), origin) for one in origins]
+        parts = [self._part(one, MOST_ACCOUNTS // len(origins), origin) for one in origins]
         kept = [one for one in parts if len(one.rows)]
         if len({label for one in kept for label in np.unique(one.label)}) < 2:
             raise NothingToAsk(
@@ -81,8 +81,7 @@ class Department:
         return together(kept)
 
     def _part(self, origin: dt.date, most: int, known_on: dt.date) -> Examples:
-        each = max(most // max(self.bought["department"].nunique(), 1), 1)
-        ids, departments, rows = self._pairs(origin, each)
+        ids, departments, rows = self._pairs(origin, most)
         label = self._label(ids, departments, origin, known_on)
         return Examples(rows, label, np.ones(len(rows)))
 

@@ -23,6 +23,7 @@ from jobs.training.propensity.classifier import BASE, Explains, Rows
 
 HOME = Path(__file__).parent
 MOST = 5  # reasons of a score
+MOST_ROWS = 5_000  # that tell a direction: a deep forest's terms of all it learnt take minutes
 LEAST = 0.05  # log-odds that a reason adds or takes; less is told of nobody
 
 
@@ -126,9 +127,11 @@ def directions(model: Explains, rows: Rows, of: Reasons) -> dict[str, int]:
     Args:
         rows: what the model has learnt from: a direction is the model's, not of who is asked.
     """
+    step = max(-(-len(rows) // MOST_ROWS), 1)
+    some = Rows(rows.features.iloc[::step], rows.weekly[::step])
     found = {}
-    for name, added in pushes(model, rows, of).items():
-        shown = rows.features[of.by_name[str(name)].shows].rank().to_numpy()
+    for name, added in pushes(model, some, of).items():
+        shown = some.features[of.by_name[str(name)].shows].rank().to_numpy()
         together = np.cov(shown, added.rank())[0, 1]
         found[str(name)] = 1 if together >= 0 else -1
     return found

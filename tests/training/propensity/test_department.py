@@ -141,16 +141,21 @@ def shop(tmp_path_factory) -> Department:
     return read(tmp_path_factory.mktemp("shop"), bought)
 
 
-def test_nothing_after_an_origin_is_looked_at(shop):
+def test_nothing_after_an_origin_is_looked_at(shop, monkeypatch):
+    monkeypatch.setattr(department, "MOST_ACCOUNTS", 300)  # so that a part is drawn
     day = pd.Timestamp(ORIGIN)
     alone = Department(
         shop.days[shop.days["business_date"] <= day],
         shop.bought[shop.bought["business_date"] <= day],
     )
+    later = shop.bought["business_date"] > day
+    named = shop.bought["department"].astype(str).where(~later, "opened later")
+    shop = Department(shop.days, shop.bought.assign(department=named))
     whole = shop.asked(ORIGIN)
     assert alone.asked(ORIGIN).label is None
     pd.testing.assert_frame_equal(alone.asked(ORIGIN).rows.features, whole.rows.features)
     learnt, again = shop.examples(ORIGIN), alone.examples(ORIGIN)
+    assert 0 < len(learnt.label) < 160 * 3 * 3
     pd.testing.assert_frame_equal(again.rows.features, learnt.rows.features)
     assert np.array_equal(again.label, learnt.label)
 

@@ -95,6 +95,21 @@ def test_text_and_push_agree(churn, learnt):
     assert signs.map(len).eq(1).all()
 
 
+def test_a_part_of_what_was_learnt_from_tells_the_directions_of_all(learnt, monkeypatch):
+    model, told = Gbm(FEWER).fit(learnt), reasons.read("churn")
+    monkeypatch.setattr(reasons, "MOST_ROWS", len(learnt.rows))
+    of_all = reasons.directions(model, learnt.rows, told)
+    asked, real = [], Gbm.terms
+    monkeypatch.setattr(
+        Gbm, "terms", lambda self, rows: asked.append(len(rows)) or real(self, rows)
+    )
+    monkeypatch.setattr(reasons, "MOST_ROWS", 2_000)
+    of_some = reasons.directions(model, learnt.rows, told)
+    assert asked[0] <= 2_000 < len(learnt.rows)
+    strong = reasons.pushes(model, learnt.rows, told).abs().mean().nlargest(5).index
+    assert [of_some[name] for name in strong] == [of_all[name] for name in strong]
+
+
 def test_every_feature_of_a_task_is_in_a_theme(churn):
     known = list(churn.asked(ORIGIN).rows.features)
     assert not reasons.themes(known, reasons.read("churn")).isna().any()
@@ -144,7 +159,7 @@ def test_a_theme_that_is_newer_than_the_model_asks_for_training(churn, learnt):
 
 
 def test_themes_of_a_task_have_codes_of_their_own():
-    for task in ("churn", "offer", "win"):
+    for task in ("churn", "soft_churn", "department", "offer", "win"):
         found: Reasons = reasons.read(task)
         assert len(found.by_name) == len(found.themes)
 
