@@ -137,6 +137,15 @@ def test_opportunities_are_landed_with_the_customer_that_they_are_of(crm: Crm) -
     assert not [v for v in row.values() if v and ("Freezers" in v or "Buyer" in v)]
 
 
+def test_who_looks_after_a_customer_arrives_as_a_number(crm: Crm) -> None:
+    [administrator] = crm.call("res.users", "search", domain=[["login", "=", "admin"]])
+    crm.edit("302", user_id=administrator)
+    told = {a: row["rep_id"] for a, row in accounts(landed()).items()}
+    assert told == {"301": None, "302": str(administrator), "303": None}
+    crm.edit("302", user_id=False)
+    assert accounts(landed())["302"]["rep_id"] is None
+
+
 def test_opportunities_change_are_lost_and_are_deleted(crm: Crm) -> None:
     ids = crm.ids()
     one, two, three = (

@@ -17,6 +17,7 @@ SCHEMA = """
     household_size string comment 'persons, 5+ is the last band',
     household_composition string comment 'such as 2 Adults No Kids',
     kids_count string comment 'children, 3+ is the last band',
+    rep_id string comment 'salesperson, a number in the CRM and no name; null: nobody, or not told',
     is_active boolean not null comment 'false: put aside in the CRM, as those merged are',
     merged_into string comment 'account_id of the customer that replaced it; null: not merged',
     has_objected boolean comment 'to marketing; null: nothing was ever said',
@@ -31,4 +32,5 @@ TABLE = Landed(
     entity="accounts",
     # what a snapshot lacks is deleted: one with a hole is held back, the one before stays
     is_snapshot_whole=True,
+    since={"rep_id": "2026-11-29"},
 )

@@ -23,6 +23,7 @@ SCHEMA = """
     household_size string comment 'persons, 5+ is the last band',
     household_composition string comment 'such as 2 Adults No Kids',
     kids_count string comment 'children, 3+ is the last band',
+    rep_id string comment 'salesperson, a number in the CRM and no name; null: nobody, or not told',
     is_contactable boolean not null comment 'false: the customer has objected to marketing',
     objected_date date comment 'day at the CRM on which that was said; null: not said, or not told'
 """
@@ -73,6 +74,7 @@ def make(accounts: DataFrame) -> DataFrame:
             "household_size",
             "household_composition",
             "kids_count",
+            "rep_id",
             "is_contactable",
             "objected_date",
             "_duplicates",

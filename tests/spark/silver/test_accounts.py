@@ -68,6 +68,15 @@ def test_who_objects_is_not_contactable_from_the_day_it_was_said(accounts):
     }
 
 
+def test_who_looks_after_a_customer_is_whom_the_crm_named_last(accounts):
+    found = accounts(
+        *snapshot(1, "7", "8", "9", rep_id="2"),
+        said(2, "7", rep_id="5"),
+        said(2, "8", rep_id=None),
+    )
+    assert {a: row.rep_id for a, row in found.items()} == {"7": "5", "8": None, "9": "2"}
+
+
 def test_names_and_addresses_stay_in_bronze():
     names = {column.name for column in columns(table("silver.accounts").full_schema)}
     assert not names & {"display_name", "email"}
