@@ -12,8 +12,9 @@ nothing anew.
 cleans; **gold** is what people ask for; **features** is what a model may see; **predict** asks the
 champions; **scores** grades their answers, fills the CRM's outbox, says what is to be done next and
 puts all that is known of a customer into one row; **tell** looks whether the champions still hold
-(`ops.model_health`), and writes the pages about all tables, and how fresh each is; **ask** starts
-`training_weekly` where scores or features have moved.
+(`ops.model_health`), writes the salespeople's reports of the week that closed last, and the pages
+about all tables, and how fresh each is; **ask** starts `training_weekly` where scores or features
+have moved.
 A table that a gate refuses stops what is made from it, and readers keep the version before.
 
 **Impact:** everything that people read waits for this run. Failed? Read the red task's last line;
@@ -100,6 +101,7 @@ with DAG(
             "gold.closed_weeks",
             "gold.account_habits",
             "gold.account_profile",
+            "gold.renewals",
         ),
         features=(
             "features.interactions",
@@ -133,8 +135,10 @@ with DAG(
             "scores.crm_outbox",
             "scores.next_actions",
             "scores.account_360",
+            "scores.follow_ups",
+            "scores.rep_weeks",
         ),
-        tell=("tell.model_health", "tell.pages"),
+        tell=("tell.model_health", "tell.reps", "tell.pages"),
         ask=("ask.training",),
     )
 
@@ -172,6 +176,8 @@ with DAG(
         [day[name] for name in seen] >> day[f"predict.{family}"]
     [day["scores.account_scores"], day["features.account_features"]] >> day["tell.model_health"]
     day["tell.model_health"] >> day["ask.training"]
+    reports = ("scores.rep_weeks", "scores.follow_ups", "gold.renewals", "gold.account_days")
+    [day[name] for name in reports] >> day["tell.reps"]
     # the pages tell of every table, of one that failed most of all: after those that nobody waits
     # for, whatever became of them; as a teardown they leave the run as failed as it is
     pages = day.pop("tell.pages").as_teardown()

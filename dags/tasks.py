@@ -335,6 +335,7 @@ TOLD = {
     "freshness": "jobs.ops.freshness",
     "pages": "jobs.pages.write",
     "model_health": "jobs.model_health",
+    "reps": "jobs.pages.reps",
 }
 
 

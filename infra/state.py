@@ -8,7 +8,7 @@ MARK = ".sales-lakehouse"  # in a folder that services have run from
 # What a command may have put there before the services were started for the first time.
 OURS = {
     *("airflow", "bi", "crm", "demo", "drops", "lake", "landing", "locks", "logs", "mlflow"),
-    *("pages", "run", "sandbox", "secrets", "spark", "cluster", "object-store"),
+    *("pages", "reports", "run", "sandbox", "secrets", "spark", "cluster", "object-store"),
     *("endpoints.json", FILE),
 }
 

@@ -80,7 +80,18 @@ def silver() -> Rows:
             }
         ],
         "silver.activities": [],
-        "silver.opportunities": [],
+        "silver.opportunities": [
+            {
+                "opportunity_id": "31",
+                "account_id": "a",
+                "status": "open",
+                "expected_amount": Decimal("1200.5"),
+                "currency_code": "EUR",
+                "expected_close_date": MONDAY,
+                "opened_at": MORNING,
+                "changed_at": MORNING,
+            }
+        ],
     }
 
 

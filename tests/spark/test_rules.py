@@ -86,6 +86,15 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str]]]] = {
             ({"private_label_share": 1.5}, "more_own_label_than_goods"),
         ],
     ),
+    "gold.renewals": (
+        {"kind": "reorder", "last_date": MONDAY, "due_date": TUESDAY, "expected_amount": 1},
+        [
+            ({"kind": "other"}, "unknown_kind"),
+            ({"due_date": MONDAY}, "due_before_it_was_bought"),
+            ({"valid_until": TUESDAY}, "over_before_it_is_due"),
+            ({"expected_amount": -1}, "worth_less_than_nothing"),
+        ],
+    ),
     "gold.account_profile": (
         {"first_order_date": MONDAY, "last_order_date": TUESDAY},
         [
