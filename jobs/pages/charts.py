@@ -8,7 +8,7 @@ WIDTH, HEIGHT = 760, 210
 LEFT, TOP, BOTTOM = 62, 14, 24  # room for the numbers at the left, above, and for the days below
 FILLED = 0.68  # of a bar's place
 LINES = 4  # at most, across the picture
-MOVE_WIDTH = 150  # of a bar that goes to the left or to the right
+MOVE_WIDTH = 120  # of a bar that goes to the left or to the right
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,7 @@ def test_the_highest_bar_is_the_largest_value_and_the_mean_lies_between() -> Non
     assert charts.bars(["a"], [-5], None).bars[0].height == 0
 
 
-@pytest.mark.parametrize(("change", "place"), [(10, (75, 75)), (-5, (37.5, 37.5)), (0, (75, 0))])
+@pytest.mark.parametrize(("change", "place"), [(10, (60, 60)), (-5, (30, 30)), (0, (60, 0))])
 def test_a_move_goes_from_the_middle(change: float, place: tuple[float, float]) -> None:
     assert charts.move(change, 10) == place
 
