@@ -108,10 +108,12 @@ def silent_opportunities(
     )
 
 
-def actions_to_take(actions: DataFrame) -> DataFrame:
-    """Next actions of now that are no task yet: a task would be an open activity."""
+def actions_to_take(actions: DataFrame, day: DataFrame) -> DataFrame:
+    """Next actions that still hold and are no task yet: a task would be an open activity."""
     return (
         actions.where("action <> 'nothing' and due_date is not null")
+        .crossJoin(F.broadcast(day))
+        .where("valid_until >= day")
         .withColumn("kind", F.lit("next_action"))
         .withColumn("subject", F.col("playbook"))
         .withColumn("expected_amount", F.col("expected_value_usd").cast("decimal(18,4)"))
@@ -159,7 +161,7 @@ def make(
         open_activities(activities, day).withColumns(amounts),
         overdue_opportunities(opportunities, day),
         silent_opportunities(opportunities, activities, day),
-        actions_to_take(actions),
+        actions_to_take(actions, day),
         overdue_reorders(renewals, customers, day),
     ]
     found = waiting[0].select(*TOLD)

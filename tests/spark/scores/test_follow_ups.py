@@ -49,7 +49,8 @@ def reorder(subject, due, **told):
 
 
 def action(playbook="win_back", **told):
-    told = {"action": "call", "due_date": days(2), "text": "Call them", "text_zh": "致电", **told}
+    told = {"valid_until": days(9), "due_date": days(2), **told}
+    told = {"action": "call", "text": "Call them", "text_zh": "致电", **told}
     return {"account_id": "7", "playbook": playbook, "expected_value_usd": 12, **told}
 
 
@@ -115,8 +116,10 @@ def test_opportunities_past_their_day_or_without_a_word_for_30_days_wait(follow_
     assert (late.expected_amount, late.currency_code) == (50, "EUR")
 
 
-def test_a_next_action_waits_and_nothing_does_not(follow_ups):
-    found = follow_ups(actions=[action(), action("nothing", action="nothing", due_date=None)])
+def test_a_next_action_that_holds_waits_and_nothing_does_not(follow_ups):
+    nothing = action("nothing", action="nothing", due_date=None)
+    over = action("coupon", due_date=days(-2), valid_until=days(-1))
+    found = follow_ups(actions=[action(), over, nothing])
     [row] = found.values()
     assert (row.kind, row.subject, row.days_overdue) == ("next_action", "win_back", -2)
     assert (row.expected_amount, row.currency_code) == (12, "USD")
