@@ -140,8 +140,9 @@ def _of_reps() -> Callable[[Row], str]:
 
 
 def _waiting() -> list[Row]:
-    """What is latest first; of equal ones what is worth more."""
-    order = "order by days_overdue desc, expected_amount desc nulls last, account_id, kind, subject"
+    """What was begun before what a customer may buy; then what is latest, or worth more."""
+    order = """order by case when kind = 'renewal_overdue' then 1 else 0 end, days_overdue desc,
+        expected_amount desc nulls last, account_id, kind, subject"""
     return _rows("scores.follow_ups", f"select * from t {order}")  # noqa: S608 - our own words
 
 

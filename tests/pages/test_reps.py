@@ -102,7 +102,8 @@ def company(state: Path) -> None:
     held("scores.rep_weeks", *(week(rep, ago) for rep in (ODD, "none") for ago in (2, 1, 0)))
     held("gold.account_days", day("7", 90), day("7", 10, 1), day("7", 30, 2), day("9", 5, 1))
     action = waits("7", "win_back", kind="next_action", expected_amount=Decimal(12))
-    held("scores.follow_ups", waits("8", "Call Ann"), waits("10", "Letter"), action)
+    tea = waits("7", "TEA", kind="renewal_overdue", days_overdue=9)
+    held("scores.follow_ups", tea, waits("8", "Call Ann"), waits("10", "Letter"), action)
     coffee = {"account_id": "9", "kind": "reorder", "subject": "COFFEE", "gap_days": 21}
     in_time = coffee | {"due_date": SUNDAY + dt.timedelta(days=14)}
     held("gold.renewals", in_time, coffee | {"due_date": SUNDAY + dt.timedelta(days=15)})
@@ -148,7 +149,8 @@ def test_a_page_tells_of_its_customers_and_of_no_others(company: None, state: Pa
     # 90 this week, 10 and 30 in the two before
     [moved] = re.findall(r"<tr><td>7</td>(.*?)</tr>", part(ann, "moved"), re.DOTALL)
     assert re.findall(r'class="n">([^<]+)', moved) == ["90", "20", "+70"]
-    assert "Call Ann" in part(ann, "follow_ups")
+    waiting = part(ann, "follow_ups")
+    assert waiting.index("Call Ann") < waiting.index("TEA"), "what was begun comes first"
     assert "win_back" not in part(ann, "follow_ups")
     assert "win_back" in part(ann, "actions")
     assert "5,000 / 0 / 0 EUR" in ann
