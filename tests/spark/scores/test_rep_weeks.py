@@ -156,6 +156,17 @@ def test_no_week_that_is_over_makes_no_rows(rep_weeks):
     assert rep_weeks(1, accounts=[]) == {}
 
 
+def test_no_week_has_more_buyers_than_customers_or_orders(broken):
+    assert broken("scores.rep_weeks", {"customers_at_risk": 1}) == set()
+    assert broken("scores.rep_weeks") == set()
+    bad = {"active_customers": 3, "orders": 2, "customers_at_risk": 2}
+    assert broken("scores.rep_weeks", bad) == {
+        "more_bought_than_there_are",
+        "more_at_risk_than_there_are",
+        "bought_without_an_order",
+    }
+
+
 @settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
