@@ -147,6 +147,14 @@ def test_nothing_sold_is_no_day_and_an_empty_company_has_none(follow_ups):
     assert follow_ups() == {}
 
 
+def test_a_follow_up_is_of_a_known_kind_and_worth_something(broken):
+    good = {"kind": "activity", "expected_amount": 1}
+    assert broken("scores.follow_ups", good) == set()
+    assert broken("scores.follow_ups") == set()
+    bad = {"kind": "other", "expected_amount": -1}
+    assert broken("scores.follow_ups", bad) == {"unknown_kind", "worth_less_than_nothing"}
+
+
 @settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
