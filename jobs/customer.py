@@ -113,8 +113,15 @@ def who(row: Row) -> list[Line]:
     return [
         ("Consent", consent),
         ("Told", _said(row, WHO) or "nothing of them"),
+        ("Kind", _kind(row)),
         ("Identity", f"{accounts} found to be this customer" if row["accounts"] > 1 else ""),
     ]
+
+
+def _kind(row: Row) -> str:
+    if row["segment_name"] is None:
+        return ""
+    return f"{row['segment_name']}; holds until {row['segment_valid_until']}"
 
 
 def buys(row: Row) -> list[Line]:

@@ -70,6 +70,8 @@ FULL = {
     "churn_valid_until": DAY + dt.timedelta(days=7),
     "churn_reasons": [{"code": "orders_low", "text": "Orders in the last 4 weeks: only 1"}],
     "rests_on": ["churn gbm 7"],
+    "segment_name": "Loyal",
+    "segment_valid_until": DAY + dt.timedelta(days=6),
     "next_products": ["Milk (1)"],
     "next_products_grade": "B",
     "next_products_trend": "new",
@@ -100,6 +102,7 @@ def test_everything_that_is_known_is_said_in_words() -> None:
     assert found["Who"] == [
         ("Consent", "may be addressed"),
         ("Told", "age 45-54"),
+        ("Kind", "Loyal; holds until 2017-12-02"),
         ("Identity", "2 accounts found to be this customer"),
     ]
     buys = dict(found["Buys"])

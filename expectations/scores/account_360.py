@@ -3,7 +3,11 @@
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
-HOLDING = ("churn_valid_until", "offer_valid_until", "value_valid_until")
+HOLDING = (
+    *("churn_valid_until", "offer_valid_until", "value_valid_until"),
+    *("segment_valid_until", "next_products_valid_until"),
+)
+SCORES = ("churn_chance", "offer_chance", "value_usd", "segment_id", "next_products_standing")
 
 RULES = [
     *[
@@ -15,7 +19,7 @@ RULES = [
             severity="critical",
             meta={"reason": f"over({until})"},
         )
-        for until in (*HOLDING, "next_products_valid_until")
+        for until in HOLDING
     ],
     *[
         gxe.ExpectColumnValuesToBeBetween(
@@ -34,7 +38,7 @@ RULES = [
             severity="critical",
             meta={"reason": f"scored_though_objecting({score})"},
         )
-        for score in ("churn_chance", "offer_chance", "value_usd", "next_products_standing")
+        for score in SCORES
     ],
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="as_of_date",

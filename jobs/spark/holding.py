@@ -1,6 +1,6 @@
-"""What holds of customers on a day, a row per customer: scores, products, the action; deliveries.
+"""What holds of a customer on a day: scores, segment, products, action; and last deliveries.
 
-A score, a list or an action of a later day, or one whose last day is over, does not hold.
+A score, segment, list or action of a later day, or one whose last day is over, does not hold.
 """
 
 from pyspark.sql import Column, DataFrame
@@ -12,6 +12,12 @@ SCORES = {  # score_name → how its columns begin, and the column of the score 
     "value": ("value", "value_usd"),
 }
 OF_SCORE = ("grade", "trend", "valid_until", "reasons")
+OF_SEGMENT = {
+    "segment_id": "segment_id",
+    "segment_code": "segment_code",
+    "segment_name": "segment_name",
+    "segment_valid_until": "valid_until",
+}
 OF_LIST = {
     "next_products": "next_products",
     "next_product_ids": "next_product_ids",
@@ -74,6 +80,21 @@ def scores(account_scores: DataFrame) -> DataFrame:
             *shown,
             F.col("_offer_response.campaign_id").alias("offer_campaign_id"),
             F.array_compact(F.array(*[f"_{kind}.rests_on" for kind in SCORES])).alias("rests_on"),
+        )
+    )
+
+
+def segments(account_segments: DataFrame) -> DataFrame:
+    """The newest; who is in none has no row."""
+    told = F.struct(*OF_SEGMENT.values())
+    newest = F.max_by(told, "as_of_date")
+    return (
+        account_segments.groupBy("account_id")
+        .agg(newest.alias("_segment"))
+        .where("_segment.segment_id is not null")
+        .select(
+            "account_id",
+            *[F.col(f"_segment.{of}").alias(name) for name, of in OF_SEGMENT.items()],
         )
     )
 

@@ -2,10 +2,11 @@
 
 gold.account_profile with what is to its right. It cannot be in the profile itself: next actions,
 and so what is delivered, are made from that. `as_of_date` is the newest day with an order of
-anybody; no score, list or action of a later day is in the row, and none that does not hold on it.
+anybody; no score, segment, list or action of a later day is in the row, and none that does not hold
+on it.
 
 Consent is that of now. Who objects to marketing or, as the CRM told a delivery, to profiling, has
-no score, no product and no action here; nor has somebody whom the CRM does not know.
+no score, no segment, no product and no action here; nor has somebody whom the CRM does not know.
 """
 
 from pyspark.sql import DataFrame
@@ -41,6 +42,10 @@ SCHEMA = f"""
     value_valid_until date comment 'last day on which it holds; null: as value_usd',
     value_reasons {REASONS} not null comment 'up to 5, the strongest first: code and sentence',
     rests_on array<string> not null comment 'the scores: name, model and version of each',
+    segment_id bigint comment 'which kind of customer, kept from week to week; null: none holds',
+    segment_code string comment 'its name, see segments.yaml; null: as segment_id',
+    segment_name string comment 'the name as people read it; null: as segment_id',
+    segment_valid_until date comment 'last day on which it holds; null: as segment_id',
     next_products array<string> not null comment 'up to 5, the best first, as a person says them',
     next_product_ids array<string> not null comment 'the same articles',
     next_products_standing double
@@ -76,6 +81,7 @@ def described(rows: DataFrame) -> DataFrame:
 def make(
     profiles: DataFrame,
     account_scores: DataFrame,
+    account_segments: DataFrame,
     outbox: DataFrame,
     actions: DataFrame,
     deliveries: DataFrame,
@@ -86,15 +92,16 @@ def make(
         .join(holding.objecting(deliveries), on="account_id", how="left_anti")
         .select("account_id")
     )
-    scores, lists, decided = (
+    scores, kinds, lists, decided = (
         rows.transform(holding.holding, today, willing)
-        for rows in (account_scores, outbox, actions)
+        for rows in (account_scores, account_segments, outbox, actions)
     )
     return (
         profiles.withColumnRenamed("as_of_date", "week_end_date")
         .crossJoin(F.broadcast(today.withColumnRenamed("today", "as_of_date")))
         .withColumn("recency_days", F.datediff("as_of_date", "last_order_date"))
         .join(holding.scores(scores), on="account_id", how="left")
+        .join(holding.segments(kinds), on="account_id", how="left")
         .join(holding.products(lists), on="account_id", how="left")
         .join(holding.action(decided), on="account_id", how="left")
         .join(holding.last_deliveries(deliveries), on="account_id", how="left")
@@ -110,6 +117,7 @@ TABLE = Entities(
     inputs=(
         Input("gold.account_profile", touches=everything),
         Input("scores.account_scores", touches=everything),
+        Input("scores.account_segments", touches=everything),
         Input("scores.crm_outbox", touches=everything),
         Input("scores.next_actions", touches=everything),
         Input("bronze.deliveries", touches=everything),

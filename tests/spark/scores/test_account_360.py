@@ -43,6 +43,12 @@ def score(name="churn", score=0.8, made=0, until=7, **told):
     }
 
 
+def segment(account_id="900", made=0, until=7, **told):
+    about = {"segment_id": 4, "segment_code": "loyal", "segment_name": "Loyal"}
+    dates = {"as_of_date": DAY + days(made), "valid_until": DAY + days(until)}
+    return {"account_id": account_id, **about, **dates, **told}
+
+
 def list_of(account_id="900", made=0, until=7, **told):
     about = {"score": 0.7, "grade": "B", "trend": "steady", "next_products": ["Milk (1)"]}
     dates = {"as_of_date": DAY + days(made), "valid_until": DAY + days(until)}
@@ -67,11 +73,12 @@ CUSTOMERS = (profile(),)
 def whole(rows, made):
     """By account."""
 
-    def build(profiles=CUSTOMERS, scores=(), lists=(), actions=(), deliveries=()):
+    def build(profiles=CUSTOMERS, scores=(), segments=(), lists=(), actions=(), deliveries=()):
         found = made(
             "scores.account_360",
             rows("gold.account_profile", *profiles),
             rows("scores.account_scores", *scores),
+            rows("scores.account_segments", *segments),
             rows("scores.crm_outbox", *lists),
             rows("scores.next_actions", *actions),
             rows("bronze.deliveries", *deliveries),
@@ -109,6 +116,7 @@ def test_scores_list_action_and_delivery_stand_in_the_row(whole):
             score("offer_response", 0.25, campaign_id="13", grade="A"),
             score("value", 120.5, made=-2, until=5, trend="steady"),
         ],
+        segments=[segment(made=-7, segment_code="bargain"), segment()],
         lists=[list_of()],
         actions=[to_do()],
         deliveries=[delivery("tryton"), delivery("odoo", event="data", reason="too long")],
@@ -119,6 +127,8 @@ def test_scores_list_action_and_delivery_stand_in_the_row(whole):
     assert (row.value_usd, row.value_trend) == (120.5, "steady")
     assert [reason.code for reason in row.offer_reasons] == ["offer_response_high"]
     assert row.rests_on == ["churn gbm 7", "offer_response gbm 7", "value gbm 7"]
+    assert (row.segment_id, row.segment_code, row.segment_name) == (4, "loyal", "Loyal")
+    assert row.segment_valid_until == DAY + days(7)
     assert (row.next_products, row.next_products_standing) == (["Milk (1)"], 0.7)
     assert (row.next_products_grade, row.next_products_valid_until) == ("B", DAY + days(7))
     assert (row.action, row.action_channel, row.action_text) == ("call", "phone", "Call")
@@ -140,11 +150,12 @@ def test_what_holds_no_more_is_not_there(whole):
     for until, is_there in ((0, True), (-1, False)):
         row = whole(
             scores=[score(made=-7, until=until)],
+            segments=[segment(made=-7, until=until)],
             lists=[list_of(made=-7, until=until)],
             actions=[to_do(made=-7, until=until)],
         )["900"]
-        found = (row.churn_chance, row.next_products_standing, row.action)
-        assert [each is not None for each in found] == [is_there] * 3
+        found = (row.churn_chance, row.segment_id, row.next_products_standing, row.action)
+        assert [each is not None for each in found] == [is_there] * 4
         assert bool(row.rests_on) is is_there
 
 
@@ -159,7 +170,7 @@ def test_what_holds_no_more_is_not_there(whole):
 )
 def test_who_objects_has_a_profile_and_deliveries_and_no_score(whole, objection):
     every = {"scores": [score(kind) for kind in SCORES], "lists": [list_of()]}
-    every |= {"actions": [to_do()], "deliveries": [delivery()]}
+    every |= {"segments": [segment()], "actions": [to_do()], "deliveries": [delivery()]}
     assert len(told(whole(**every)["900"])) > len(SCORES) * 4
     row = whole(**every | objection)["900"]
     assert told(row) == {}
@@ -170,6 +181,11 @@ def test_who_was_taken_back_for_another_reason_keeps_the_scores(whole):
     for why in ("expired", "vanished", None):
         row = whole(scores=[score()], deliveries=[delivery(cleared_for=why)])["900"]
         assert row.churn_chance == 0.8
+
+
+def test_who_is_in_no_segment_by_now_has_none(whole):
+    row = whole(segments=[segment(made=-7), segment(segment_id=None, segment_code=None)])["900"]
+    assert (row.segment_id, row.segment_code, row.segment_valid_until) == (None, None, None)
 
 
 def test_who_is_no_customer_has_no_row(whole):
@@ -214,6 +230,7 @@ def test_a_customer_has_one_row_and_nothing_of_after_the_day(whole, seed):
             score(kind, 0.5, on, until, account_id=a, reasons=[(str(on), "day")])
             for (a, kind, on), until in made.items()
         ],
+        [],
         [list_of(a, *when, next_products=[str(when[0])]) for a, when in listed.items()],
         [to_do(a, *when, text=str(when[0])) for a, when in decided.items()],
     )
@@ -255,6 +272,7 @@ def test_the_rules_know_a_row_that_cannot_be(broken):
     bad = [
         ({"churn_valid_until": early}, "over(churn_valid_until)"),
         ({"next_products_valid_until": early}, "over(next_products_valid_until)"),
+        ({"segment_valid_until": early}, "over(segment_valid_until)"),
         ({"offer_chance": 1.5}, "no_chance(offer_chance)"),
         ({"is_contactable": False, "value_usd": 1.0}, "scored_though_objecting(value_usd)"),
         ({"as_of_date": early}, "ordered_after_the_day"),
