@@ -361,8 +361,9 @@ def ask(what: str, *, params: Any = None, dag_run: Any = None) -> bool:
 def watch(what: str) -> dict[str, Any]:
     """Look for what is late, close what is well again, send what waits."""
     from jobs import alerts
+    from jobs.watch import look
 
-    return alerts.watch(alerts.now())
+    return look(alerts.now())
 
 
 VERBS: dict[str, Callable[..., Any]] = {

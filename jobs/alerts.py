@@ -2,7 +2,9 @@
 
 A fault is open from its first message to the message that it is over; `ops.alerts` remembers. Who
 is told stands in the secret `alerts`: addresses as apprise takes them, one a line. A server that
-does not take a message breaks nothing: the message waits for the next look (`watch`).
+does not take a message breaks nothing: the message waits for the next look (jobs/watch.py).
+
+Every task of Airflow imports this at its end: no library that learns may be imported here.
 """
 
 import datetime as dt
@@ -11,20 +13,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from jobs import due, lake, model_health
-from jobs.delivery import health
+from jobs import lake
 from jobs.ops.alerts import TABLE
 from jobs.settings import SettingsError, settings
 
 log = logging.getLogger(__name__)
 
-LATE_TABLES = "late tables"
 MEND = "read the task's log, mend the cause, and clear the task: nothing is done twice"
 CORRECT = "land a corrected batch or change the rule, and clear the task; readers keep what was"
-LEARN = "see ops.model_health; training_weekly learns again, and is asked for where that may help"
-RUN = "see the last run of sales_daily: start it, or mend what stopped it"
-DELIVER = "see `python -m jobs.delivery status`, and ops.crm_health"
-ASK = "ask the source for its drop; once it is there, run sales_daily"
 
 Kind = Literal["failed", "refused", "late", "worn"]
 Sending = Literal["sent", "waiting", "nobody"]
@@ -82,49 +78,8 @@ def well(unit: str) -> bool:
     return True
 
 
-def watch(at: dt.datetime) -> dict[str, Any]:
-    """Look for what is late, close what is well, send what waits; returns what is open then."""
-    late = {f"late {each.name}": str(each) for each in due.late_drops(at)}
-    told = [f.unit for f in open_faults().values() if f.kind == "late" and f.unit != LATE_TABLES]
-    for unit in dict.fromkeys((*late, *told)):
-        _keep(unit, late.get(unit), ASK, at)
-    stuck = health.faults(health.refresh(at), at)
-    told = [unit for unit in open_faults() if unit.startswith("delivery to ")]
-    for unit in dict.fromkeys((*stuck, *told)):
-        dag_id = settings().delivery_dags.get(unit.removeprefix("delivery to "))
-        _keep(unit, stuck.get(unit), DELIVER, at, dag_id)
-    worn = model_health.faults(model_health.newest())
-    told = [unit for unit in open_faults() if unit.startswith("model of ")]
-    for unit in dict.fromkeys((*worn, *told)):
-        _keep(unit, worn.get(unit), LEARN, at, "training_weekly", "worn")
-    tables = due.late_tables(at)
-    some = "; ".join(str(each) for each in tables[:3])
-    _keep(LATE_TABLES, f"{len(tables)} tables: {some}" if tables else None, RUN, at)
-    built = due.last_good_builds()
-    for unit, fault in open_faults().items():
-        # by hand: a task of Airflow closes its own
-        if unit in built and built[unit] > fault.since_at:
-            well(unit)
-    _send_what_waits()
-    return {"open": sorted(open_faults())}
-
-
-def _keep(
-    unit: str,
-    what: str | None,
-    cure: str,
-    at: dt.datetime,
-    dag: str | None = "sales_daily",
-    kind: Kind = "late",
-) -> None:
-    """A fault that is there is open, one that is not is closed; null: no DAG is its own."""
-    if what is None:
-        well(unit)
-    else:
-        report(Fault(unit, kind, what, cure, f"{settings().airflow_url}/dags/{dag or ''}", at))
-
-
-def _send_what_waits() -> None:
+def send_what_waits() -> None:
+    """Send once more what no server took, and what nobody could be told of."""
     for row in _last_events().values():
         is_open = row["event"] != "closed"
         if row["sending"] == "waiting" or (is_open and row["sending"] == "nobody" and addresses()):

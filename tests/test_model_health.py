@@ -9,6 +9,7 @@ from deltalake import write_deltalake
 
 from jobs import alerts, lake, model_health
 from jobs.table import FOREVER
+from jobs.watch import look
 
 DAY = dt.date(2017, 11, 26)
 AT = dt.datetime(2017, 11, 27, 6, tzinfo=dt.UTC)
@@ -251,10 +252,10 @@ def test_a_fault_is_told_once_and_once_that_it_is_over(shop, monkeypatch):
     write("scores.account_scores", scores(DAY - days(28), before), scores(DAY, now))
     model_health.refresh(AT)
     for _ in range(2):
-        alerts.watch(AT)
+        look(AT)
     write("scores.account_scores", scores(DAY - days(28), now), scores(DAY, now))
     model_health.refresh(AT)
-    alerts.watch(AT)
+    look(AT)
     assert [title for title in sent if "churn" in title] == [
         "Sales Lakehouse: model of churn is worn",
         "Sales Lakehouse: model of churn is well again",

@@ -4,6 +4,8 @@ import datetime as dt
 import email
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from email import policy
@@ -24,6 +26,7 @@ from jobs.crm.adapter import CrmError
 from jobs.ops import builds
 from jobs.settings import SettingsError, settings
 from jobs.spark.build import Refused
+from jobs.watch import look
 from tests.conftest import free_ports
 from tests.dags.runs import DAY, drop, run
 
@@ -124,19 +127,19 @@ def test_a_dead_mail_server_hides_no_error_and_gets_the_message_later(
 def test_what_is_late_is_told_once_until_it_is_there(state: Path, inbox: Inbox) -> None:
     now = dt.datetime(2026, 3, 2, 15, tzinfo=dt.UTC)
     built("silver.products", now - dt.timedelta(days=3))
-    assert alerts.watch(now) == alerts.watch(now) == {"open": ["late tables"]}
+    assert look(now) == look(now) == {"open": ["late tables"]}
     ((subject, text),) = inbox.letters
     assert subject == "Sales Lakehouse: late tables is late"
     assert "1 tables: silver.products: due every day by 09:00" in text
     built("silver.products", now)
-    assert alerts.watch(now) == {"open": []}
+    assert look(now) == {"open": []}
     assert inbox.subjects[1:] == ["Sales Lakehouse: late tables is well again"]
 
 
 def test_a_table_that_was_built_by_hand_is_well(state: Path, inbox: Inbox) -> None:
     assert alerts.report(fault())
     built("silver.products", alerts.now())
-    alerts.watch(alerts.now())
+    look(alerts.now())
     assert inbox.subjects[-1] == "Sales Lakehouse: silver.products is well again"
 
 
@@ -147,7 +150,7 @@ def test_who_has_a_message_gets_it_once_though_another_server_is_dead(
     dead = heard.replace(f":{urlsplit(heard).port}", f":{free_ports(1)}")
     monkeypatch.setenv("SALES_SECRET_ALERTS", f"{dead}\n{heard}")
     assert alerts.report(fault())
-    alerts.watch(alerts.now())
+    look(alerts.now())
     assert inbox.subjects == ["Sales Lakehouse: silver.products is failed"]
     assert "line 1 of the secret `alerts` took no message" in caplog.text
 
@@ -190,3 +193,11 @@ def built(name: str, finished: dt.datetime) -> None:
     words = {"table_name": name, "run_id": "a", "kind": "nothing", "why": "no input changed"}
     times = {"started_at": finished, "finished_at": finished}
     lake.append(builds.TABLE, [words | times | {"outcome": "unchanged"}])
+
+
+def test_a_task_that_ends_loads_no_library_that_learns() -> None:
+    """Seconds at the end of each of eighty tasks, in which its slot does nothing else."""
+    heavy = {"lightgbm", "mlflow", "pyspark", "scipy", "sklearn", "torch"}
+    asked = f"import dags.alerting, jobs.alerts, sys; print(*{heavy} & {{*sys.modules}})"
+    ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
+    assert (ended.stdout.strip(), ended.returncode) == ("", 0), ended.stderr

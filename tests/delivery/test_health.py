@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import alerts, lake
+from jobs import lake
 from jobs.crm.adapter import Change
 from jobs.delivery import health
 from jobs.delivery import install as installing
@@ -17,6 +17,7 @@ from jobs.delivery.apply import apply
 from jobs.delivery.controls import Controls
 from jobs.delivery.ledger import DeliveryError, Ledger, Plan
 from jobs.delivery.plan import plan
+from jobs.watch import look
 from tests.delivery import outbox
 from tests.delivery.test_people import refusing
 from tests.tryton_server import ACCOUNTS, Crm
@@ -103,9 +104,9 @@ def test_a_mapping_that_was_broken_is_told_of_and_hides_no_other_connection(
 def test_watching_opens_a_fault_and_closes_it_when_it_is_over(crm: Crm) -> None:
     made = planned(crm)
     Ledger("tryton").record(made, "waiting")
-    assert "delivery to tryton" in alerts.watch(LATER)["open"]
+    assert "delivery to tryton" in look(LATER)["open"]
     Ledger("tryton").record(made, "superseded")
-    assert "delivery to tryton" not in alerts.watch(LATER)["open"]
+    assert "delivery to tryton" not in look(LATER)["open"]
 
 
 def test_a_crm_that_is_prepared_by_hand_says_so(crm: Crm) -> None:
