@@ -1,6 +1,6 @@
 """Whether champions still hold, in ops.model_health: `python -m jobs.model_health`.
 
-Looked at after every day's scores. What is past its limit is told by jobs/alerts.py, once, and
+Looked at after every day's scores. What is past its limit is told by jobs/watch.py, once, and
 training_weekly is asked for: scores or features that have moved, chances that no longer come true.
 """
 
