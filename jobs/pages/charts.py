@@ -8,7 +8,7 @@ WIDTH, HEIGHT = 760, 210
 LEFT, TOP, BOTTOM = 62, 14, 24  # room for the numbers at the left, above, and for the days below
 FILLED = 0.68  # of a bar's place
 LINES = 4  # at most, across the picture
-MOVE_WIDTH = 120  # of a bar that goes to the left or to the right
+MOVE_WIDTH = 60  # of the longest bar
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,6 @@ def bars(labels: Sequence[str], values: Sequence[float], mean: float | None) -> 
     return Bars(drawn, lines, None if mean is None else down(mean))
 
 
-def move(change: float, most: float) -> tuple[float, float]:
-    """Where a bar from the middle begins, and how long it is; `most` is the longest one's."""
-    length = round(MOVE_WIDTH / 2 * min(abs(change) / most, 1), 1) if most else 0.0
-    return (MOVE_WIDTH / 2 if change >= 0 else MOVE_WIDTH / 2 - length), length
+def move(change: float, most: float) -> float:
+    """How long the bar of a change is, either way; `most` is the longest one's change."""
+    return round(MOVE_WIDTH * min(abs(change) / most, 1), 1) if most else 0.0

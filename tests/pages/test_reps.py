@@ -213,9 +213,9 @@ def test_the_highest_bar_is_the_largest_value_and_the_mean_lies_between() -> Non
     assert charts.bars(["a"], [-5], None).bars[0].height == 0
 
 
-@pytest.mark.parametrize(("change", "place"), [(10, (60, 60)), (-5, (30, 30)), (0, (60, 0))])
-def test_a_move_goes_from_the_middle(change: float, place: tuple[float, float]) -> None:
-    assert charts.move(change, 10) == place
+@pytest.mark.parametrize(("change", "length"), [(10, 60), (-5, 30), (0, 0), (99, 60)])
+def test_the_largest_move_has_the_longest_bar(change: float, length: float) -> None:
+    assert charts.move(change, 10) == length
 
 
 @pytest.mark.parametrize("most", [1, 3, 9, 10, 41, 99, 100, 12_345, 7_999_999])
