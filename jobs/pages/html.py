@@ -1,8 +1,12 @@
 """The look of our pages: templates without a script, everything that is filled in escaped."""
 
 import datetime as dt
+import os
+import shutil
+import tempfile
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -51,3 +55,19 @@ TEMPLATES.filters.update(shown=shown, short=short)
 def render(template: str, **told: Any) -> str:
     """A page from its template."""
     return TEMPLATES.get_template(template).render(**told)
+
+
+def put(home: Path, pages: Mapping[str, str]) -> None:
+    """Pages by their files' names, in the place of what the folder had.
+
+    A reader sees all of the old ones or all of the new ones, but for a moment between.
+    """
+    home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".pages-", dir=home.parent) as folder:
+        new = Path(folder, "new")
+        new.mkdir(mode=0o700)
+        for name, text in pages.items():
+            (new / name).parent.mkdir(exist_ok=True)
+            (new / name).write_text(text)
+        shutil.rmtree(home, ignore_errors=True)
+        os.rename(new, home)

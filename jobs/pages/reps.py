@@ -6,11 +6,7 @@ week that closed last anew, until the next one closes; earlier ones stay as they
 """
 
 import datetime as dt
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -19,7 +15,7 @@ import typer
 
 from jobs import command
 from jobs.pages import charts, rep_facts
-from jobs.pages.html import render
+from jobs.pages.html import put, render
 from jobs.pages.rep_facts import NOBODY, Week
 from jobs.pages.rep_words import WORDS
 from jobs.settings import settings
@@ -40,7 +36,7 @@ def refresh(week: dt.date | None = None, out: Path | None = None) -> Path | None
     if told is None:
         return None
     home = out or settings().state / "reports"
-    _put(home, told.start.isoformat(), pages(told))
+    put(home / told.start.isoformat(), pages(told))
     there = (path.name for path in home.iterdir() if path.is_dir())
     weeks = sorted((n for n in there if re.fullmatch(r"\d{4}-\d\d-\d\d", n)), reverse=True)
     index = home / "index.html"
@@ -96,18 +92,6 @@ def _chart(weeks: list[tuple[dt.date, float]]) -> charts.Bars:
     before = [usd for _, usd in weeks[:-1]]
     mean = sum(before) / len(before) if before else None
     return charts.bars([f"{day:%m-%d}" for day, _ in weeks], [usd for _, usd in weeks], mean)
-
-
-def _put(home: Path, name: str, pages: Mapping[str, str]) -> None:
-    """A reader sees all of a week's old pages or all of the new ones, but for a moment between."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".reports-", dir=home) as folder:
-        new = Path(folder, "new")
-        new.mkdir(mode=0o700)
-        for file, text in pages.items():
-            (new / file).write_text(text)
-        shutil.rmtree(home / name, ignore_errors=True)
-        os.rename(new, home / name)
 
 
 def main(

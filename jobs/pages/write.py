@@ -4,16 +4,13 @@ Everything is read by deltalake, with the services up or down.
 """
 
 import datetime as dt
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import typer
 
 from jobs import command, lake
 from jobs.pages import data_docs, facts, lineage, scores
-from jobs.pages.html import render
+from jobs.pages.html import put, render
 from jobs.settings import settings
 from jobs.table import LAYERS, Log, names, table
 
@@ -48,23 +45,9 @@ def refresh() -> Path:
         layers=[(layer, tables) for layer, tables in layers if tables],
         picture=lineage.picture(arrows),
     )
-    return _swap(pages) / "index.html"
-
-
-def _swap(pages: dict[str, str]) -> Path:
-    """A reader sees all of the old pages or all of the new ones, but for a moment between."""
-    state = settings().state
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    home = state / "pages"
-    with tempfile.TemporaryDirectory(prefix=".pages-", dir=state) as folder:
-        new = Path(folder, "new")
-        new.mkdir(mode=0o700)
-        (new / "crm").mkdir()
-        for name, text in pages.items():
-            (new / f"{name}.html").write_text(text)
-        shutil.rmtree(home, ignore_errors=True)
-        os.rename(new, home)
-    return home
+    home = settings().state / "pages"
+    put(home, {f"{name}.html": text for name, text in pages.items()})
+    return home / "index.html"
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """What next actions are decided on: a row of FACTS per customer, as of the day of newest scores."""
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.spark import holding
 from jobs.spark.deciding import FACTS
 from jobs.spark.playbooks import Contact
 from jobs.table import columns
@@ -22,36 +23,13 @@ def newest_day(account_scores: DataFrame, outbox: DataFrame) -> DataFrame:
     return dates.agg(F.max("as_of_date").alias("day")).where("day is not null")
 
 
-def newest_scores(account_scores: DataFrame, day: DataFrame) -> DataFrame:
-    """One row per account: of each kind the newest score that holds."""
-    told = F.struct(
-        *("score", "grade", "trend", "reasons", "reasons_zh", "valid_until", "campaign_id"),
-        F.concat_ws(" ", "score_name", "model_name", "model_version").alias("rests_on"),
-    )
-
-    def newest(name: str) -> Column:
-        is_it = F.col("score_name") == name
-        return F.max_by(F.when(is_it, told), F.when(is_it, F.col("as_of_date"))).alias(name)
-
-    holding = account_scores.crossJoin(F.broadcast(day)).where("valid_until >= day")
-    return holding.groupBy("account_id").agg(
-        *[newest(name) for name in ("churn", "offer_response", "value")]
-    )
-
-
 def newest_segments(account_segments: DataFrame, day: DataFrame) -> DataFrame:
     """One row per account: the newest segment that holds."""
-    told = F.struct(
-        F.col("segment_code").alias("code"),
-        F.col("segment_name").alias("en"),
-        F.col("segment_name_zh").alias("zh"),
-        F.concat_ws(" ", F.lit("segment"), "model_name", "model_version").alias("rests_on"),
-        "valid_until",
-    )
-    holding = account_segments.crossJoin(F.broadcast(day)).where(
-        "as_of_date <= day and valid_until >= day and segment_id is not null"
-    )
-    return holding.groupBy("account_id").agg(F.max_by(told, "as_of_date").alias("segment"))
+    names = {"code": "segment_code", "en": "segment_name", "zh": "segment_name_zh"}
+    names |= {name: name for name in ("rests_on", "valid_until")}
+    told = F.struct(*[F.col(f"segment.{of}").alias(name) for name, of in names.items()])
+    newest = holding.newest_segment(holding.on_day(account_segments, day))
+    return newest.select("account_id", told.alias("segment"))
 
 
 def open_offers(
@@ -107,9 +85,9 @@ def contacted(activities: DataFrame, day: DataFrame, by: Contact) -> DataFrame:
 def products(outbox: DataFrame, day: DataFrame) -> DataFrame:
     """One row per account: the product it is likeliest to buy again, where that leads its list."""
     leads = F.try_element_at(F.col("reasons.code"), F.lit(1)) == BUYS_AGAIN
-    holding = outbox.crossJoin(F.broadcast(day)).where("valid_until >= day")
     first = F.try_element_at(F.col("next_products"), F.lit(1))
-    return holding.select("account_id", F.when(leads, first).alias("product"))
+    held = holding.on_day(outbox, day)
+    return held.select("account_id", F.when(leads, first).alias("product"))
 
 
 def with_spend(facts: DataFrame) -> DataFrame:
@@ -146,10 +124,11 @@ def facts(
     account_scores, account_segments, outbox = scores
     activities, opportunities, by = contacts
     day = newest_day(account_scores, outbox)
+    newest_scores = holding.newest_scores(holding.on_day(account_scores, day))
     found = (
         profiles.select(*PROFILE)
         .crossJoin(F.broadcast(day))
-        .join(newest_scores(account_scores, day), on="account_id", how="left")
+        .join(newest_scores, on="account_id", how="left")
         .join(newest_segments(account_segments, day), on="account_id", how="left")
         .join(open_offers(*offers, day), on="account_id", how="left")
         .join(contacted(activities, day, by), on="account_id", how="left")

@@ -45,58 +45,57 @@ def objecting(deliveries: DataFrame) -> DataFrame:
     return deliveries.where(F.col("cleared_for") == OBJECTED).select("account_id").distinct()
 
 
-def holding(rows: DataFrame, today: DataFrame, willing: DataFrame) -> DataFrame:
-    """Rows that hold today, of customers who may be scored.
+def on_day(rows: DataFrame, day: DataFrame) -> DataFrame:
+    """Rows that hold on a day, which stands beside them.
 
     Args:
-        today: one row, `today`; null: no day is known, and nothing holds.
-        willing: account_id.
+        day: one row, `day`; null, or no row: no day is known, and nothing holds.
     """
-    return (
-        rows.crossJoin(F.broadcast(today))
-        .where("as_of_date <= today and valid_until >= today")
-        .join(willing, on="account_id", how="left_semi")
+    return rows.crossJoin(F.broadcast(day)).where("as_of_date <= day and valid_until >= day")
+
+
+def newest_scores(holding: DataFrame) -> DataFrame:
+    """One row per account: of each kind the newest score, as a column of that name."""
+    told = F.struct(
+        *("score", "grade", "trend", "reasons", "reasons_zh", "valid_until", "campaign_id"),
+        F.concat_ws(" ", "score_name", "model_name", "model_version").alias("rests_on"),
     )
-
-
-def scores(account_scores: DataFrame) -> DataFrame:
-    """Of each kind the newest."""
-    rests_on = F.concat_ws(" ", "score_name", "model_name", "model_version").alias("rests_on")
-    told = F.struct("score", *OF_SCORE, "campaign_id", rests_on)
 
     def newest(kind: str) -> Column:
         is_it = F.col("score_name") == kind
-        return F.max_by(F.when(is_it, told), F.when(is_it, F.col("as_of_date")))
+        return F.max_by(F.when(is_it, told), F.when(is_it, F.col("as_of_date"))).alias(kind)
 
+    return holding.groupBy("account_id").agg(*[newest(kind) for kind in SCORES])
+
+
+def newest_segment(holding: DataFrame) -> DataFrame:
+    """One row per account that is in one by now: `segment`. Who has left an older one is not."""
+    told = F.struct(
+        *("segment_id", "segment_code", "segment_name", "segment_name_zh", "valid_until"),
+        F.concat_ws(" ", F.lit("segment"), "model_name", "model_version").alias("rests_on"),
+    )
+    newest = F.max_by(told, "as_of_date").alias("segment")
+    return holding.groupBy("account_id").agg(newest).where("segment.segment_id is not null")
+
+
+def scores(holding: DataFrame) -> DataFrame:
+    """Of each kind the newest."""
     shown = []
     for kind, (begin, score) in SCORES.items():
-        shown.append(F.col(f"_{kind}.score").alias(score))
-        shown += [F.col(f"_{kind}.{name}").alias(f"{begin}_{name}") for name in OF_SCORE]
-    return (
-        account_scores.groupBy("account_id")
-        .agg(*[newest(kind).alias(f"_{kind}") for kind in SCORES])
-        .select(
-            "account_id",
-            *shown,
-            F.col("_offer_response.campaign_id").alias("offer_campaign_id"),
-            F.array_compact(F.array(*[f"_{kind}.rests_on" for kind in SCORES])).alias("rests_on"),
-        )
+        shown.append(F.col(f"{kind}.score").alias(score))
+        shown += [F.col(f"{kind}.{name}").alias(f"{begin}_{name}") for name in OF_SCORE]
+    return newest_scores(holding).select(
+        "account_id",
+        *shown,
+        F.col("offer_response.campaign_id").alias("offer_campaign_id"),
+        F.array_compact(F.array(*[f"{kind}.rests_on" for kind in SCORES])).alias("rests_on"),
     )
 
 
-def segments(account_segments: DataFrame) -> DataFrame:
+def segments(holding: DataFrame) -> DataFrame:
     """The newest; who is in none has no row."""
-    told = F.struct(*OF_SEGMENT.values())
-    newest = F.max_by(told, "as_of_date")
-    return (
-        account_segments.groupBy("account_id")
-        .agg(newest.alias("_segment"))
-        .where("_segment.segment_id is not null")
-        .select(
-            "account_id",
-            *[F.col(f"_segment.{of}").alias(name) for name, of in OF_SEGMENT.items()],
-        )
-    )
+    shown = [F.col(f"segment.{of}").alias(name) for name, of in OF_SEGMENT.items()]
+    return newest_segment(holding).select("account_id", *shown)
 
 
 def products(outbox: DataFrame) -> DataFrame:

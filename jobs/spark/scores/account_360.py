@@ -86,19 +86,19 @@ def make(
     actions: DataFrame,
     deliveries: DataFrame,
 ) -> DataFrame:
-    today = profiles.agg(F.max("last_order_date").alias("today"))
+    day = profiles.agg(F.max("last_order_date").alias("day"))
     willing = (
         profiles.where("is_contactable")
         .join(holding.objecting(deliveries), on="account_id", how="left_anti")
         .select("account_id")
     )
     scores, kinds, lists, decided = (
-        rows.transform(holding.holding, today, willing)
+        holding.on_day(rows, day).join(willing, on="account_id", how="left_semi")
         for rows in (account_scores, account_segments, outbox, actions)
     )
     return (
         profiles.withColumnRenamed("as_of_date", "week_end_date")
-        .crossJoin(F.broadcast(today.withColumnRenamed("today", "as_of_date")))
+        .crossJoin(F.broadcast(day.withColumnRenamed("day", "as_of_date")))
         .withColumn("recency_days", F.datediff("as_of_date", "last_order_date"))
         .join(holding.scores(scores), on="account_id", how="left")
         .join(holding.segments(kinds), on="account_id", how="left")

@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from jobs.training import answered, board, tracking
+from jobs.training import answered, board, drawn, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Configuration, Split
@@ -40,7 +40,6 @@ from jobs.training.propensity.department import Department, judged
 from jobs.training.propensity.task import Asked, NothingToAsk, Task
 from jobs.training.propensity.wanted import Wanted, task
 from jobs.training.propensity.win import Win
-from jobs.training.segments import picture
 
 logger = logging.getLogger(__name__)
 
@@ -321,5 +320,5 @@ def pictures(wanted: Wanted, run: tracking.Run) -> None:
         share = float((told["p"] >= decision.threshold).mean()) if decision else 0.0
         roles = {"champion": told["model"].iloc[0], "baseline": models.BASELINE}
         figure = gain_picture.figure(of_origin, roles, (decision, share) if decision else None)
-        picture.write(figure, wanted.out / f"gain-{wanted.task}-{origin}.svg")
+        drawn.write(figure, wanted.out / f"gain-{wanted.task}-{origin}.svg")
         run.figure(figure, f"gain-{wanted.task}-{origin}")

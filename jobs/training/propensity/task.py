@@ -21,9 +21,7 @@ class Asked:
     ids: np.ndarray  # (N) text, sorted
     rows: Rows  # (N)
     label: np.ndarray | None  # (N) 1 where it happened, as is believed now; null: not known yet
-    about: np.ndarray | None = (
-        None  # (N) campaign or department that each is asked about; null: none
-    )
+    about: np.ndarray | None = None  # (N) campaign or department asked about; null: none
 
 
 class Task(Protocol):

@@ -24,7 +24,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from jobs.training import board, tracking, transactions
+from jobs.training import board, drawn, tracking, transactions
 from jobs.training.board import Scored
 from jobs.training.family import NothingToJudge, Split
 from jobs.training.segments import dbscan, hdbscan, kmeans, picture, segmentation, ward
@@ -249,7 +249,7 @@ def _write(
             refits.append(at | _told(refit))
             if is_champion:
                 figure = picture.movement_figure(refit.movement)
-                picture.write(figure, out / f"movement-{origin}.svg")
+                drawn.write(figure, out / f"movement-{origin}.svg")
                 run.figure(figure, f"movement-{origin}")
     told = pa.Table.from_pandas(pd.concat(segments), SEGMENTS, preserve_index=False)
     board.write(told, out, "segments.parquet")

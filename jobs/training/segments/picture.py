@@ -1,14 +1,10 @@
 """Movement between segments as a picture: who was where a week ago, and where they are now."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from jobs.training.segments.names import Names, names
-from jobs.training.written import whole
 
 NOWHERE = "none"  # in no segment: came since, or is gone
 INCH = 0.9  # per segment
@@ -44,12 +40,3 @@ def movement_figure(movement: pd.DataFrame, rules: Names | None = None) -> Figur
     week = movement["week"].iloc[0]
     axes.set_title(f"Customers by segment, week to {week:%Y-%m-%d}")
     return figure
-
-
-def write(figure: Figure, file: Path) -> Path:
-    """SVG or PNG by the file's name; the same movement gives the same bytes."""
-    kind = file.suffix.removeprefix(".")
-    date = {"Date": None} if kind == "svg" else {}
-    with whole(file) as candidate, rc_context({"svg.hashsalt": "segments"}):
-        figure.savefig(candidate, format=kind, metadata=date)
-    return file

@@ -337,7 +337,7 @@ def test_contacts_count_for_so_many_days_whoever_made_them(actions):
 
 
 def test_a_playbook_of_segments_is_for_customers_who_are_in_one_of_them(actions):
-    ids = ["best", "other", "none", "near none", "held", "was", "came back"]
+    ids = ["best", "other", "none", "near none", "held", "was", "left", "came back"]
     week_ago = {"as_of_date": DAY - days(7), "valid_until": DAY}
     found = actions(
         ids,
@@ -349,6 +349,8 @@ def test_a_playbook_of_segments_is_for_customers_who_are_in_one_of_them(actions)
             segment("held", as_of_date=DAY - days(9), valid_until=DAY - days(2)),
             segment("was", **week_ago),
             segment("was", "at_risk"),
+            segment("left", **week_ago),
+            segment("left", None, segment_id=None),
             segment("came back", "at_risk", **week_ago),
             segment("came back", "loyal"),
         ],

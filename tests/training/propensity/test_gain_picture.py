@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jobs.training import drawn
 from jobs.training.propensity import accuracy, gain_picture
 from jobs.training.propensity.decisions import Decision, decision, told
-from jobs.training.segments import picture
 
 LABEL = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
 BEST, WORST = np.linspace(1, 0, 10), np.linspace(0, 1, 10)
@@ -49,7 +49,7 @@ def test_the_same_curves_give_the_same_bytes_and_no_script(tmp_path):
     roles = {"champion": "<script>", "baseline": "single_feature"}
     told_ = curves(**{"<script>": BEST, "single_feature": WORST})
     files = [
-        picture.write(gain_picture.figure(told_, roles, None), tmp_path / f"{name}.svg")
+        drawn.write(gain_picture.figure(told_, roles, None), tmp_path / f"{name}.svg")
         for name in "ab"
     ]
     one, other = (file.read_bytes() for file in files)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jobs.training import drawn
 from jobs.training.family import NothingToJudge
 from jobs.training.segments import dbscan, identity, picture, segmentation, stability
 from jobs.training.segments.dbscan import DbscanSegmenter
@@ -236,7 +237,7 @@ def test_the_picture_holds_every_number_and_no_script(tmp_path: Path) -> None:
     names_of = [label.get_text() for label in axes.get_yticklabels()]
     assert f"{names().text('dormant').en} " in " ".join(names_of)
     figures = {name: picture.movement_figure(refit.movement) for name in "ab"}
-    one, other = (picture.write(f, tmp_path / f"{n}.svg").read_bytes() for n, f in figures.items())
+    one, other = (drawn.write(f, tmp_path / f"{n}.svg").read_bytes() for n, f in figures.items())
     assert one == other
     assert b"<script" not in one
-    assert picture.write(figure, tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert drawn.write(figure, tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
