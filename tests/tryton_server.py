@@ -30,7 +30,7 @@ SCORES = [
     *("score_name", "score_value", "score_grade", "score_trend", "score_reasons"),
     *("score_churn_grade", "score_churn_trend", "score_churn_chance", "score_churn_reasons"),
     *("score_offer_campaign", "score_offer_grade", "score_offer_chance"),
-    *("score_expected_usd", "score_expected_grade"),
+    *("score_expected_usd", "score_expected_grade", "score_segment"),
     *("score_as_of", "score_valid_until", "score_model_version", "score_link"),
 ]
 

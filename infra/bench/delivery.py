@@ -75,6 +75,7 @@ def outbox(records: int, changed: float) -> pa.Table:
             "offer_grade": pa.array(letters[numbers % 5]),
             "value_usd": pa.array(np.round(numbers % 9_941 / 10, 2)),
             "value_grade": pa.array(letters[numbers % 5]),
+            "segment_name": pa.array([f"Segment {n % 5}" for n in numbers]),
             "score_name": pa.array(["next_best_product"] * records),
             "score": pa.array(np.round(numbers / records, 4)),
             "grade": pa.array(letters[grades]),

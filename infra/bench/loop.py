@@ -79,6 +79,7 @@ def row(key: str, n: int, turn: int) -> dict[str, Any]:
         offer_grade="ABCDE"[at % 5],
         value_usd=float(at % 9_941 + 1),
         value_grade="ABCDE"[at % 5],
+        segment_name=f"Segment {at % 5}",
         model_version=str(turn),
         as_of_date=day,
         valid_until=day + dt.timedelta(days=14),

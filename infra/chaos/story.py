@@ -16,7 +16,7 @@ from tests.delivery import outbox
 LEAST, MOST = 2000, 5000  # customers
 OLDER = 0.4  # of runs follow a delivery
 SAME = 0.4  # of customers have the values that they had
-ASKED = 0.8  # of customers have a score of their own of a kind; of others there is none
+ASKED = 0.8  # of customers have a score of their own of a kind, or a segment; others have none
 TODAY = outbox.AS_OF - dt.timedelta(days=7)
 # A column of ours in the outbox, or several; how it becomes a text; whose the field is
 COLUMNS: Mapping[str, tuple[Sequence[str], str, str]] = {
@@ -39,6 +39,7 @@ COLUMNS: Mapping[str, tuple[Sequence[str], str, str]] = {
     "offer_chance": (["offer_chance"], "as_is", "always"),
     "value_usd": (["value_usd"], "as_is", "always"),
     "value_grade": (["value_grade"], "as_is", "if_ours"),
+    "segment_name": (["segment_name"], "as_is", "if_ours"),
     "as_of_date": (["as_of_date"], "as_is", "always"),
     "valid_until": (["valid_until"], "as_is", "always"),
     "model_version": (["model_name", "model_version"], "words", "always"),
@@ -194,6 +195,7 @@ def _row(key: str, version: str, chance: random.Random) -> dict[str, Any]:
         trend=chance.choice(TRENDS),
         reasons=[{"code": "said", "text": reason} for reason in reasons],
         **_own_scores(chance),
+        segment_name=chance.choice(WORDS) if chance.random() < ASKED else None,
         model_version=version,
     )
 
@@ -218,7 +220,7 @@ def _own_scores(chance: random.Random) -> dict[str, Any]:
 def targets(row: Mapping[str, Any]) -> dict[str, str | None]:
     """What a row wants shown, by column."""
     plain = ("recency_band", "spend_band", "last_order_date", "score_name", "score", "grade")
-    names = (*plain, "trend", "as_of_date", "valid_until", *PLAIN_OWN_SCORES)
+    names = (*plain, "trend", "segment_name", "as_of_date", "valid_until", *PLAIN_OWN_SCORES)
     told = {name: text(row[name]) for name in names}
     return told | {
         "next_products": text("\n".join(row["next_products"])),

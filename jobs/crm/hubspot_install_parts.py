@@ -49,6 +49,10 @@ def properties(key: str) -> list[Told]:
             f"What to offer next, one a line, the best first. {stays}",
         ),
         *_own_scores(stays),
+        _property(
+            *("score_segment", "Segment", TEXT),
+            f"Which kind of customer it is: those in one shop alike. Empty: in none. {stays}",
+        ),
         _chosen(
             *("score_recency_band", "Last Bought", RECENCY_BANDS),
             f"How long ago the last order was. {stays}",

@@ -44,6 +44,7 @@ ON_SCORE: tuple[Plan, ...] = (
 ON_PARTNER: tuple[Plan, ...] = (
     (f"{OURS}recency_band", "Last Bought", "selection", {"options": RECENCY_BANDS}),
     (f"{OURS}spend_band", "Spend of 12 Weeks", "selection", {"options": SPEND_BANDS}),
+    (f"{OURS}segment", "Segment", "char", {"size": 80}),
     (f"{OURS}next_action", "Next Action", "char", {"size": 120}),
     # people tick it: its name keeps the delivery's user from writing it
     ("x_no_profiling", "Objects to Profiling", "boolean", {"help": "No scores are shown here."}),

@@ -129,6 +129,12 @@ SCORES = (
         choices=GRADES,
         is_peoples_too=True,
     ),
+    Part(
+        *("Score_Segment__c", "Segment", "Text"),
+        f"Which kind of customer it is: those in one shop alike. Empty: in none. {STAYS}",
+        length=80,
+        is_peoples_too=True,
+    ),
     Part("Score_As_Of__c", "As Of", "Date", "Business day up to which the sales count."),
     Part("Score_Valid_Until__c", "Valid Until", "Date", "After this day the score is taken back."),
     Part("Score_Model_Version__c", "Made By", "Text", "Model and its version.", length=120),

@@ -38,6 +38,7 @@ OF_ACTION = {
 # a struct is sorted by its first field: the connection's name
 OF_DELIVERY = ("connection", "event", "reason", "cleared_for", "event_at", "written_at", "plan_id")
 OBJECTED = "objected"  # why a delivery took back what was shown
+HOLDS = "as_of_date <= day and valid_until >= day"
 
 
 def objecting(deliveries: DataFrame) -> DataFrame:
@@ -51,7 +52,16 @@ def on_day(rows: DataFrame, day: DataFrame) -> DataFrame:
     Args:
         day: one row, `day`; null, or no row: no day is known, and nothing holds.
     """
-    return rows.crossJoin(F.broadcast(day)).where("as_of_date <= day and valid_until >= day")
+    return rows.crossJoin(F.broadcast(day)).where(HOLDS)
+
+
+def on_days(rows: DataFrame, days: DataFrame) -> DataFrame:
+    """Rows that hold on the day of their account, which stands beside them.
+
+    Args:
+        days: one row per account: `account_id`, `day`. An account without one has no rows.
+    """
+    return rows.join(days, on="account_id", how="inner").where(HOLDS)
 
 
 def newest_scores(holding: DataFrame) -> DataFrame:

@@ -72,7 +72,8 @@ def test_it_describes_what_a_mapping_must_know(crm: Crm) -> None:
     assert told.fields[ACTION].length == 120, "Odoo cuts longer ones off without a word"
     writable = {field.name for field in told.fields.values() if field.is_writable}
     assert writable == {
-        *("x_sales_recency_band", BAND, ACTION, "score.value", "score.grade", "score.trend"),
+        *("x_sales_recency_band", BAND, "x_sales_segment", ACTION),
+        *("score.value", "score.grade", "score.trend"),
         *("score.reasons", "score.next_products", "score.last_order_date", "score.as_of"),
         *("score.valid_until", "score.score_name", "score.model_version", "score.link"),
         *("score.churn_grade", "score.churn_trend", "score.churn_chance", "score.churn_reasons"),
@@ -98,10 +99,11 @@ def test_an_older_installation_gets_what_is_new_and_keeps_its_scores(crm: Crm) -
     crm.adapter().write(changes(crm.adapter(), score__grade="A", score__value="0.5"))
     view = crm.call("ir.ui.view", "search", domain=[["name", "=", "sales_lakehouse.scores"]])
     crm.call("ir.ui.view", "write", view, vals={"arch_base": "<data/>"})
-    of_leaving = [["model", "=", "x_sales_score"], ["name", "=like", "x_churn%"]]
-    fields = crm.call("ir.model.fields", "search", domain=of_leaving)
+    ours = ["model", "in", ["x_sales_score", PARTNER]]  # users have the partner's fields as well
+    newer = ["|", ["name", "=", "x_sales_segment"], ["name", "=like", "x_churn%"]]
+    fields = crm.call("ir.model.fields", "search", domain=[ours, *newer])
     crm.call("ir.model.fields", "unlink", fields)
-    assert "score.churn_chance" not in crm.adapter().describe().fields
+    assert not {"score.churn_chance", "x_sales_segment"} & crm.adapter().describe().fields.keys()
     made = odoo_install.install(crm.administrator)
     assert made[-1] == "page of the customer's form, brought up to date"
     assert len(made) == len(fields) + 1
@@ -109,6 +111,8 @@ def test_an_older_installation_gets_what_is_new_and_keeps_its_scores(crm: Crm) -
     assert set(shown(crm, "score.churn_chance").values()) == {None}, "not 0"
     crm.adapter().write(changes(crm.adapter(), score__churn_chance="0"))
     assert set(shown(crm, "score.churn_chance").values()) == {"0"}
+    crm.adapter().write(changes(crm.adapter(), x_sales_segment="Loyal"))
+    assert set(shown(crm, "x_sales_segment").values()) == {"Loyal"}
     assert odoo_install.install(crm.administrator) == []
 
 

@@ -20,7 +20,7 @@ from tests.delivery import outbox
 from tests.delivery.aging import made_days_ago
 from tests.tryton_server import ACCOUNTS, Crm
 
-FIELDS = 21  # of jobs/delivery/connections/tryton.yaml that are filled: its link leads nowhere yet
+FIELDS = 22  # of jobs/delivery/connections/tryton.yaml that are filled: its link leads nowhere yet
 
 
 # A plan killed once it has made this many commits to the ledger

@@ -84,10 +84,15 @@ def test_every_field_that_people_see_is_played(name: str) -> None:
         assert (tuple(source), form) == (tuple(of.columns), of.transform), field
 
 
-def test_the_judge_finds_a_wrong_value_of_a_score_of_the_customers_own(good: Evidence) -> None:
+@pytest.mark.parametrize(
+    ("field", "wrong"), [("score_churn_chance", "1"), ("score_segment", "Another")]
+)
+def test_the_judge_finds_a_wrong_value_of_what_only_some_customers_have(
+    good: Evidence, field: str, wrong: str
+) -> None:
     rows = [*good.after.rows]
-    at = next(n for n, row in enumerate(rows) if row.values["score_churn_chance"])
-    spoilt = {**rows[at].values, "score_churn_chance": "1"}
+    at = next(n for n, row in enumerate(rows) if row.values[field])
+    spoilt = {**rows[at].values, field: wrong}
     rows[at] = replace(rows[at], values=spoilt)
     after = replace(good.after, rows=tuple(rows))
     assert found(replace(good, after=after)) == {"wrong value"}

@@ -29,7 +29,7 @@ COLUMNS = {
 }
 COLUMNS |= {"score_name": "score_name", "score": "score_value", "as_of_date": "score_as_of"}
 COLUMNS |= {"offer_campaign_id": "score_offer_campaign", "value_usd": "score_expected_usd"}
-COLUMNS |= {"value_grade": "score_expected_grade"}
+COLUMNS |= {"value_grade": "score_expected_grade", "segment_name": "score_segment"}
 
 
 class NotHere(Exception):

@@ -34,6 +34,7 @@ ON_SCORE = (
 COLUMNS = {name: f"x_sales_{name}" for name in ON_PARTNER}
 COLUMNS |= {name: f"score.{name}" for name in (*ON_SCORE, "valid_until", "model_version")}
 COLUMNS |= {"score": "score.value", "as_of_date": "score.as_of"}
+COLUMNS |= {"segment_name": "x_sales_segment"}
 COLUMNS |= {"offer_campaign_id": "score.offer_campaign"}
 COLUMNS |= {"value_usd": "score.expected_usd", "value_grade": "score.expected_grade"}
 NUMBERS = ("value", "churn_chance", "offer_chance", "expected_usd")  # of a score

@@ -37,6 +37,7 @@ COLUMNS = {
     "offer_chance": "Score_Offer_Chance__c",
     "value_usd": "Score_Expected_USD__c",
     "value_grade": "Score_Expected_Grade__c",
+    "segment_name": "Score_Segment__c",
     "as_of_date": "Score_As_Of__c",
     "valid_until": "Score_Valid_Until__c",
     "model_version": "Score_Model_Version__c",

@@ -3,13 +3,14 @@
 Made from the account's newest list of recommendations; its score is the account's standing, which
 the grade is a fifth of: the scores of single offers lie on another scale. Its purchases are taken
 as of that date, so that a row does not change until there is a new list (or a line of that time is
-corrected); so are its own scores. Consent is that of now: who objects to marketing has a row
-without offers and reasons, and the CRM is cleared of what was delivered before.
+corrected); so are its own scores and its segment. Consent is that of now: who objects to marketing
+has a row without offers and reasons, and the CRM is cleared of what was delivered before.
 """
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.spark import holding
 from jobs.spark.customers import customers, only_customers
 from jobs.spark.grading import SCORE_COLUMNS, reasons, recency_band, spend_band
 from jobs.spark.product_names import readable
@@ -39,20 +40,21 @@ SCHEMA = f"""
     offer_grade string comment 'A (most likely to answer) to E; null: as offer_campaign_id',
     value_usd double comment 'USD expected in the next eight weeks; null: not asked',
     value_grade string comment 'A (most) to E; null: as value_usd',
+    segment_name string comment 'which kind of customer, as people read it; null: in no segment',
     {SCORE_COLUMNS.strip()}
 """
 
 # column → of which score, and what of it
 FROM_SCORES = {
-    "churn_chance": ("churn", "score"),
-    "churn_grade": ("churn", "grade"),
-    "churn_trend": ("churn", "trend"),
-    "churn_reasons": ("churn", "reasons"),
-    "offer_campaign_id": ("offer_response", "campaign_id"),
-    "offer_chance": ("offer_response", "score"),
-    "offer_grade": ("offer_response", "grade"),
-    "value_usd": ("value", "score"),
-    "value_grade": ("value", "grade"),
+    "churn_chance": "churn.score",
+    "churn_grade": "churn.grade",
+    "churn_trend": "churn.trend",
+    "churn_reasons": "churn.reasons",
+    "offer_campaign_id": "offer_response.campaign_id",
+    "offer_chance": "offer_response.score",
+    "offer_grade": "offer_response.grade",
+    "value_usd": "value.score",
+    "value_grade": "value.grade",
 }
 # what a person reads, so that a CRM is not written to for a digit that nobody sees
 DIGITS = {"churn_chance": 4, "offer_chance": 4, "value_usd": 2}
@@ -107,29 +109,26 @@ def with_purchases(outbox: DataFrame, account_days: DataFrame) -> DataFrame:
     )
 
 
+def list_days(outbox: DataFrame) -> DataFrame:
+    return outbox.select("account_id", F.col("as_of_date").alias("day"))
+
+
 def with_scores(outbox: DataFrame, account_scores: DataFrame) -> DataFrame:
     """Add the account's own scores that hold on the list's date: the newest of each kind."""
-    newest_first = Window.partitionBy("account_id", "score_name").orderBy(F.desc("made_on"))
-    holding = (
-        outbox.select("account_id", "as_of_date")
-        .join(
-            account_scores.withColumnRenamed("as_of_date", "made_on").withColumnRenamed(
-                "valid_until", "good_until"
-            ),
-            on="account_id",
-            how="inner",
-        )
-        .where("made_on <= as_of_date and good_until >= as_of_date")
-        .withColumn("_place", F.row_number().over(newest_first))
-        .where("_place = 1")
-    )
+    newest = holding.newest_scores(holding.on_days(account_scores, list_days(outbox)))
 
     def one(name: str) -> Column:
-        score, column = FROM_SCORES[name]
-        told = F.first(F.when(F.col("score_name") == score, F.col(column)), ignorenulls=True)
+        told = F.col(FROM_SCORES[name])
         return F.round(told, DIGITS[name]) if name in DIGITS else told
 
-    found = holding.groupBy("account_id").agg(*[one(name).alias(name) for name in FROM_SCORES])
+    found = newest.select("account_id", *[one(name).alias(name) for name in FROM_SCORES])
+    return outbox.join(found, on="account_id", how="left")
+
+
+def with_segment(outbox: DataFrame, account_segments: DataFrame) -> DataFrame:
+    """Add the segment that the account is in on the list's date."""
+    newest = holding.newest_segment(holding.on_days(account_segments, list_days(outbox)))
+    found = newest.select("account_id", "segment.segment_name")
     return outbox.join(found, on="account_id", how="left")
 
 
@@ -153,6 +152,7 @@ def spend() -> Column:
 def make(
     recommendations: DataFrame,
     account_scores: DataFrame,
+    account_segments: DataFrame,
     account_days: DataFrame,
     products: DataFrame,
     accounts: DataFrame,
@@ -164,6 +164,7 @@ def make(
         .transform(lists, products)
         .transform(with_purchases, account_days)
         .transform(with_scores, account_scores)
+        .transform(with_segment, account_segments)
         .transform(with_consent, customers(accounts, identities))
         .select(
             "account_id",
@@ -177,6 +178,7 @@ def make(
             spend().alias("spend_12_weeks_usd"),
             spend_band(spend()).alias("spend_band"),
             *FROM_SCORES,
+            "segment_name",
             "score_name",
             "score",
             "grade",
@@ -198,6 +200,7 @@ TABLE = Entities(
     inputs=(
         Input("scores.recommendations"),
         Input("scores.account_scores"),
+        Input("scores.account_segments"),
         Input("features.account_days"),
         Input("silver.products"),
         Input("silver.accounts"),

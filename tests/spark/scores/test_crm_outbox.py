@@ -33,11 +33,14 @@ def day(ago, late=0, **told):
 
 @pytest.fixture
 def outbox(rows, made):
-    def build(scores, days=(), products=(MILK,), identities=(), accounts=(IN_CRM,), own=()):
+    def build(
+        scores, days=(), products=(MILK,), identities=(), accounts=(IN_CRM,), own=(), segments=()
+    ):
         found = made(
             "scores.crm_outbox",
             rows("scores.recommendations", *scores),
             rows("scores.account_scores", *own),
+            rows("scores.account_segments", *segments),
             rows("features.account_days", *days),
             rows("silver.products", *products),
             rows("silver.accounts", *accounts),
@@ -191,3 +194,52 @@ def test_who_objects_to_marketing_is_told_no_reasons_for_leaving(outbox):
     objects = {"account_id": "900", "is_contactable": False}
     row = outbox([score()], own=[own(score=0.7, reasons=why)], accounts=[objects])["900"]
     assert row.churn_reasons == []
+
+
+def segment(name="Loyal", made=DAY, account_id="900", **told):
+    """Null: in none."""
+    return {
+        "account_id": account_id,
+        "segment_id": name and 1,
+        "segment_name": name,
+        "as_of_date": made,
+        "valid_until": made + dt.timedelta(days=7),
+        **told,
+    }
+
+
+def test_the_segment_is_the_newest_that_holds_on_the_day_of_the_customers_own_list(outbox):
+    a_week_ago, tomorrow = DAY - dt.timedelta(days=7), DAY + dt.timedelta(days=1)
+    found = outbox(
+        # the other's list is a week older
+        [score(), score(account_id="901", as_of=a_week_ago)],
+        segments=[
+            segment("Bargain hunters", a_week_ago),
+            segment("Loyal"),
+            segment("At risk", tomorrow),  # made later than the list
+            segment("Dormant", a_week_ago, account_id="901"),
+            segment("New", account_id="901"),
+        ],
+        accounts=[IN_CRM, {**IN_CRM, "account_id": "901"}],
+    )
+    assert found["900"].segment_name == "Loyal"
+    assert (found["901"].as_of_date, found["901"].segment_name) == (a_week_ago, "Dormant")
+
+
+def test_a_segment_that_holds_no_more_is_not_shown(outbox):
+    for days_ago, expected in (
+        (7, "Loyal"),
+        (8, None),
+    ):  # the last day on which it holds, and after
+        made = DAY - dt.timedelta(days=days_ago)
+        assert outbox([score()], segments=[segment(made=made)])["900"].segment_name == expected
+
+
+def test_who_has_left_a_segment_is_in_none(outbox):
+    before = segment(made=DAY - dt.timedelta(days=1))
+    assert outbox([score()], segments=[before, segment(None)])["900"].segment_name is None
+
+
+def test_who_is_in_no_segment_has_a_row_all_the_same(outbox):
+    others = segment(account_id="901")
+    assert outbox([score()], segments=[others])["900"].segment_name is None
