@@ -51,7 +51,7 @@ def properties(key: str) -> list[Told]:
         *_own_scores(stays),
         _property(
             *("score_segment", "Segment", TEXT),
-            f"Which kind of customer it is: those in one shop alike. Empty: in none. {stays}",
+            f"The kind of customer: those of one segment shop alike. Empty: in none. {stays}",
         ),
         _chosen(
             *("score_recency_band", "Last Bought", RECENCY_BANDS),

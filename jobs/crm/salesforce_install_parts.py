@@ -131,7 +131,7 @@ SCORES = (
     ),
     Part(
         *("Score_Segment__c", "Segment", "Text"),
-        f"Which kind of customer it is: those in one shop alike. Empty: in none. {STAYS}",
+        f"The kind of customer: those of one segment shop alike. Empty: in none. {STAYS}",
         length=80,
         is_peoples_too=True,
     ),

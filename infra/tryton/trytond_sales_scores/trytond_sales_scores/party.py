@@ -121,7 +121,7 @@ class Party(metaclass=PoolMeta):
         help=f"A (most) to E. {YOURS}",
     )
     score_segment = fields.Char(
-        "Segment", help="Which kind of customer it is: those in one shop alike. Empty: in none."
+        "Segment", help="The kind of customer: those of one segment shop alike. Empty: in none."
     )
     score_as_of = fields.Date(
         "As Of", help="The last business day that the model may have known of."
