@@ -2,7 +2,7 @@
 
 Scores lie in a model of their own, a row per partner (`odoo_install`): they change daily and all
 differ, and Odoo writes 20 times as many of them there as into partners. What people filter by,
-bands and the next action, are fields of the partner.
+bands, the segment and the next action, are fields of the partner.
 """
 
 import datetime as dt
