@@ -10,12 +10,13 @@ from jobs.training.family import Dataset, NothingToJudge
 TABLES = ("features.account_days", "features.interactions")
 KNOWN = "account_id, business_date, known_date, superseded_date"
 NUMBERS = ("orders", "sales_usd", "products", "discount_usd", "coupon_usd")
+# of a table, in SQL that is the same to DataFusion and to Spark
 DAYS = f"""
     select {KNOWN}, orders, cast(sales_usd as double) as sales_usd,
            cast(loyalty_discount_usd as double) as discount_usd,
-           cast(coupon_discount_usd as double) as coupon_usd from t
+           cast(coupon_discount_usd as double) as coupon_usd from {{table}}
 """  # noqa: S608
-PRODUCTS = f"select {KNOWN}, cast(count(*) as double) as products from t group by all"  # noqa: S608
+PRODUCTS = f"select {KNOWN}, cast(count(*) as double) as products from {{table}} group by {KNOWN}"  # noqa: S608
 
 
 def days(as_of: dt.date | None) -> tuple[pd.DataFrame, tuple[Dataset, ...]]:
@@ -30,8 +31,8 @@ def days(as_of: dt.date | None) -> tuple[pd.DataFrame, tuple[Dataset, ...]]:
     Raises:
         NothingToJudge: there is no day.
     """
-    told, of_days = read(TABLES[0], DAYS)
-    products, of_products = read(TABLES[1], PRODUCTS)
+    told, of_days = read(TABLES[0], DAYS.format(table="t"))
+    products, of_products = read(TABLES[1], PRODUCTS.format(table="t"))
     both = [rows.assign(account_id=rows["account_id"].astype(str)) for rows in (told, products)]
     found = both[0].merge(both[1], how="outer", on=KNOWN.split(", "))
     found = until(found.fillna(dict.fromkeys(NUMBERS, 0)), as_of)

@@ -107,6 +107,17 @@ class Count:
     reason: str
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a saved model says as of a day, before versions and grades are put to it."""
+
+    rows: pd.DataFrame  # of the family's `predict`
+    datasets: tuple[Dataset, ...]  # that were read
+    until: dt.date  # business date as of which they hold
+    counts: Sequence[Count] = ()  # what its parts did
+    asked: int = 0  # accounts, where there are counts
+
+
 class Model(Protocol):
     """What every model can do, of whatever family."""
 

@@ -26,9 +26,10 @@ from pyarrow.lib import ArrowException
 from jobs import command, lake, landing
 from jobs.ops.offers import TABLE as OFFERS
 from jobs.settings import settings
-from jobs.training import grades, tracking
+from jobs.training import grades, parts, tracking
 from jobs.training.family import (
     FAMILIES,
+    Answers,
     Count,
     Dataset,
     Family,
@@ -72,36 +73,42 @@ def predict(name: str, as_of: dt.date | None = None, size: int | None = None) ->
     if landed := answered(of, question(version, newest, as_of, size)):
         logger.info("%s: already answered by %s", name, landed.batch_id)
         return landed
-    data = of.data(as_of)
-    until = as_of or data.newest
     with tempfile.TemporaryDirectory() as folder:
         saved = tracking.download(version, Path(folder))
-        model = of.model(version.tags["model"]).load(saved)
-        answers = of.predict(model, data, until, size).assign(
+        ask = parts.answers if parts.are_needed(of.name) else answers
+        found = ask(of, version.tags["model"], saved, as_of, size)
+        rows = found.rows.assign(
             model_name=version.tags["model"],
             model_version=str(version.version),
-            feature_version=data.feature_version,
-            as_of_date=until,
-            valid_until=until + dt.timedelta(days=of.valid_days),
+            feature_version=found.datasets[0].version,
+            as_of_date=found.until,
+            valid_until=found.until + dt.timedelta(days=of.valid_days),
         )
         edges = grades.kept(version)
         if edges and isinstance(of, Graded):
-            answers = answers.assign(grade=grades.graded(of.good(answers["score"]), edges))
-        manifest = _landed(of, until, answers, f"{name}@{version.version}", Path(folder))
-    if counts := getattr(model, "counts", None):
-        _count(version, manifest, until, counts, data.frames["accounts"]["account_id"].nunique())
-    _remember(of, question(version, data.datasets, as_of, size), manifest, size)
-    logger.info("%s: %s rows landed as %s", of.entity, f"{len(answers):,}", manifest.batch_id)
+            rows = rows.assign(grade=grades.graded(of.good(rows["score"]), edges))
+        manifest = _landed(of, found.until, rows, f"{name}@{version.version}", Path(folder))
+    if found.counts:
+        _count(version, manifest, found)
+    _remember(of, question(version, found.datasets, as_of, size), manifest, size)
+    logger.info("%s: %s rows landed as %s", of.entity, f"{len(rows):,}", manifest.batch_id)
     return manifest
 
 
-def _count(
-    version: ModelVersion,
-    manifest: landing.Manifest,
-    as_of: dt.date,
-    counts: Sequence[Count],
-    asked: int,
-) -> None:
+def answers(
+    of: Family, model: str, saved: Path, as_of: dt.date | None, size: int | None
+) -> Answers:
+    """What a saved model says, all of it in this process."""
+    data = of.data(as_of)
+    until = as_of or data.newest
+    fitted = of.model(model).load(saved)
+    rows = of.predict(fitted, data, until, size)
+    counts: Sequence[Count] = getattr(fitted, "counts", None) or ()
+    asked = data.frames["accounts"]["account_id"].nunique() if counts else len(rows)
+    return Answers(rows, data.datasets, until, counts, asked)
+
+
+def _count(version: ModelVersion, manifest: landing.Manifest, found: Answers) -> None:
     """Say what each rung served and each rule took; of a batch that is made again, the newest."""
     common = {
         "batch_id": manifest.batch_id,
@@ -109,13 +116,13 @@ def _count(
         "family": version.name,
         "model_name": version.tags["model"],
         "model_version": str(version.version),
-        "as_of_date": as_of,
+        "as_of_date": found.until,
     }
-    rows = [common | asdict(c) | {"share": c.accounts / max(asked, 1)} for c in counts]
-    lake.replace(OFFERS, rows, f"batch_id = '{manifest.batch_id}'")
-    for c in counts:
+    told = [common | asdict(c) | {"share": c.accounts / max(found.asked, 1)} for c in found.counts]
+    lake.replace(OFFERS, told, f"batch_id = '{manifest.batch_id}'")
+    for c in found.counts:
         logger.info(
-            "%s %s: %d of %d accounts, %d offers", c.kind, c.code, c.accounts, asked, c.offers
+            "%s %s: %d of %d accounts, %d offers", c.kind, c.code, c.accounts, found.asked, c.offers
         )
 
 

@@ -111,7 +111,7 @@ class Churn:
     def label(self, ids: np.ndarray, origin: dt.date, known_on: dt.date) -> np.ndarray:
         """1 where no order came in the horizon, which has ended, as known at a day's closing."""
         back = self.ordered(origin, known_on)["account_id"].astype(str).unique()
-        return (~np.isin(ids, back)).astype(int)
+        return (~pd.Series(ids).isin(back)).to_numpy(int)
 
     def ordered(self, origin: dt.date, known_on: dt.date) -> pd.DataFrame:
         """Days of the horizon with an order, as known at a day's closing."""

@@ -29,6 +29,10 @@ class Bought:
     last: np.ndarray  # time from the first purchase to the last one: t_x
     known: np.ndarray  # time from the first purchase to now: T
 
+    def at(self, places: np.ndarray) -> Self:
+        """Of some of the accounts."""
+        return type(self)(self.repeats[places], self.last[places], self.known[places])
+
 
 @dataclass(frozen=True)
 class BgNbd:

@@ -24,7 +24,7 @@ def scale(history: History, horizon_days: int) -> np.ndarray:
     """USD by which an account's next days may differ. (A,)"""
     weeks = history.weekly(history.sales, WEEKS)
     spread = weeks.std(axis=1) * math.sqrt(horizon_days / WEEK)
-    return spread + max(LEAST * float(spread.mean()), 0.01)
+    return spread + max(LEAST * float(spread[history.typical].mean()), 0.01)
 
 
 def ends(missed: np.ndarray) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ class Purchases:
     repeat_usd: np.ndarray  # (A,) of those after the first; 0 without one
 
     @classmethod
-    def of(cls, history: History) -> "Purchases":
+    def of(cls, history: History) -> Self:
         with_order = history.orders > 0
         first, last = history.days_since(with_order)
         repeats = history.per_account(with_order.astype(float)) - 1
@@ -47,6 +47,10 @@ class Purchases:
             total / (repeats + 1),
             (total - of_first) / np.maximum(repeats, 1),
         )
+
+    def at(self, places: np.ndarray) -> Self:
+        """Of some of the accounts."""
+        return type(self)(self.bought.at(places), self.mean_usd[places], self.repeat_usd[places])
 
 
 class Lifetime(Valuer):

@@ -35,7 +35,7 @@ def _rates(history: History, horizon_days: int) -> dict[str, np.ndarray]:
 def _life(history: History, horizon_days: int) -> dict[str, np.ndarray]:
     """Recency, age and what BG/NBD and Gamma-Gamma, fitted on the same day, make of them."""
     of = Purchases.of(history)
-    buying, spending = learnt(of)
+    buying, spending = learnt(of.at(history.typical))
     first, last = history.days_since(history.orders > 0)
     purchases = buying.expected(of.bought, horizon_days / WEEK)
     each = spending.expected(of.bought.repeats, of.repeat_usd)
