@@ -18,6 +18,10 @@ from infra import spark as jvm
 from jobs.settings import ROOT, from_environment, settings
 from jobs.spark import session
 
+# Before anything loads OpenMP: threads that wait for each other spin, and two test processes on two
+# cores then take twice the processor time. What a test starts inherits it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 START_SECONDS = 120
 PORTS, BLOCK = range(20_000, 32_736), 64  # what tests listen on, and how many one of them takes
 
