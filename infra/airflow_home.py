@@ -61,6 +61,8 @@ def environment(settings: Settings) -> dict[str, str]:
         # a worker whose task has just ended may sleep this long (default 5 s)
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # tasks that learn share the cores: their OpenMP threads must not spin while they wait
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
 
 
