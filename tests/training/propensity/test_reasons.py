@@ -31,15 +31,20 @@ def learnt(churn):
     return churn.examples(ORIGIN)
 
 
+@pytest.fixture(scope="module")
+def gbm(learnt) -> Gbm:
+    return Gbm(FEWER).fit(learnt)
+
+
 def told_of(model, rows, learnt):
     churns = reasons.read("churn")
     return reasons.strongest(model, rows, reasons.directions(model, learnt.rows, churns), churns)
 
 
 @pytest.mark.parametrize("kind", [Gbm, Logistic])
-def test_a_score_without_the_strongest_reason_moves_the_way_that_is_said(churn, learnt, kind):
+def test_a_score_without_the_strongest_reason_moves_the_way_that_is_said(learnt, gbm, kind):
     """The theme's features at their medians: the log-odds lose what the theme had added."""
-    model = kind(FEWER if kind is Gbm else Logistic.Params()).fit(learnt)
+    model = gbm if kind is Gbm else Logistic(Logistic.Params()).fit(learnt)
     rows = learnt.rows
     some = np.random.default_rng(0).choice(len(rows), 1_000, replace=False)
     rows = type(rows)(rows.features.iloc[some].reset_index(drop=True), rows.weekly[some])
@@ -59,10 +64,9 @@ def test_a_score_without_the_strongest_reason_moves_the_way_that_is_said(churn, 
     assert np.mean(moved) >= 0.9
 
 
-def test_reasons_are_the_strongest_sums_of_terms(churn, learnt):
-    model = Gbm(FEWER).fit(learnt)
+def test_reasons_are_the_strongest_sums_of_terms(churn, learnt, gbm):
     rows = churn.asked(ORIGIN).rows
-    told = told_of(model, rows, learnt)
+    told = told_of(gbm, rows, learnt)
     assert told.groupby("row").size().max() == reasons.MOST
     assert (
         told.groupby("row")["rank"].apply(list).map(lambda r: r == [*range(1, len(r) + 1)])
@@ -70,43 +74,43 @@ def test_reasons_are_the_strongest_sums_of_terms(churn, learnt):
     of_first = told[told["row"] == 0]
     pushes = of_first.set_index("code")["push"]
     assert (pushes.abs().diff().dropna() <= 0).all()
-    terms = model.terms(rows).drop(columns=BASE).iloc[0]
+    terms = gbm.terms(rows).drop(columns=BASE).iloc[0]
     belongs = reasons.themes(list(terms.index), reasons.read("churn"))
     sums = terms.groupby(belongs).sum()
     for code, push in pushes.items():
         assert push == pytest.approx(sums[str(code).rpartition("_")[0]])
 
 
-def test_a_reason_shows_the_customers_own_number_in_two_languages(churn, learnt):
+def test_a_reason_shows_the_customers_own_number_in_two_languages(churn, learnt, gbm):
     rows = churn.asked(ORIGIN).rows
-    told = told_of(Gbm(FEWER).fit(learnt), rows, learnt)
+    told = told_of(gbm, rows, learnt)
     few = told[told["code"] == "orders_lately_low"].iloc[0]
     orders = f"{rows.features['orders_4_weeks'].iloc[few['row']]:,.0f}"
     assert few["en"] == f"Orders in the last 4 weeks: only {orders}"
     assert few["zh"] == f"最近 4 周只下单 {orders} 次"
 
 
-def test_text_and_push_agree(churn, learnt):
+def test_text_and_push_agree(churn, learnt, gbm):
     """Few orders speak for churn, many against it: no text says the contrary of its push."""
-    told = told_of(Gbm(FEWER).fit(learnt), churn.asked(ORIGIN).rows, learnt)
+    told = told_of(gbm, churn.asked(ORIGIN).rows, learnt)
     signs = told.groupby("code")["push"].agg(lambda pushes: np.sign(pushes).unique().tolist())
     assert signs["orders_lately_low"] == [1]
     assert signs["orders_lately_high"] == [-1]
     assert signs.map(len).eq(1).all()
 
 
-def test_a_part_of_what_was_learnt_from_tells_the_directions_of_all(learnt, monkeypatch):
-    model, told = Gbm(FEWER).fit(learnt), reasons.read("churn")
+def test_a_part_of_what_was_learnt_from_tells_the_directions_of_all(learnt, gbm, monkeypatch):
+    told = reasons.read("churn")
     monkeypatch.setattr(reasons, "MOST_ROWS", len(learnt.rows))
-    of_all = reasons.directions(model, learnt.rows, told)
+    of_all = reasons.directions(gbm, learnt.rows, told)
     asked, real = [], Gbm.terms
     monkeypatch.setattr(
         Gbm, "terms", lambda self, rows: asked.append(len(rows)) or real(self, rows)
     )
     monkeypatch.setattr(reasons, "MOST_ROWS", 2_000)
-    of_some = reasons.directions(model, learnt.rows, told)
+    of_some = reasons.directions(gbm, learnt.rows, told)
     assert asked[0] <= 2_000 < len(learnt.rows)
-    strong = reasons.pushes(model, learnt.rows, told).abs().mean().nlargest(5).index
+    strong = reasons.pushes(gbm, learnt.rows, told).abs().mean().nlargest(5).index
     assert [of_some[name] for name in strong] == [of_all[name] for name in strong]
 
 
