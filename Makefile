@@ -84,8 +84,8 @@ train:    ## refit the chosen configuration on everything: make train F=…
 promote:  ## move the champion, if the gate lets it: make promote F=…
 predict:  ## land the champion's answers: make predict F=…
 
-trace: .venv/made-from  ## from a score to landed files: make trace S=recommendations OF=900, S=sales_forecast OF=GROCERY [JSON=1]
-	@test -n "$(S)" -a -n "$(OF)" || { echo "make trace S=recommendations|sales_forecast OF=…"; exit 1; }
+trace: .venv/made-from  ## from a score to landed files: make trace S=account_scores OF=900, S=sales_forecast OF=GROCERY [JSON=1]
+	@test -n "$(S)" -a -n "$(OF)" || { echo "make trace S=recommendations|account_scores|account_segments OF=900, or S=sales_forecast OF=GROCERY"; exit 1; }
 	@$(RUN) jobs.training.trace $(S) "$(OF)" $(if $(JSON),--json)
 
 customer: .venv/made-from  ## who is this customer, what is expected, what next: make customer A=900 [HTML=900.html]

@@ -36,6 +36,7 @@ BENCHES: Mapping[str, Sequence[str]] = {
     "wins": ("infra.bench.pipeline", "{out}/wins"),
     "value": ("infra.bench.value", "--out", "{out}/value"),
     "scores": ("infra.bench.scores", "{out}/scores"),
+    "many": ("infra.bench.parts", "{out}/many"),
     "segments": ("infra.bench.segments", "--out", "{out}/segments"),
     "uplift": ("infra.bench.uplift",),
     "throughput": ("infra.bench.throughput", "models"),

@@ -2,6 +2,8 @@
 
 `python -m jobs.training.trace recommendations 900`
 `python -m jobs.training.trace sales_forecast GROCERY --grain day`
+`python -m jobs.training.trace account_scores 900 --score value`
+`python -m jobs.training.trace account_segments 900`
 
 What a table was built from is told by jobs.training.lineage.
 """
@@ -17,11 +19,21 @@ from rich.console import Console
 
 from jobs import command, lake, landing
 from jobs.training import tracking
-from jobs.training.family import Dataset
+from jobs.training.family import Dataset, FamilyName, family
 from jobs.training.lineage import Node, as_json, as_tree, built
 from jobs.training.rules import rules
 
 FAMILY_OF = {"week": "forecasts", "day": "forecasts_daily"}  # grain of a forecast → its family
+SHOWN = (
+    *("score", "grade", "segment_code", "distance"),
+    *("model_name", "model_version", "feature_version", "as_of_date"),
+)
+ScoreName = Literal["churn", "offer_response", "value"]  # of a customer
+FAMILY_OF_SCORE: Mapping[ScoreName, FamilyName] = {
+    "churn": "churn",
+    "offer_response": "offer",
+    "value": "value",
+}
 
 
 class NotTraced(Exception):
@@ -60,6 +72,36 @@ def sales_forecast(
     return _of_score("sales_forecasts", name, row, "bronze.sales_forecasts", asked, at, ())
 
 
+def account_score(
+    account_id: str, score_name: ScoreName = "churn", as_of: dt.date | None = None
+) -> Node:
+    """Where a customer's own score comes from.
+
+    Raises:
+        NotTraced: the account has no such score.
+    """
+    asked = f"{lake.one_of('account_id', [account_id])} and score_name = '{score_name}'"
+    row = _score("scores.account_scores", asked, f"account {account_id}, {score_name}", as_of)
+    return _of_account("account_scores", FAMILY_OF_SCORE[score_name], row, asked)
+
+
+def account_segment(account_id: str, as_of: dt.date | None = None) -> Node:
+    """Where a customer's segment comes from; that it is near none comes from somewhere too.
+
+    Raises:
+        NotTraced: nothing was told of the account.
+    """
+    asked = lake.one_of("account_id", [account_id])
+    row = _score("scores.account_segments", asked, f"account {account_id}", as_of)
+    return _of_account("account_segments", "segments", row, asked)
+
+
+def _of_account(entity: str, name: FamilyName, row: Mapping[str, Any], asked: str) -> Node:
+    own = _own_lines(row["account_id"], row["as_of_date"])
+    at = (family(name).tables[0], row["feature_version"])
+    return _of_score(entity, name, row, f"bronze.{entity}", asked, at, own)
+
+
 def _score(name: str, asked: str, subject: str, as_of: dt.date | None) -> dict[str, Any]:
     day = f" and as_of_date = date '{as_of}'" if as_of else ""
     found = lake.read(
@@ -91,9 +133,9 @@ def _of_score(
         Node("tables", "asked with", {}, (built(Dataset(*at), seen),)),
         *own,
     )
-    names = ("score", "grade", "model_name", "model_version", "feature_version", "as_of_date")
-    told = {name: row[name] for name in names if name in row}
-    subject = row.get("product_id") or row.get("ds")
+    told = {name: row[name] for name in SHOWN if name in row}
+    subjects = ("product_id", "ds", "score_name")
+    subject = next((row[name] for name in subjects if row.get(name)), row.get("account_id"))
     return Node("score", f"{row['table']}: {subject}", told, rests_on)
 
 
@@ -235,6 +277,27 @@ def of_sales_forecast(
     """A forecast of a department."""
     dates = [each.date() if each else None for each in (as_of, ds)]
     _show(sales_forecast(series, dates[0], grain, dates[1]), json)
+
+
+@app.command("account_scores")
+def of_account_scores(
+    account: Annotated[str, typer.Argument(help="account_id")],
+    as_of: AsOf = None,
+    score: Annotated[ScoreName, typer.Option(help="which of the customer's scores")] = "churn",
+    json: AsJson = False,
+) -> None:
+    """A customer's own score."""
+    _show(account_score(account, score, as_of.date() if as_of else None), json)
+
+
+@app.command("account_segments")
+def of_account_segments(
+    account: Annotated[str, typer.Argument(help="account_id")],
+    as_of: AsOf = None,
+    json: AsJson = False,
+) -> None:
+    """A customer's segment."""
+    _show(account_segment(account, as_of.date() if as_of else None), json)
 
 
 def _show(node: Node, as_text: bool) -> None:

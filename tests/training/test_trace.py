@@ -184,6 +184,54 @@ def test_a_forecast_is_traced_to_its_family_by_its_grain(store):
     assert named(trace.sales_forecast("GROCERY"), "table", "features.sales_weekly@7")
 
 
+@pytest.mark.parametrize(
+    ("score", "family"), [("churn", "churn"), ("offer_response", "offer"), ("value", "value")]
+)
+def test_a_customers_own_score_is_traced_to_its_family(store, score, family):
+    own = {
+        "account_id": ACCOUNT,
+        "score": 0.4,
+        "grade": "D",
+        "model_name": "gbm",
+        "model_version": "1",
+        "feature_version": 4,
+        "as_of_date": DAY,
+    }
+    others = [own | {"score_name": name} for name in trace.FAMILY_OF_SCORE if name != score]
+    write("scores.account_scores", *others, own | {"score_name": score, "feature_version": 7})
+    landed = {"_batch_id": f"models/{family}-{DAY}", "_source_file": "f", "_known_at": "x"}
+    told = own | {"score_name": score} | landed
+    write("bronze.account_scores", told | {"_row_number": 9})
+    found = trace.account_score(ACCOUNT, score)
+    assert found.name == f"scores.account_scores@0: {score}"
+    assert found.told["grade"] == "D"
+    assert named(found, "table", "features.account_days@7")
+    assert named(found, "answers").told["row"] == 9
+    assert named(found, "version").name == f"{family} version 1"
+
+
+def test_a_segment_is_traced_and_so_is_who_is_in_none(store):
+    row = {
+        "account_id": ACCOUNT,
+        "segment_code": None,
+        "distance": None,
+        "model_name": "kmeans",
+        "model_version": "2",
+        "feature_version": 3,
+        "as_of_date": DAY,
+    }
+    write("scores.account_segments", row | {"segment_code": "loyal", "account_id": "other"}, row)
+    landed = {"_batch_id": f"models/segments-{DAY}", "_source_file": "f", "_row_number": 1}
+    write("bronze.account_segments", row | landed | {"_known_at": "x"})
+    found = trace.account_segment(ACCOUNT)
+    assert found.name == f"scores.account_segments@0: {ACCOUNT}"
+    assert found.told["segment_code"] is None
+    assert named(found, "answers").told["batch"] == f"models/segments-{DAY}"
+    assert named(found, "version").name == "segments version 2"
+    with pytest.raises(trace.NotTraced, match="no score of account nobody"):
+        trace.account_segment("nobody")
+
+
 def test_a_trace_is_a_tree_for_a_person_and_json_for_a_program(scored, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["trace"])
     told = CliRunner().invoke(trace.app, ["recommendations", ACCOUNT, "--json"])
