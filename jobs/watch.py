@@ -18,9 +18,7 @@ ASK = "ask the source for its drop; once it is there, run sales_daily"
 def look(at: dt.datetime) -> dict[str, Any]:
     """Look for what is late, close what is well, send what waits; returns what is open then."""
     late = {f"late {each.name}": str(each) for each in due.late_drops(at)}
-    told = [
-        f.unit for f in alerts.open_faults().values() if f.kind == "late" and f.unit != LATE_TABLES
-    ]
+    told = [u for u in alerts.open_faults() if u.startswith("late ") and u != LATE_TABLES]
     for unit in dict.fromkeys((*late, *told)):
         _keep(unit, late.get(unit), ASK, at)
     stuck = health.faults(health.refresh(at), at)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import lake
+from jobs import alerts, lake
 from jobs.crm.adapter import Change
 from jobs.delivery import health
 from jobs.delivery import install as installing
@@ -105,8 +105,12 @@ def test_watching_opens_a_fault_and_closes_it_when_it_is_over(crm: Crm) -> None:
     made = planned(crm)
     Ledger("tryton").record(made, "waiting")
     assert "delivery to tryton" in look(LATER)["open"]
+    since = alerts.open_faults()["delivery to tryton"].since_at
+    again = LATER + dt.timedelta(hours=1)
+    assert "delivery to tryton" in look(again)["open"]
+    assert alerts.open_faults()["delivery to tryton"].since_at == since  # one fault, told once
     Ledger("tryton").record(made, "superseded")
-    assert "delivery to tryton" not in look(LATER)["open"]
+    assert "delivery to tryton" not in look(again)["open"]
 
 
 def test_a_crm_that_is_prepared_by_hand_says_so(crm: Crm) -> None:
