@@ -104,6 +104,8 @@ def _drifted(newest: pd.Timestamp) -> list[Row]:
     if earlier.empty:
         return []
     days = (earlier.max(), known.max())
+    if days[0] == days[1]:  # no day since: it would be compared with itself
+        return []
     before, now = (
         lake.read(
             "features.account_features",
@@ -142,12 +144,16 @@ def _calibrated(score_name: str, over: pd.DataFrame) -> list[Row]:
     is_value = score_name == "value"
     limit = MOST_OFF_VALUE if is_value else MOST_OFF
     months = over["as_of_date"].dt.strftime("%Y-%m")
+    ends = over["as_of_date"] + pd.offsets.MonthEnd(0)
+    # the next day that is looked at lies in another month
+    ended = ends - over["as_of_date"].max() < pd.Timedelta(days=outcomes.STEP_DAYS)
+    judged = months[ended].max() if ended.any() else None
     parts = [(month, grade, part) for (month, grade), part in over.groupby([months, "grade"])]
     if is_value:
         parts += [(month, "all", part) for month, part in over.groupby(months)]
     rows = []
     for month, grade, part in parts:
-        is_judged = month == months.max() and is_value == (grade == "all")
+        is_judged = month == judged and is_value == (grade == "all")
         # a customer counts once: its weeks say nearly the same
         each = part.groupby("account_id")[["score", "happened"]].mean()
         off = each["score"] - each["happened"]
@@ -217,7 +223,7 @@ def _overridden_in(connection: str, field: str) -> list[Row]:
             "subject": f"{connection} {field}",
             "value": share,
             "limit_high": MOST_OVERRIDDEN,
-            "is_past": share > MOST_OVERRIDDEN,
+            "is_past": share > MOST_OVERRIDDEN and plans[0]["customers"] >= FEWEST,
             "subjects": plans[0]["customers"],
         }
     ]

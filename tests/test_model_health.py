@@ -125,7 +125,7 @@ def test_scores_that_stay_ask_for_nothing_and_the_first_month_has_nothing_to_com
 
 
 def test_chances_that_do_not_come_true_are_past_their_limit(shop):
-    told = DAY - days(35)
+    told = DAY - days(28)
     write("scores.account_scores", scores(told, [0.1] * 200), scores(DAY, [0.1] * 200))
     half = [f"a{n}" for n in range(100)]
     write(
@@ -190,7 +190,7 @@ def test_a_value_is_judged_by_all_its_customers_together(shop):
 
 
 def test_what_was_told_in_an_older_month_is_shown_and_not_judged(shop):
-    older, newer = dt.date(2017, 9, 17), dt.date(2017, 10, 15)
+    older, newer = dt.date(2017, 9, 17), dt.date(2017, 10, 29)
     tellings = (scores(older, [0.1] * 200), scores(newer, [0.9] * 200), scores(DAY, [0.1] * 200))
     write("scores.account_scores", *tellings)
     write("features.account_days", orders(["somebody"], DAY))
@@ -198,6 +198,25 @@ def test_what_was_told_in_an_older_month_is_shown_and_not_judged(shop):
     off = {month: rows["calibration", f"{month} B"] for month in ("2017-09", "2017-10")}
     assert off["2017-09"]["value"] == pytest.approx(-0.9)
     assert [off[month]["is_past"] for month in ("2017-09", "2017-10")] == [False, True]
+
+
+def test_a_month_that_is_not_over_is_not_judged_yet(shop):
+    over, begun = dt.date(2017, 9, 24), dt.date(2017, 10, 15)
+    tellings = (scores(over, [0.1] * 200), scores(begun, [0.9] * 200), scores(DAY, [0.1] * 200))
+    write("scores.account_scores", *tellings)
+    write("features.account_days", orders(["somebody"], DAY))
+    rows = found()
+    assert [rows["calibration", f"{month} B"]["is_past"] for month in ("2017-09", "2017-10")] == [
+        True,
+        False,
+    ]
+
+
+def test_features_without_a_newer_day_are_not_compared_with_themselves(shop):
+    write("scores.account_scores", scores(DAY, [0.1] * 200))
+    known = {name: [1.0] * 200 for name in model_health.FEATURES}
+    write("features.account_features", pd.DataFrame({"as_of_date": DAY - days(35), **known}))
+    assert not [subject for measure, subject in found() if measure == "features"]
 
 
 def test_answers_to_two_campaigns_and_scores_of_few_are_not_compared(shop):

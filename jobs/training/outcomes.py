@@ -59,11 +59,15 @@ def _answered(scores: pd.DataFrame, newest: dt.date) -> pd.DataFrame:
 
 def told(score_name: str) -> pd.DataFrame:
     """Scores as they were told, of the newest day of each week."""
-    found = lake.read(
+    of = f"score_name = '{score_name}'"
+    dates = lake.read(
         "scores.account_scores",
-        sql="select account_id, campaign_id, as_of_date, score, grade, model_version from t"  # noqa: S608
-        f" where score_name = '{score_name}'",
+        sql=f"select distinct as_of_date from t where {of} order by 1",  # noqa: S608
+    ).to_pandas(date_as_object=False)["as_of_date"]
+    week = (dates - pd.Timestamp(dt.date(1970, 1, 4))).dt.days // STEP_DAYS
+    newest = ", ".join(f"date '{day:%Y-%m-%d}'" for day in dates.groupby(week).max())
+    columns = "account_id, campaign_id, as_of_date, score, grade, model_version"
+    return lake.read(
+        "scores.account_scores",
+        sql=f"select {columns} from t where {of} and as_of_date in ({newest or 'null'})",  # noqa: S608
     ).to_pandas(date_as_object=False)
-    week = (found["as_of_date"] - pd.Timestamp(dt.date(1970, 1, 4))).dt.days // STEP_DAYS
-    newest = found.groupby(week)["as_of_date"].transform("max")
-    return found[found["as_of_date"] == newest]
