@@ -12,12 +12,14 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 from mlflow.exceptions import MlflowException
 from rich.console import Console
 
 from jobs import command, lake, landing
+from jobs.settings import settings
 from jobs.training import tracking
 from jobs.training.family import Dataset, FamilyName, family
 from jobs.training.lineage import Node, as_json, as_tree, built
@@ -223,18 +225,20 @@ def _decisions(family: str, number: str) -> Iterator[Node]:
 
 
 def _own_lines(account_id: str, as_of: dt.date) -> tuple[Node, ...]:
-    """The landed files in which the account's own lines up to a day are, corrections too."""
+    """The landed files in which the account's own lines up to a day are, whenever they landed:
+    corrections and late ones too."""
     of = lake.one_of("account_id", [account_id])
     asked = f"select distinct source_account_id from t where {of}"  # noqa: S608
     if not (lake.exists("silver.order_lines") and lake.exists("bronze.order_lines")):
         return ()
     source = [str(row) for row in lake.read("silver.order_lines", sql=asked)[0].to_pylist()]
-    end = as_of + dt.timedelta(days=2)  # the shop's day ends within the next day, UTC
+    midnight = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time())
+    end = midnight.replace(tzinfo=ZoneInfo(settings().timezone)).astimezone(dt.UTC)
     files = lake.read(
         "bronze.order_lines",
         sql=f"select _source_file, count(*) as lines from t"  # noqa: S608
         f" where {lake.one_of('account_id', source or [account_id])}"
-        f" and sold_at < timestamp '{end}' group by 1 order by 1",
+        f" and sold_at < timestamp '{end:%Y-%m-%d %H:%M:%S}' group by 1 order by 1",
     ).to_pylist()
     told = {
         "files": len(files),
