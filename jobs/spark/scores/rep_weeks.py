@@ -102,8 +102,9 @@ def done(activities: DataFrame, reps: DataFrame) -> DataFrame:
 def talks(opportunities: DataFrame, weeks: DataFrame, reps: DataFrame) -> DataFrame:
     """Opportunities open at the end of a week, and won and lost in it."""
     opened = F.to_date(at_shop(F.coalesce("opened_at", "changed_at")))
-    # a CRM without the instant has the day in the field of the expected one
-    closed = F.coalesce(F.to_date(at_shop("closed_at")), "expected_close_date")
+    # a CRM without the instant has the day in the field of the expected one, which may lie ahead
+    changed = F.to_date(at_shop("changed_at"))
+    closed = F.coalesce(F.to_date(at_shop("closed_at")), F.least("expected_close_date", changed))
     dated = opportunities.withColumns(
         {"opened": opened, "closed": F.when(F.col("status") != "open", closed)}
     )

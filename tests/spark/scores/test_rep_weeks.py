@@ -136,8 +136,15 @@ def test_opportunities_are_open_until_they_are_won_or_lost(rep_weeks):
         2,
         opportunities=[
             deal("1", "won", noon(1)),
-            deal("2", "lost", None, expected_close_date=monday(1), currency_code="USD"),
+            deal(
+                *("2", "lost", None),
+                expected_close_date=monday(1),
+                changed_at=noon(1),
+                currency_code="USD",
+            ),
             deal("3", "open"),
+            # its expected day lies ahead: it was lost when that was written down
+            deal("5", "lost", None, expected_close_date=monday(9), changed_at=noon(1)),
             deal("4", "open", opened_at=noon(2)),
         ],
     )
@@ -145,9 +152,9 @@ def test_opportunities_are_open_until_they_are_won_or_lost(rep_weeks):
         (r.opportunities_open, r.opportunities_won, r.opportunities_lost)
         for r in (found[ANN, 0], found[ANN, 1])
     ]
-    assert told == [(3, 0, 0), (1, 1, 1)]
+    assert told == [(4, 0, 0), (1, 1, 2)]
     amounts = [tuple(each) for each in found[ANN, 1].opportunity_amounts]
-    assert amounts == [("EUR", 10, 10, 0), ("USD", 0, 0, 10)]
+    assert amounts == [("EUR", 10, 10, 10), ("USD", 0, 0, 10)]
     assert found[BOB, 1].opportunity_amounts == []
 
 
