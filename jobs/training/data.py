@@ -13,9 +13,15 @@ from jobs.table import FOREVER
 from jobs.training.family import Dataset
 
 
-def read(table: str, sql: str = "select * from t") -> tuple[pd.DataFrame, Dataset]:
-    """Rows of a table at its newest version; strings as categories, dates as datetime64."""
-    version = lake.version(table)
+def read(
+    table: str, sql: str = "select * from t", version: int | None = None
+) -> tuple[pd.DataFrame, Dataset]:
+    """Rows of a table; strings as categories, dates as datetime64.
+
+    Args:
+        version: null: the newest.
+    """
+    version = lake.version(table) if version is None else version
     found = lake.read(table, version, sql)
     for place, column in enumerate(found.schema):
         if str(column.type) == "string":

@@ -97,11 +97,18 @@ def keep_here_if_down(folder: Path) -> None:
         logger.info("%s; runs are kept in %s", down, folder / "mlflow.db")
 
 
+# packages of other families that decide what a family answers: a value's reasons are told as theirs
+ALSO_USES = {"value": ("propensity",)}
+
+
 @cache
 def code_version(family: str) -> str:
     """Git commit where there is one, and a hash of the training code of a family or a room."""
-    package = (FAMILIES | ROOMS)[family].split(".")[-2]
-    files = [*ROOT.glob("jobs/training/*.py"), *ROOT.glob(f"jobs/training/{package}/*.py")]
+    packages = [(FAMILIES | ROOMS)[family].split(".")[-2], *ALSO_USES.get(family, ())]
+    files = [
+        *ROOT.glob("jobs/training/*.py"),
+        *(path for name in packages for path in ROOT.glob(f"jobs/training/{name}/*.py")),
+    ]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
     git = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True

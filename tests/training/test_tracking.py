@@ -151,3 +151,14 @@ def test_a_run_gives_signs_of_life(store, monkeypatch):
         while store.get_run(run.id).data.tags[tracking.SEEN] == first:
             assert time.monotonic() < until
             time.sleep(0.05)
+
+
+def test_what_a_value_is_told_by_is_part_of_its_code(tmp_path, monkeypatch):
+    reasons = tmp_path / "jobs/training/propensity/reasons.py"
+    reasons.parent.mkdir(parents=True)
+    monkeypatch.setattr(tracking, "ROOT", tmp_path)
+    codes = []
+    for text in ("MOST = 5", "MOST = 4"):
+        reasons.write_text(text)
+        codes.append(tracking.code_version.__wrapped__("value"))
+    assert codes[0] != codes[1]

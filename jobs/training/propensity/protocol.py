@@ -87,7 +87,8 @@ class Propensity:
         days, datasets = account_days.days(as_of)
         frames = {"days": days}
         if self.name == "offer":
-            bought, _ = read("features.interactions", PURCHASES)
+            [of_products] = [one for one in datasets if one.table == "features.interactions"]
+            bought, _ = read(of_products.table, PURCHASES, of_products.version)
             told, of_plans = plans()
             used = told["redemptions"]
             if as_of:
