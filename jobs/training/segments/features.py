@@ -55,13 +55,16 @@ NAMES = tuple(feature.name for feature in FEATURES)
 # decimals: sums of fractions differ in their last digits from run to run
 SUMS = f"""
     with known as (
-        select cast(account_id as varchar) as account_id, orders, orders > 0 as is_bought,
-               products, cast(sales_usd as decimal(18, 4)) as sales,
-               cast(discount_usd as decimal(18, 4)) as discount,
-               cast(coupon_usd as decimal(18, 4)) as coupon,
+        -- a day that was told in parts has several rows
+        select cast(account_id as varchar) as account_id, sum(orders) as orders,
+               sum(orders) > 0 as is_bought, sum(products) as products,
+               sum(cast(sales_usd as decimal(18, 4))) as sales,
+               sum(cast(discount_usd as decimal(18, 4))) as discount,
+               sum(cast(coupon_usd as decimal(18, 4))) as coupon,
                date_diff('day', cast(business_date as date), $as_of) as age
         from days
         where business_date <= $as_of and known_date <= $as_of and superseded_date > $as_of
+        group by account_id, business_date
     )
     select account_id,
            min(age) filter (is_bought) as recency,

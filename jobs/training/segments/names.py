@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from jobs import reviewed
 from jobs.reviewed import NoYaml, Part, Text
+from jobs.spark.scores.segment_moves import NOWHERE
 from jobs.training.segments.features import NAMES
 
 FILE = Path(__file__).with_name("segments.yaml")
@@ -179,5 +180,7 @@ def _across(told: Any) -> list[str]:
     ]
     rest = told.get("otherwise") if isinstance(told, dict) else None
     codes = [str(one["code"]) for one in (*parts, rest) if isinstance(one, dict) and "code" in one]
+    if NOWHERE in codes:
+        faults.append(f"code {NOWHERE}: stands for those in no segment; take another")
     doubles = [code for code in dict.fromkeys(codes) if codes.count(code) > 1]
     return [*faults, *(f"code {code} stands there twice: take another" for code in doubles)]

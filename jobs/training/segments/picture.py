@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from jobs.spark.scores.segment_moves import NOWHERE
 from jobs.training.segments.names import Names, names
 
-NOWHERE = "none"  # in no segment: came since, or is gone
 INCH = 0.9  # per segment
 
 

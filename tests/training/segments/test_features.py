@@ -45,6 +45,16 @@ def test_the_features_are_those_worked_by_hand() -> None:
     assert found["products_per_day"] == pytest.approx(4)
 
 
+def test_a_day_that_was_told_in_parts_is_one_day() -> None:
+    whole = of(day(1, 30.0, orders=2, products=6.0, coupon=5.0), day(40, 20.0))
+    parts = of(
+        day(1, 30.0, orders=2, products=4.0),
+        day(1, 0.0, orders=0, products=2.0, coupon=5.0),  # what came to light later
+        day(40, 20.0),
+    )
+    pd.testing.assert_series_equal(parts, whole)
+
+
 def test_one_order_of_today_is_no_habit() -> None:
     found = of(day(0, 40.0))
     assert found["spend_per_week_usd"] == pytest.approx(10)  # as if over four weeks

@@ -125,6 +125,7 @@ def test_all_errors_of_a_file_are_told_at_once(tmp_path: Path) -> None:
             "names.0.when is empty",
         ),
         ("code: big", "code: Big One", "names.0.code 'Big One'"),
+        ("code: gone", "code: none", "code none: stands for those in no segment"),
         ("code: gone", "code: gone\n    code: gone", "code stands there twice"),
         ("names:", "nams:", "names"),
         (RULES, "[]", "segments.yaml"),
