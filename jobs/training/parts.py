@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.ipc as ipc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -49,7 +50,7 @@ class Asked:
     files: Mapping[str, bytes]  # of the saved model, by its path in the model's folder
     as_of: dt.date | None  # as `answers` was asked
     until: dt.date  # as of which it answers
-    beside: pd.DataFrame  # days of accounts that every model looks at
+    beside: bytes  # days of accounts that every model looks at: a compressed Arrow file
 
 
 def are_needed(name: str) -> bool:
@@ -82,7 +83,10 @@ def answers(
         finally:
             store.clear_staging(owner)
     if not table.num_rows:
-        raise NothingToAsk(f"{of.name}, {until}: there is nobody to ask about; take another day")
+        raise NothingToAsk(
+            f"{of.name}, {until}: there is nobody to ask about: no order of late, or none at all;"
+            " take a day of which days are known"
+        )
     return Answers(table.sort_by("account_id").to_pandas(), datasets, until)
 
 
@@ -135,9 +139,9 @@ def asked(
     return dealt.mapInArrow(functools.partial(_answered, each), ANSWERS), until
 
 
-def _beside(days: DataFrame, until: dt.date, typical: int) -> pd.DataFrame:
+def _beside(days: DataFrame, until: dt.date, typical: int) -> bytes:
     """Days of the accounts with the oldest day, of all and of those that hold, and the newest; and
-    of those that stand for all."""
+    of those that stand for all. Compressed, since it travels with the plan."""
     day = F.lit(until)
     holds = days.where((F.col("known_date") <= day) & (F.col("superseded_date") > day))
     holds = holds.where(F.col("business_date") <= day)
@@ -149,7 +153,14 @@ def _beside(days: DataFrame, until: dt.date, typical: int) -> pd.DataFrame:
         found.append(with_order.orderBy(F.md5("account_id")).limit(typical))
     wanted = functools.reduce(DataFrame.union, found).distinct()
     told = days.join(F.broadcast(wanted), on="account_id", how="left_semi")
-    return told.toArrow().to_pandas(date_as_object=False)
+    return _packed(told.toArrow())
+
+
+def _packed(rows: pa.Table) -> bytes:
+    sink, how = pa.BufferOutputStream(), ipc.IpcWriteOptions(compression="zstd")
+    with ipc.new_file(sink, rows.schema, options=how) as file:
+        file.write_table(rows)
+    return sink.getvalue().to_pybytes()
 
 
 def _answered(what: Asked, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -159,7 +170,8 @@ def _answered(what: Asked, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Rec
         return
     rows = pa.Table.from_batches(held).to_pandas(date_as_object=False)
     own = rows["account_id"].unique()
-    beside = what.beside[~what.beside["account_id"].isin(own)]
+    beside = ipc.open_file(what.beside).read_all().to_pandas(date_as_object=False)
+    beside = beside[~beside["account_id"].isin(own)]
     every = pd.concat([rows, beside]).sort_values(account_days.KNOWN.split(", "), ignore_index=True)
     every = account_days.until(every, what.as_of)
     frame = every.assign(account_id=every["account_id"].astype("category"))
