@@ -19,22 +19,26 @@ COLUMNS = (
     '"at" timestamptz'
 )
 
+# Rows that are folded at once: what grows with each group of an aggregate cannot be put on disk.
+SLICE = 500_000
+
 # An old row stands for the events that made it: the written value, then what was sent after it.
 FOLD = """
-create or replace table state as
+insert into state
 with events as (
     select account_id, field, record_id, value, 'written' as event, 2 * sequence as place,
            plan_id, sequence, "at"
-    from old where is_written
+    from old where is_written and {slice}
     union all
     select account_id, field, record_id, unnest(maybe), 'unknown', 2 * sequence + 1,
            plan_id, sequence, "at"
-    from old
+    from old where {slice}
     union all
     select e.account_id, i.field, e.record_id, i.new_value,
            case when e.event = 'written' then e.event else 'unknown' end, 2 * e.sequence,
            e.plan_id, e.sequence, e."at"
-    from reached e join sent i on i.plan_id = e.plan_id and i.account_id = e.account_id
+    from (from reached where {slice}) e
+    join (from sent where {slice}) i on i.plan_id = e.plan_id and i.account_id = e.account_id
 ),
 written as (
     select account_id, field, max(place) as place, arg_max_null(value, place) as value
@@ -89,7 +93,18 @@ def refreshed(
     load(db, "sent", "ops.crm_plan_items", values, sent)
     shown = "plan_id varchar, account_id varchar, field varchar, value varchar, echo varchar"
     load(db, "echoes", "ops.crm_echoes", f'{shown}, "at" timestamptz', here)
-    db.execute(FOLD)
+    _fold(db)
     db.execute(ECHO)
     if is_writer and db.sql("select * from state except select * from old limit 1").fetchall():
         keep(db, "state", NAME, connection, instance)
+
+
+def _fold(db: duckdb.DuckDBPyConnection) -> None:
+    """Make `state`, a part of the accounts after another."""
+    (rows,) = db.sql("select (select count(*) from old) + (select count(*) from sent)").fetchall()[
+        0
+    ]
+    parts = rows // SLICE + 1
+    db.execute(f"create or replace table state ({COLUMNS})")
+    for part in range(parts):
+        db.execute(FOLD.format(slice=f"hash(account_id) % {parts} = {part}"))

@@ -98,6 +98,30 @@ def test_the_last_value_written_is_ours_and_any_after_it_that_may_have_been() ->
     assert ours() == {"D"}
 
 
+def test_what_is_folded_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [str(n) for n in range(1, 21)]
+    made = replace(PLAN, plan_id="plan 1")
+    items = [Item(i, i, f, "update", None, f"{f} {i}") for i in ids for f in ("grade", "trend")]
+    batch = pa.RecordBatch.from_pylist([asdict(item) for item in items], SCHEMA)
+    ledger = Ledger("tryton")
+    ledger.add(made, [batch])
+    changes = [Change(i, i, "r", {"grade": f"grade {i}", "trend": f"trend {i}"}) for i in ids]
+    for outcomes in (("written", "unknown", "data"), ("unknown", "written", "transient")):
+        ledger.intend(made, changes, 1)
+        told = [Result(i, outcomes[n % 3]) for n, i in enumerate(ids)]
+        ledger.resolve(made, changes, told)
+
+    def folded() -> list[tuple[object, ...]]:
+        with scratch() as db:
+            state.refreshed(db, "tryton", "here", is_writer=False)
+            return db.sql("select * from state order by account_id, field").fetchall()
+
+    whole = folded()
+    assert len(whole) == len(items)
+    monkeypatch.setattr(state, "SLICE", 7)
+    assert folded() == whole
+
+
 def test_what_another_crm_or_connection_was_sent_is_not_ours() -> None:
     happened(planned(1, "A", crm_instance="there"), "written")
     happened(planned(2, "B", connection="other"), "written")
