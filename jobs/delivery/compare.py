@@ -7,12 +7,13 @@ subjects  one row per customer of the outbox, and per one that it has no more bu
           of the mapping the canonical text vn, or en: why it cannot be one
 mirror    the CRM's records; state: what counts as ours; released, dead: what was said of it
 matched   one row per customer: its record, or why there is none
+seen      one row per customer whose record is there, with what the record shows in o0, o1, …
 made      of tasks: those that the ledger knows of
 items     one row per customer and field that is to change or is blocked
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,8 +152,9 @@ def compare(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
         _leave_dead(db)
         return
     is_creating = mapping.mode == "create"
+    shown = _look(db, mapping)
     for n, (field, of) in enumerate(mapping.fields.items()):
-        db.execute(f"insert into items {_decided(mapping, n, field, of)}")
+        db.execute(f"insert into items {_decided(mapping, n, field, of, shown)}")
         if is_creating:
             db.execute(f"insert into items {_created(n, field)}")
     if is_creating:
@@ -195,30 +197,45 @@ def _once(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
     """)
 
 
-def _decided(mapping: ConnectionMap, n: int, field: str, of: FieldMap) -> str:
-    """The items of one field of the records that are there."""
+def _look(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> dict[str, str]:
+    """Make `seen`, once for all fields: field → its column there."""
+    asked = [said.field for field in mapping.fields for _, said in mapping.unwanted(field)]
+    names = dict.fromkeys([*mapping.fields, *asked])
+    columns = {name: f"o{n}" for n, name in enumerate(names)}
+    shown = ", ".join(f"r.fields[{literal(name)}] as {column}" for name, column in columns.items())
+    db.execute(f"""
+        create or replace table seen as
+        select s.*, m.record_id, {shown}
+        from matched m
+        join subjects s on s.account_id = m.account_id
+        join mirror r on r.record_id = m.record_id
+        where m.why is null
+    """)  # noqa: S608 quoted
+    return columns
+
+
+def _decided(
+    mapping: ConnectionMap, n: int, field: str, of: FieldMap, shown: Mapping[str, str]
+) -> str:
+    """The items of one field of the records that are there. Args: shown: as `_look` gives it."""
     name = literal(field)
     reasons = ["s.gone"] + [
-        f"case when r.fields[{literal(said.field)}] = {literal(said.value)}"
-        f" then {literal(reason)} end"
+        f"case when s.{shown[said.field]} = {literal(said.value)} then {literal(reason)} end"
         for reason, said in mapping.unwanted(field)
     ]
     return f"""
         with shown as (
-            select m.account_id, m.record_id, r.fields[{name}] as old,
+            select s.account_id, s.record_id, s.{shown[field]} as old,
                    coalesce({", ".join(reasons)}) as gone, s.v{n} as given, s.e{n} as fault,
                    t.account_id is not null as is_known, t.is_written, t.value, t.maybe, t.echo,
                    t.has_echo, exists (
                        select 1 from released l
-                       where coalesce(l.account_id, m.account_id) = m.account_id
+                       where coalesce(l.account_id, s.account_id) = s.account_id
                          and coalesce(l.field, {name}) = {name}
                          and l."at" > coalesce(t."at", timestamptz 'epoch')
                    ) as is_released
-            from matched m
-            join subjects s on s.account_id = m.account_id
-            join mirror r on r.record_id = m.record_id
-            left join state t on t.account_id = m.account_id and t.field = {name}
-            where m.why is null
+            from seen s
+            left join state t on t.account_id = s.account_id and t.field = {name}
         ),
         meant as (
             select *, case when gone is null then given end as new,
