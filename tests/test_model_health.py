@@ -189,27 +189,22 @@ def test_a_value_is_judged_by_all_its_customers_together(shop):
     assert found()["calibration", f"{month} all"]["is_past"]
 
 
-def test_what_was_told_in_an_older_month_is_shown_and_not_judged(shop):
-    older, newer = dt.date(2017, 9, 17), dt.date(2017, 10, 29)
+@pytest.mark.parametrize(
+    ("newer", "judged"),
+    [
+        (dt.date(2017, 10, 29), "2017-10"),
+        (dt.date(2017, 10, 15), "2017-09"),  # October is not over yet
+    ],
+)
+def test_of_what_was_told_the_newest_month_that_is_over_is_judged(shop, newer, judged):
+    older = dt.date(2017, 9, 17)
     tellings = (scores(older, [0.1] * 200), scores(newer, [0.9] * 200), scores(DAY, [0.1] * 200))
     write("scores.account_scores", *tellings)
     write("features.account_days", orders(["somebody"], DAY))
     rows = found()
     off = {month: rows["calibration", f"{month} B"] for month in ("2017-09", "2017-10")}
     assert off["2017-09"]["value"] == pytest.approx(-0.9)
-    assert [off[month]["is_past"] for month in ("2017-09", "2017-10")] == [False, True]
-
-
-def test_a_month_that_is_not_over_is_not_judged_yet(shop):
-    over, begun = dt.date(2017, 9, 24), dt.date(2017, 10, 15)
-    tellings = (scores(over, [0.1] * 200), scores(begun, [0.9] * 200), scores(DAY, [0.1] * 200))
-    write("scores.account_scores", *tellings)
-    write("features.account_days", orders(["somebody"], DAY))
-    rows = found()
-    assert [rows["calibration", f"{month} B"]["is_past"] for month in ("2017-09", "2017-10")] == [
-        True,
-        False,
-    ]
+    assert [month for month, row in off.items() if row["is_past"]] == [judged]
 
 
 def test_features_without_a_newer_day_are_not_compared_with_themselves(shop):

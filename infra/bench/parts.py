@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +29,7 @@ from infra.bench.figures import Figure
 from jobs import command
 from jobs.spark import session
 from jobs.training import parts
-from jobs.training.family import Data, Family, family
+from jobs.training.family import Data, Family, FamilyName, family
 from jobs.training.tracking import PeakMemory
 
 KEPT = 9  # of ten days of a household
@@ -40,10 +41,41 @@ SOME = """
 
 
 @dataclass(frozen=True)
+class Case:
+    """A fitted model and the customers that it is asked about, as of a day."""
+
+    name: FamilyName
+    model: str
+    as_of: dt.date
+    saved: Path
+    days: Path
+
+    @property
+    def family(self) -> Family:
+        return family(self.name)
+
+
+@dataclass(frozen=True)
 class Taken:
-    customers: int  # that have a score
+    """What asking took."""
+
+    case: Case
+    way: str
+    customers: int
+    scores: int
     seconds: float
     mib: float
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        numbers = f"{self.customers:,}", f"{self.scores:,}", f"{self.seconds:.0f}"
+        return self.case.name, self.case.model, self.way, *numbers, f"{self.mib:,.0f}"
+
+    @property
+    def figure(self) -> Figure:
+        what = f"{self.case.name} of {self.customers:,} synthetic customers, with reasons"
+        found = f"{self.scores:,} scores in {self.seconds:.0f} s, peak {self.mib:,.0f} MiB"
+        return Figure(f"{what}: {self.way}", "", "", found)
 
 
 def copies(days: pd.DataFrame, customers: int, to: Path) -> None:
@@ -61,28 +93,41 @@ def copies(days: pd.DataFrame, customers: int, to: Path) -> None:
     duckdb.from_df(told).query("d", sql).write_parquet(str(to), row_group_size=ROWS)
 
 
-def taken(ask: Callable[[], int]) -> Taken:
+def taken(case: Case, way: str, customers: int, ask: Callable[[], int]) -> Taken:
     began = time.perf_counter()
     with PeakMemory() as memory:
         found = ask()
-    return Taken(found, time.perf_counter() - began, memory.mib)
+    return Taken(case, way, customers, found, time.perf_counter() - began, memory.mib)
 
 
-def whole(of: Family, model: str, saved: Path, days: Path, customers: int, as_of: dt.date) -> int:
-    """All in this process, of the first so many customers."""
-    told = duckdb.execute(SOME, [str(days), str(days), customers]).arrow().read_all()
+def whole(case: Case, customers: int) -> int:
+    """All in this process, of the first so many customers; how many have a score."""
+    told = duckdb.execute(SOME, [str(case.days), str(case.days), customers]).arrow().read_all()
     rows = told.to_pandas(date_as_object=False)
-    data = Data({"days": rows.assign(account_id=rows["account_id"].astype("category"))}, (), as_of)
-    return len(of.predict(of.model(model).load(saved), data, as_of, None))
+    rows = rows.assign(account_id=rows["account_id"].astype("category"))
+    model = case.family.model(case.model).load(case.saved)
+    return len(case.family.predict(model, Data({"days": rows}, (), case.as_of), case.as_of, None))
 
 
-def dealt(
-    spark: Any, of: Family, model: str, saved: Path, days: Path, to: Path, as_of: dt.date
-) -> int:
-    """By Spark's tasks, to files."""
-    found, _ = parts.asked(spark.read.parquet(str(days)), of, model, saved, as_of)
+def dealt(spark: Any, case: Case, to: Path) -> int:
+    """By Spark's tasks, to files; how many have a score."""
+    days = spark.read.parquet(str(case.days))
+    found, _ = parts.asked(days, case.family, case.model, case.saved, case.as_of)
     found.write.parquet(str(to))
     return sum(pq.read_metadata(file).num_rows for file in to.glob("*.parquet"))
+
+
+def cases(real: Data, days: Path, out: Path) -> list[Case]:
+    """Fit the models of all families on the real households."""
+    found = []
+    for name, (model, as_of) in scores.ASKED.items():
+        if name not in parts.FAMILIES:
+            continue
+        case = Case(name, model, as_of, out / name, days)
+        case.saved.mkdir()
+        scores.fitted(case.family, model, real, as_of).save(case.saved)
+        found.append(case)
+    return found
 
 
 def main(
@@ -96,39 +141,23 @@ def main(
     command.tell_facts()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    real = scores.data(out / "panel")
-    days = out / "days.parquet"
+    real, days, some = scores.data(out / "panel"), out / "days.parquet", min(at_once, customers)
     copies(real.frames["days"], customers, days)
     count = pq.read_metadata(days).num_rows
     typer.echo(f"{customers:,} synthetic customers with {count:,} account days")
-    shown = Table("score", "model", "way", "customers", "scores", "seconds", "peak MiB")
-    told: list[Figure] = []
-
-    def tell(name: str, model: str, way: str, asked: int, found: Taken) -> None:
-        cells = f"{found.customers:,}", f"{found.seconds:.0f}", f"{found.mib:,.0f}"
-        shown.add_row(name, model, way, f"{asked:,}", *cells)
-        what = f"{name} of {asked:,} synthetic customers, with reasons: {way}"
-        text = f"{found.customers:,} scores in {found.seconds:.0f} s, peak {found.mib:,.0f} MiB"
-        told.append(Figure(what, "", "", text))
-
-    saved = {}
-    for name in parts.FAMILIES:
-        model, as_of = scores.ASKED[name]
-        saved[name] = out / name
-        saved[name].mkdir()
-        of = family(name)
-        [configuration] = [one for one in of.configurations() if one.model == model]
-        of.fit(real, configuration, as_of).save(saved[name])
-        asked = of, model, saved[name], days, min(at_once, customers), as_of
-        tell(name, model, "one process", asked[-2], taken(lambda asked=asked: whole(*asked)))
+    asked = cases(real, days, out)
+    told = [taken(case, "one process", some, partial(whole, case, some)) for case in asked]
     with place.opened(out / "state", "4g"), session.opened("bench.parts") as spark:
-        for name in parts.FAMILIES:
-            model, as_of = scores.ASKED[name]
-            asked = spark, family(name), model, saved[name], days, out / f"{name}.parquet", as_of
-            tell(name, model, "Spark", customers, taken(lambda asked=asked: dealt(*asked)))
-    Console(width=110).print(shown)
-    typer.echo(figures.markdown(told))
-    figures.write(to, told)
+        for case in asked:
+            by_spark = partial(dealt, spark, case, out / f"{case.name}.parquet")
+            told.append(taken(case, "Spark", customers, by_spark))
+    page = Table("score", "model", "way", "customers", "scores", "seconds", "peak MiB")
+    for one in told:
+        page.add_row(*one.cells)
+    Console(width=110).print(page)
+    rows = [one.figure for one in told]
+    typer.echo(figures.markdown(rows))
+    figures.write(to, rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import datetime as dt
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -50,13 +50,18 @@ def data(folder: Path) -> Data:
     return Data(frames, (), days["business_date"].max().date())
 
 
+def fitted(of: Family, model: str, on: Data, as_of: dt.date) -> Any:
+    """A model as it is chosen."""
+    [configuration] = [one for one in of.configurations() if one.model == model]
+    return of.fit(on, configuration, as_of)
+
+
 def answered(of: Family, model: str, on: Data, as_of: dt.date) -> tuple[pd.DataFrame, float, float]:
     """What a model says, seconds to learn and seconds to answer."""
-    [configuration] = [one for one in of.configurations() if one.model == model]
     began = time.perf_counter()
-    fitted = of.fit(on, configuration, as_of)
+    made = fitted(of, model, on, as_of)
     learnt = time.perf_counter()
-    found = of.predict(fitted, on, as_of, None)
+    found = of.predict(made, on, as_of, None)
     return found, learnt - began, time.perf_counter() - learnt
 
 

@@ -101,9 +101,7 @@ def refreshed(
 
 def _fold(db: duckdb.DuckDBPyConnection) -> None:
     """Make `state`, a part of the accounts after another."""
-    (rows,) = db.sql("select (select count(*) from old) + (select count(*) from sent)").fetchall()[
-        0
-    ]
+    [(rows,)] = db.sql("select (from old select count(*)) + (from sent select count(*))").fetchall()
     parts = rows // SLICE + 1
     db.execute(f"create or replace table state ({COLUMNS})")
     for part in range(parts):

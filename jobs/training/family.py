@@ -112,7 +112,7 @@ class Answers:
     """What a saved model says as of a day, before versions and grades are put to it."""
 
     rows: pd.DataFrame  # of the family's `predict`
-    datasets: tuple[Dataset, ...]  # that were read
+    datasets: tuple[Dataset, ...]  # as in Data
     until: dt.date  # business date as of which they hold
     counts: Sequence[Count] = ()  # what its parts did
     asked: int = 0  # accounts, where there are counts

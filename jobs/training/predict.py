@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +23,7 @@ from mlflow.entities.model_registry import ModelVersion
 from pyarrow.lib import ArrowException
 
 from jobs import command, lake, landing
+from jobs.increment import midnight
 from jobs.ops.offers import TABLE as OFFERS
 from jobs.settings import settings
 from jobs.training import grades, parts, tracking
@@ -104,7 +104,7 @@ def answers(
     fitted = of.model(model).load(saved)
     rows = of.predict(fitted, data, until, size)
     counts: Sequence[Count] = getattr(fitted, "counts", None) or ()
-    asked = data.frames["accounts"]["account_id"].nunique() if counts else len(rows)
+    asked = data.frames["accounts"]["account_id"].nunique() if counts else 0
     return Answers(rows, data.datasets, until, counts, asked)
 
 
@@ -221,9 +221,7 @@ def _land(
     of: Family, as_of: dt.date, file: Path, watermark: str, columns: list[str]
 ) -> landing.Manifest:
     """Answers as of D are known when D has ended in the company's time zone."""
-    ended = dt.datetime.combine(
-        as_of + dt.timedelta(days=1), dt.time(), ZoneInfo(settings().timezone)
-    )
+    ended = midnight(as_of + dt.timedelta(days=1))
     return landing.land(
         of.entity,
         "models",

@@ -12,14 +12,13 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 import typer
 from mlflow.exceptions import MlflowException
 from rich.console import Console
 
 from jobs import command, lake, landing
-from jobs.settings import settings
+from jobs.increment import midnight
 from jobs.training import tracking
 from jobs.training.family import Dataset, FamilyName, family
 from jobs.training.lineage import Node, as_json, as_tree, built
@@ -232,8 +231,7 @@ def _own_lines(account_id: str, as_of: dt.date) -> tuple[Node, ...]:
     if not (lake.exists("silver.order_lines") and lake.exists("bronze.order_lines")):
         return ()
     source = [str(row) for row in lake.read("silver.order_lines", sql=asked)[0].to_pylist()]
-    midnight = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time())
-    end = midnight.replace(tzinfo=ZoneInfo(settings().timezone)).astimezone(dt.UTC)
+    end = midnight(as_of + dt.timedelta(days=1)).astimezone(dt.UTC)
     files = lake.read(
         "bronze.order_lines",
         sql=f"select _source_file, count(*) as lines from t"  # noqa: S608

@@ -44,18 +44,12 @@ SCHEMA = f"""
     {SCORE_COLUMNS.strip()}
 """
 
-# column → of which score, and what of it
-FROM_SCORES = {
-    "churn_chance": "churn.score",
-    "churn_grade": "churn.grade",
-    "churn_trend": "churn.trend",
-    "churn_reasons": "churn.reasons",
-    "offer_campaign_id": "offer_response.campaign_id",
-    "offer_chance": "offer_response.score",
-    "offer_grade": "offer_response.grade",
-    "value_usd": "value.score",
-    "value_grade": "value.grade",
-}
+# as `holding.scores` names them
+FROM_SCORES = (
+    *("churn_chance", "churn_grade", "churn_trend", "churn_reasons"),
+    *("offer_campaign_id", "offer_chance", "offer_grade"),
+    *("value_usd", "value_grade"),
+)
 # what a person reads, so that a CRM is not written to for a digit that nobody sees
 DIGITS = {"churn_chance": 4, "offer_chance": 4, "value_usd": 2}
 ONE_LIST = ("account_id", "as_of_date", "valid_until")
@@ -115,20 +109,17 @@ def list_days(outbox: DataFrame) -> DataFrame:
 
 def with_scores(outbox: DataFrame, account_scores: DataFrame) -> DataFrame:
     """Add the account's own scores that hold on the list's date: the newest of each kind."""
-    newest = holding.newest_scores(holding.on_days(account_scores, list_days(outbox)))
-
-    def one(name: str) -> Column:
-        told = F.col(FROM_SCORES[name])
-        return F.round(told, DIGITS[name]) if name in DIGITS else told
-
-    found = newest.select("account_id", *[one(name).alias(name) for name in FROM_SCORES])
+    newest = holding.scores(holding.on_days(account_scores, list_days(outbox)))
+    found = newest.select("account_id", *FROM_SCORES).withColumns(
+        {name: F.round(name, digits) for name, digits in DIGITS.items()}
+    )
     return outbox.join(found, on="account_id", how="left")
 
 
 def with_segment(outbox: DataFrame, account_segments: DataFrame) -> DataFrame:
     """Add the segment that the account is in on the list's date."""
-    newest = holding.newest_segment(holding.on_days(account_segments, list_days(outbox)))
-    found = newest.select("account_id", "segment.segment_name")
+    newest = holding.segments(holding.on_days(account_segments, list_days(outbox)))
+    found = newest.select("account_id", "segment_name")
     return outbox.join(found, on="account_id", how="left")
 
 
