@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import lake
-from jobs.training import account_days, bench, predict, promote, tracking, train
+from jobs.training import account_days, bench, parts, predict, promote, tracking, train
 from jobs.training.family import family
 from jobs.training.propensity import reasons
 from jobs.training.propensity.classifier import BASE
@@ -29,7 +29,10 @@ def shop(state, registry, empty_store, monkeypatch):
     monkeypatch.setattr(models, "MODELS", {name: models.MODELS[name] for name in QUICK})
 
 
-def test_value_goes_from_the_bench_to_landed_scores_with_intervals_and_grades(shop):
+@pytest.mark.usefixtures("lake")
+def test_value_goes_from_the_bench_to_landed_scores_with_intervals_and_grades(
+    shop, state, monkeypatch, caplog
+):
     bench.bench("value")
     rows = lake.read("ops.leaderboard").to_pandas()
     assert {"mae", "coverage"} <= set(rows["metric"])
@@ -45,6 +48,15 @@ def test_value_goes_from_the_bench_to_landed_scores_with_intervals_and_grades(sh
     assert (found["score"] <= found["high"]).all()
     by_grade = found.groupby("grade")["score"].mean()
     assert list(by_grade.sort_values(ascending=False).index) == sorted(by_grade.index)
+    # of many accounts Spark is asked: it lands the same
+    monkeypatch.setattr(parts, "MOST_AT_ONCE", 0)
+    for remembered in (state / "landing/account_scores/.answered").iterdir():
+        remembered.unlink()
+    with caplog.at_level("INFO", parts.__name__):
+        [file] = (again := predict.predict("value")).files
+    assert "accounts in 1 parts" in caplog.text
+    rows = pq.read_table(again.folder / file.name).to_pandas()
+    pd.testing.assert_frame_equal(rows, found, rtol=1e-9)
 
 
 @pytest.fixture
