@@ -66,6 +66,7 @@ def test_who_objects_gets_no_offer_and_loses_the_one_delivered(
     write("features.account_days")
     write("silver.products")
     write("scores.account_scores")
+    write("scores.account_segments")
     write("silver.account_identities")
     assert {a: row["is_contactable"] for a, row in build_outbox().items()} == {
         "101": True,
