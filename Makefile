@@ -77,7 +77,7 @@ bench: .venv/made-from  ## judge a family's configurations: make bench F=recomme
 	@$(RUN) $(if $(F),jobs.training.bench $(F),infra.bench.models $(if $(OUT),"$(OUT)"))
 
 train promote predict: .venv/made-from
-	@test -n "$(F)" || { echo "which family? make $@ F=recommenders|forecasts|forecasts_daily|churn|offer|value|segments"; exit 1; }
+	@test -n "$(F)" || { echo "which family? make $@ F=recommenders|forecasts|forecasts_daily|churn|soft_churn|offer|value|segments"; exit 1; }
 	@$(RUN) jobs.training.$@ $(F)
 
 train:    ## refit the chosen configuration on everything: make train F=…

@@ -16,7 +16,7 @@ from airflow.sdk import DAG, Param, chain
 
 from dags.tasks import DEFAULTS, boxes, cron
 
-FAMILIES = ("recommenders", "forecasts", "churn", "offer", "value", "segments")
+FAMILIES = ("recommenders", "forecasts", "churn", "soft_churn", "offer", "value", "segments")
 
 with DAG(
     "training_weekly",

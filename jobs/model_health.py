@@ -33,6 +33,7 @@ FEATURES = (
     *("recency_days", "orders_4_weeks", "order_weeks_12_weeks", "days_between_orders"),
     *("winsorised_spend_12_weeks_usd", "discount_share", "coupon_share"),
 )
+# in the CRM; soft churn goes to none
 GRADES_OF = {"churn": "churn_grade", "offer_response": "offer_grade", "value": "value_grade"}
 RETRAINS = ("scores", "features", "calibration")  # measures that ask for learning again
 ONE_SIDED = ("scores", "features", "labels", "overridden")  # measures with no lower limit
@@ -198,7 +199,7 @@ def _overridden(score_name: str) -> list[Row]:
             logger.warning("%s", error)
             continue
         for name, field in fields.items():
-            if GRADES_OF[score_name] in field.columns:
+            if GRADES_OF.get(score_name) in field.columns:
                 rows += _overridden_in(connection, name)
     return rows
 

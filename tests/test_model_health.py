@@ -149,6 +149,27 @@ def test_a_grade_of_few_is_told_and_not_judged(shop):
     assert not row["is_past"]
 
 
+def test_a_soft_churn_is_held_against_the_spend_that_was_usual_when_it_was_told(shop):
+    told = DAY - days(35)
+    write("scores.account_scores", scores(told, [0.1] * 200, name="soft_churn"))
+    everybody = [f"a{n}" for n in range(200)]
+    # 120 USD in 81 days: 41 are usual in four weeks, until it is known that 20 were
+    before = orders(everybody, told - days(80), usd=120.0).assign(superseded_date=told + days(9))
+    corrected = orders(everybody, told - days(80), usd=20.0).assign(known_date=told + days(9))
+    write(
+        "features.account_days",
+        before,
+        corrected,
+        orders(everybody[:100], told + days(1), usd=20.0),  # less than half of the usual
+        orders(everybody[100:150], told + days(1), usd=21.0),
+        orders(everybody[150:], told + days(29)),  # too late, and so a churn
+        orders(["somebody"], DAY),
+    )
+    row = found()["calibration", f"{told:%Y-%m} B"]
+    assert row["value"] == pytest.approx(0.1 - 0.5)
+    assert row["subjects"] == 200
+
+
 def test_a_value_is_off_as_a_share_of_what_was_told(shop):
     told = DAY - days(63)
     write("scores.account_scores", scores(told, [100.0] * 200, name="value"))

@@ -38,6 +38,7 @@ class Part:
 
 EXPECTED = {
     "churn": "no order in the next four weeks",
+    "soft_churn": "less than half of the usual spend in the next four weeks",
     "offer_response": "a coupon of the next campaign is used",
     "value": "spend in the next eight weeks",
 }

@@ -20,13 +20,21 @@ Split = Literal["valid", "test"]
 
 # the keys of FAMILIES
 FamilyName = Literal[
-    "recommenders", "forecasts", "forecasts_daily", "churn", "offer", "value", "segments"
+    "recommenders",
+    "forecasts",
+    "forecasts_daily",
+    "churn",
+    "soft_churn",
+    "offer",
+    "value",
+    "segments",
 ]
 FAMILIES = {
     "recommenders": "jobs.training.recommenders.protocol",
     "forecasts": "jobs.training.forecasts.protocol",
     "forecasts_daily": "jobs.training.forecasts.daily",
     "churn": "jobs.training.propensity.protocol",
+    "soft_churn": "jobs.training.propensity.spending_less",
     "offer": "jobs.training.propensity.answers",
     "value": "jobs.training.value.protocol",
     "segments": "jobs.training.segments.protocol",
@@ -214,6 +222,9 @@ class Foretelling(Protocol):
 
     def outcomes(self, data: Data, configuration: Configuration, cut: dt.date) -> pd.DataFrame:
         """account_id, chance, happened (0 or 1), is_acted_on, at a window that has ended."""
+
+    def happened(self, data: Data, cut: dt.date) -> pd.Series:
+        """0 or 1 per account_id that is asked about there."""
 
 
 @runtime_checkable

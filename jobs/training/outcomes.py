@@ -32,12 +32,15 @@ def happened(score_name: str, scores: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The rows that are over, with `happened`: 0 or 1, of a value USD spent.
     """
-    days = believed(account_days.days(None)[0])
+    every = account_days.days(None)[0]
+    days = believed(every)
     newest: dt.date = days["business_date"].max().date()
     if score_name == "offer_response":
         return _answered(scores, newest)
     horizon, known_on = horizon_days(score_name), days["known_date"].max().date()
-    of, parts = Churn(days, horizon), [scores.head(0).assign(happened=0.0)]
+    # what was usual when a soft churn was told is asked of what was known then
+    of = propensity.OF_DAYS.get(score_name, Churn)(every, horizon)
+    parts = [scores.head(0).assign(happened=0.0)]
     for as_of, part in scores.groupby("as_of_date"):
         origin, ids = pd.Timestamp(str(as_of)).date(), part["account_id"].to_numpy(str)
         if origin + dt.timedelta(days=horizon) > newest:

@@ -32,7 +32,7 @@ from jobs.training.value.history import TYPICAL
 logger = logging.getLogger(__name__)
 
 # of each family, the accounts that stand for all others in what it says of one
-FAMILIES: Mapping[str, int] = {"churn": 0, "value": TYPICAL}
+FAMILIES: Mapping[str, int] = {"churn": 0, "soft_churn": 0, "value": TYPICAL}
 MOST_AT_ONCE = 200_000  # accounts; of more, one process would need too much memory
 PART = 20_000  # accounts of a task, about
 ANSWERS = (

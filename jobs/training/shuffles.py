@@ -155,7 +155,8 @@ def shuffled(
     frames = {**whole.frames, **SHUFFLES[name](whole.frames, until)}
     if isinstance(of, Foretelling):
         told = of.outcomes(replace(whole, frames=frames), configuration, until)
-        values, chance = put_right(told)
+        told = told.assign(happened=told["account_id"].map(of.happened(whole, until)))
+        values, chance = put_right(told.dropna())
         what = "one chance for everybody"
         return shuffled_labels(values, chance, gain, by, limits.shuffled_gain, what)
     with tempfile.TemporaryDirectory() as folder:

@@ -29,9 +29,10 @@ SHOWN = (
     *("score", "grade", "segment_code", "distance"),
     *("model_name", "model_version", "feature_version", "as_of_date"),
 )
-ScoreName = Literal["churn", "offer_response", "value"]  # of a customer
+ScoreName = Literal["churn", "soft_churn", "offer_response", "value"]  # of a customer
 FAMILY_OF_SCORE: Mapping[ScoreName, FamilyName] = {
     "churn": "churn",
+    "soft_churn": "soft_churn",
     "offer_response": "offer",
     "value": "value",
 }

@@ -42,20 +42,21 @@ def shop(lake, monkeypatch):
     write_deltalake(tables.location(account_days.TABLES[1]), products)
 
 
-@pytest.fixture(params=["churn", "value"])
+@pytest.fixture(params=[("soft_churn", "logistic"), ("value", "gbm")])
 def saved(request, shop, tmp_path):
-    of = family(request.param)
+    name, model = request.param
+    of = family(name)
     data = of.data(None)
-    [configuration] = [c for c in of.configurations() if c.model == "gbm"]
+    [configuration] = [c for c in of.configurations() if c.model == model]
     of.fit(data, configuration, data.newest).save(tmp_path)
-    return of, tmp_path
+    return of, model, tmp_path
 
 
 def test_they_are_those_of_one_process(saved):
-    of, folder = saved
+    of, model, folder = saved
     for as_of in (None, NEWEST - dt.timedelta(days=30)):
         whole, found = (
-            ask(of, "gbm", folder, as_of, None) for ask in (predict.answers, parts.answers)
+            ask(of, model, folder, as_of, None) for ask in (predict.answers, parts.answers)
         )
         assert (found.until, found.datasets) == (whole.until, whole.datasets)
         assert len(whole.rows) > PART

@@ -9,7 +9,7 @@ import pytest
 from jobs import lake
 from jobs.table import FOREVER
 from jobs.training import bench, probes, promote, shuffles, train
-from jobs.training.family import Data, Tabular
+from jobs.training.family import Configuration, Data, Tabular
 from jobs.training.forecasts.protocol import WEEKLY, Forecasts
 from jobs.training.gate import Leakage
 from jobs.training.recommenders import protocol
@@ -206,6 +206,30 @@ def test_chances_that_are_far_too_sure_hide_nothing(knows):
     assert raw.mean() > everybody.mean(), "by itself it is worse than one chance for everybody"
     found = shuffles.shuffled_labels(values, everybody, -0.1, rules("churn"), 0.1, "chance")
     assert found.outcome == ("refused" if knows else "passed")
+
+
+class MeasuredByThePast:
+    """What happens is measured by what was there before, as less than half of the usual is."""
+
+    name, baseline = "measured", None
+
+    def outcomes(self, data, configuration, cut):
+        past = data.frames["days"].set_index("account_id")["sales_usd"].sort_index()
+        told = {"chance": past.to_numpy(), "happened": (past > 0.5).to_numpy(int)}
+        return pd.DataFrame({"account_id": past.index, **told, "is_acted_on": True})
+
+    def happened(self, data, cut):
+        return self.outcomes(data, None, cut).set_index("account_id")["happened"]
+
+
+def test_what_happens_is_measured_by_each_ones_own_past_when_labels_are_shuffled():
+    spent = np.random.default_rng(0).random(2000)
+    days = pd.DataFrame({"account_id": [f"a{n:04}" for n in range(2000)], "sales_usd": spent})
+    whole = Data({"days": days.assign(business_date=pd.Timestamp(CUT))}, (), CUT)
+    of, by = MeasuredByThePast(), rules("soft_churn")
+    configuration = Configuration("x", None)
+    found = shuffles.shuffled(of, configuration, whole, CUT, pd.DataFrame(), -0.1, by, LIMITS)
+    assert (found.outcome, found.subjects) == ("passed", 2000)
 
 
 def test_an_error_that_is_lower_without_labels_is_refused_too():

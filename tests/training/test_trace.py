@@ -185,7 +185,13 @@ def test_a_forecast_is_traced_to_its_family_by_its_grain(store):
 
 
 @pytest.mark.parametrize(
-    ("score", "family"), [("churn", "churn"), ("offer_response", "offer"), ("value", "value")]
+    ("score", "family"),
+    [
+        ("churn", "churn"),
+        ("soft_churn", "soft_churn"),
+        ("offer_response", "offer"),
+        ("value", "value"),
+    ],
 )
 def test_a_customers_own_score_is_traced_to_its_family(store, score, family):
     own = {

@@ -1,10 +1,11 @@
 """scores.account_scores: one row per account, score and as-of date: how likely, how good, and why.
 
-churn is the chance that a customer who still buys will not order in the next four weeks,
-offer_response that one whom the next campaign addresses will use a coupon of it; value is what one
-is expected to spend in the next eight weeks, USD. The grade is always for us: A is who is least
-likely to leave, or most likely to answer. So is the trend: it compares with the newest score that
-is a week old or older, for daily scores change slowly.
+churn is the chance that a customer who still buys will not order in the next four weeks, soft_churn
+that one orders and spends less than half of what is usual; offer_response that one whom the next
+campaign addresses will use a coupon of it; value is what one is expected to spend in the next eight
+weeks, USD. The grade is always for us: A is who is least likely to leave, or most likely to answer.
+So is the trend: it compares with the newest score that is a week old or older, for daily scores
+change slowly.
 """
 
 import math
@@ -18,7 +19,7 @@ from jobs.table import Events, Input, window
 COMPARED_DAYS = (35, 7)  # the score before is at most, and at least, so much older
 TREND_STEP = 0.05  # of a chance: five more or fewer of a hundred such customers
 VALUE_STEP = 0.1  # of a value: a tenth more or less than before
-WORSE_WHEN_HIGH = ("churn",)
+WORSE_WHEN_HIGH = ("churn", "soft_churn")
 
 SCHEMA = f"""
     account_id string not null comment 'customer',

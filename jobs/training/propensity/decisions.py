@@ -38,6 +38,7 @@ class Decision(Part):
 
 class Decisions(Part):
     churn: Decision
+    soft_churn: Decision
     offer: Decision
 
 

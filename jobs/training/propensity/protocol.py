@@ -1,6 +1,6 @@
-"""How churn and answers to campaigns are learnt from the lake, judged, and told.
+"""How churn, soft churn and answers to campaigns are learnt from the lake, judged, and told.
 
-Two families of one kind: of each the models of models.py, a test at the newest window whose label
+Three families of one kind: of each the models of models.py, a test at the newest window whose label
 has ended, and validation at the two windows before it. Purchases are those of features.account_days
 and features.interactions as they were known at each day's closing. A campaign and whom it addresses
 are plans, known before it starts.
@@ -24,10 +24,13 @@ from jobs.training.propensity.campaigns import Campaigns
 from jobs.training.propensity.churn import Churn
 from jobs.training.propensity.offer import Offer
 from jobs.training.propensity.scorer import scorer
+from jobs.training.propensity.soft_churn import SoftChurn
 from jobs.training.propensity.task import NothingToAsk, Task
 
 logger = logging.getLogger(__name__)
 
+# what is asked of account days alone; an offer wants campaigns too
+OF_DAYS: Mapping[str, type[Churn]] = {"churn": Churn, "soft_churn": SoftChurn}
 PURCHASES = (
     f"select {account_days.KNOWN}, product_id, cast(sales_usd as double) as sales_usd from t"  # noqa: S608
 )
@@ -53,15 +56,28 @@ class Window:
 
 
 class Propensity:
-    """The family of one task."""
+    """The family of one task.
+
+    Args:
+        is_bad: whether what is foretold is bad for us.
+        without: models that are not judged.
+    """
 
     entity = "account_scores"
     valid_days = 7
 
-    def __init__(self, name: Literal["churn", "offer"], score_name: str, *, is_bad: bool) -> None:
+    def __init__(
+        self,
+        name: Literal["churn", "soft_churn", "offer"],
+        score_name: str,
+        *,
+        is_bad: bool,
+        without: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.score_name = score_name
-        self.is_bad = is_bad  # whether what is foretold is bad for us
+        self.is_bad = is_bad
+        self.without = without
         self.tasks = (name,)
         self.tables: tuple[str, ...] = account_days.TABLES
         if name == "offer":
@@ -76,8 +92,8 @@ class Propensity:
         return found
 
     def configurations(self) -> Sequence[Configuration]:
-        of = Churn if self.name == "churn" else Offer
-        return models.configurations(of.baseline)
+        of = OF_DAYS.get(self.name, Offer)
+        return models.configurations(of.baseline, self.without)
 
     def may_answer(self, model: str) -> bool:
         """A score goes out with its reasons: only a model that can say why is chosen."""
@@ -99,8 +115,8 @@ class Propensity:
 
     def task(self, data: Data) -> Task:
         frames = data.frames
-        if self.name == "churn":
-            return Churn(frames["days"])
+        if of := OF_DAYS.get(self.name):
+            return of(frames["days"])
         return Offer(frames["days"], frames["purchases"], campaigns(frames))
 
     def cut(self, data: Data) -> dt.date:
@@ -153,6 +169,10 @@ class Propensity:
                 "is_acted_on": chance >= decisions.decision(self.name).threshold,
             }
         )
+
+    def happened(self, data: Data, cut: dt.date) -> pd.Series:
+        asked = self.task(data).asked(cut)
+        return pd.Series(asked.label, asked.ids)
 
     def good(self, score: pd.Series) -> pd.Series:
         return 1 - score if self.is_bad else score

@@ -65,6 +65,16 @@ def test_a_customer_who_is_likelier_to_leave_than_weeks_ago_declines(scores):
     }
 
 
+def test_a_customer_who_is_likelier_to_spend_much_less_declines(scores):
+    soft = {"score_name": "soft_churn"}
+    found = scores(
+        answer(as_of=DAY - days(7), score=0.2, **soft),
+        answer(as_of=DAY - days(7), score=0.9),  # another score of the same customer
+        answer(score=0.3, **soft),
+    )
+    assert found["900", "soft_churn", DAY].trend == "declining"
+
+
 def test_a_value_moves_by_a_tenth_of_itself(scores):
     before = {"as_of": DAY - days(7), "score_name": "value"}
     found = scores(

@@ -1,4 +1,4 @@
-"""Churn and offer as families of the lake: judged, trained, let through, asked, landed."""
+"""Churn, soft churn and offer in the lake: judged, trained, let through, asked, landed."""
 
 import datetime as dt
 import json
@@ -26,7 +26,7 @@ NEWEST = dt.date(2016, 10, 9)
 def shop(state, registry, empty_store, monkeypatch):
     """A lake with the shoppers' tables, and quick models."""
     shutil.copy(empty_store, state / "mlflow.db")
-    for name in ("churn", "offer"):
+    for name in ("churn", "soft_churn", "offer"):
         tracking.client().create_experiment(name, artifact_location=str(state / "artifacts"))
     lake_of_shoppers.write()
     monkeypatch.setattr(models, "MODELS", {name: models.MODELS[name] for name in QUICK})
@@ -64,6 +64,20 @@ def test_churn_goes_from_the_bench_to_landed_scores_with_grades_and_reasons(shop
     assert max(map(len, why)) <= 5
     assert all(set(one) == {"code", "en", "zh"} for each in why for one in each)
     assert sum(map(len, why)) > len(why)
+
+
+def test_soft_churn_is_landed_with_grades_and_with_reasons_of_its_own(shop):
+    bench.bench("soft_churn")
+    assert set(lake.read("ops.leaderboard").to_pandas()["model"]) == set(QUICK)
+    train.train("soft_churn")
+    tracking.crown("soft_churn", tracking.newest_version("soft_churn").version)
+    found = answers(predict.predict("soft_churn"))
+    assert (found["score_name"] == "soft_churn").all()
+    by_grade = found.groupby("grade")["score"].mean()
+    assert list(by_grade.sort_values().index) == sorted(by_grade.index)  # A is the least likely
+    codes = {one["code"] for each in found["reasons"] for one in json.loads(each)}
+    assert codes & {"unevenness_high", "unevenness_low", "spend_lately_high", "spend_lately_low"}
+    assert found["account_id"].is_unique
 
 
 def test_an_offer_is_asked_of_the_next_campaign_and_of_no_one_without_one(shop):
