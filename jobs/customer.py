@@ -22,6 +22,11 @@ from jobs.pages.html import render
 TABLE, IDENTITIES, HELD = "scores.account_360", "silver.account_identities", "ops.crm_holdout"
 SCORES = {  # how a score's columns begin → what is expected
     "churn": ("Leaving", "churn_chance", "{:.0%} chance of no order in the next four weeks"),
+    "soft_churn": (
+        "Spending less",
+        "soft_churn_chance",
+        "{:.0%} chance of an order and less than half of the usual spend in the next four weeks",
+    ),
     "offer": ("Answer", "offer_chance", "{:.0%} chance of a coupon of campaign {campaign} used"),
     "value": ("Worth", "value_usd", "{:,.2f} USD in the next eight weeks"),
 }

@@ -4,10 +4,11 @@ import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
 HOLDING = (
-    *("churn_valid_until", "offer_valid_until", "value_valid_until"),
+    *("churn_valid_until", "soft_churn_valid_until", "offer_valid_until", "value_valid_until"),
     *("segment_valid_until", "next_products_valid_until"),
 )
-SCORES = ("churn_chance", "offer_chance", "value_usd", "segment_id", "next_products_standing")
+CHANCES = ("churn_chance", "soft_churn_chance", "offer_chance", "next_products_standing")
+SCORES = (*CHANCES, "value_usd", "segment_id")
 
 RULES = [
     *[
@@ -29,7 +30,7 @@ RULES = [
             severity="critical",
             meta={"reason": f"no_chance({chance})"},
         )
-        for chance in ("churn_chance", "offer_chance", "next_products_standing")
+        for chance in CHANCES
     ],
     *[
         gxe.ExpectColumnValuesToBeNull(

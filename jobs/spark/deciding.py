@@ -5,13 +5,14 @@ that stands first, and to the smaller account_id.
 """
 
 from string import Formatter
+from typing import get_args
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.reviewed import Text
 from jobs.spark.grading import MAX_REASONS
-from jobs.spark.playbooks import Playbook, Playbooks, When
+from jobs.spark.playbooks import Playbook, Playbooks, Score, When
 
 SCORE = (
     "struct<score:double,grade:string,trend:string,reasons:array<struct<code:string,text:string>>,"
@@ -22,7 +23,8 @@ SCORE = (
 # is never null.
 FACTS = f"""
     account_id string, day date, is_in_crm boolean, is_contactable boolean,
-    churn {SCORE}, offer_response {SCORE}, value {SCORE}, usual_spend double, expected_spend double,
+    churn {SCORE}, soft_churn {SCORE}, offer_response {SCORE}, value {SCORE},
+    usual_spend double, expected_spend double,
     days_since_order int, offer string, offer_start_date date, offer_end_date date, product string,
     has_open_opportunity boolean, has_open_activity boolean, contacts int, last_contact_date date,
     segment struct<code:string,en:string,zh:string,rests_on:string,valid_until:date>
@@ -135,9 +137,12 @@ def _until(one: Playbook) -> Column:
 
 
 def _why(one: Playbook) -> dict[str, Column]:
-    """The playbook's own reason, then those of the scores that it asks for."""
+    """The playbook's own reason, then those of the scores that it asks for.
+
+    First those of the chance that it is worth by: there is no room for all.
+    """
     own = _struct({"code": F.lit(one.playbook), "text": _told(one.reason, "en", one)})
-    scores = _scores(one.when)
+    scores = sorted(_scores(one.when), key=lambda score: score != one.worth.chance)
     english = F.concat(F.array(own), *[f"{score}.reasons" for score in scores])
     chinese = F.concat(
         F.array(_told(one.reason, "zh", one)), *[f"{score}.reasons_zh" for score in scores]
@@ -151,7 +156,7 @@ def _why(one: Playbook) -> dict[str, Column]:
 
 
 def _scores(when: When) -> list[str]:
-    return [score for score in ("churn", "offer_response") if getattr(when, score)]
+    return [score for score in get_args(Score) if getattr(when, score)]
 
 
 def _resting_on(one: Playbook) -> list[str]:
@@ -192,6 +197,7 @@ def _told(text: Text, language: str, one: Playbook) -> Column:
         "usual_spend": usd("usual_spend"),
         "expected_spend": usd("expected_spend"),
         "churn_chance": percent(F.col("churn.score")),
+        "soft_churn_chance": percent(F.col("soft_churn.score")),
         "offer_chance": percent(F.col("offer_response.score")),
         **{name: F.col(name) for name in ("offer", "product")},
         "offer_end": F.col("offer_end_date").cast("string"),

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 SCORES = {  # score_name → how its columns begin, and the column of the score itself
     "churn": ("churn", "churn_chance"),
+    "soft_churn": ("soft_churn", "soft_churn_chance"),
     "offer_response": ("offer", "offer_chance"),
     "value": ("value", "value_usd"),
 }

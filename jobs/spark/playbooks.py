@@ -23,7 +23,7 @@ SEGMENTS = ROOT / "jobs/training/segments/segments.yaml"
 
 Grade = Literal["A", "B", "C", "D", "E"]
 Trend = Literal["improving", "steady", "declining", "new"]
-Score = Literal["churn", "offer_response"]
+Score = Literal["churn", "soft_churn", "offer_response"]
 # why a customer is given no action, in the order in which it is asked
 Nothing = Literal[
     "not_in_crm",
@@ -41,6 +41,7 @@ SLOTS = {
     "usual_spend": None,
     "expected_spend": None,
     "churn_chance": "churn",
+    "soft_churn_chance": "soft_churn",
     "offer_chance": "offer_response",
     "offer": "open_offer",
     "offer_end": "open_offer",
@@ -95,6 +96,7 @@ class When(Part):
     """What must hold for a customer; what is not named is not asked."""
 
     churn: Graded | None = None
+    soft_churn: Graded | None = None
     offer_response: Graded | None = None
     open_offer: bool | None = None
     open_opportunity: bool | None = None

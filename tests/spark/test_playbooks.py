@@ -127,7 +127,7 @@ def test_every_action_and_reason_that_the_table_documents_is_known() -> None:
 
 def test_a_segment_is_one_that_segments_yaml_names(told) -> None:  # type: ignore[no-untyped-def]
     def change(content):  # type: ignore[no-untyped-def]
-        first, *_, second = content["playbooks"]
+        first, *_, second, _ = content["playbooks"]
         second["when"]["segments"] = ["high_valu", "mixed", "mixed_2", "mixed_x"]
         first["when"]["segments"] = []
         first["text"]["en"] = "Call {segment}"

@@ -30,6 +30,12 @@ SCHEMA = f"""
     churn_trend string comment 'improving, steady, declining, new; null: as churn_chance',
     churn_valid_until date comment 'last day on which it holds; null: as churn_chance',
     churn_reasons {REASONS} not null comment 'up to 5, the strongest first: code and sentence',
+    soft_churn_chance double
+        comment '0 to 1, of an order in the next four weeks and less than half of the usual spend',
+    soft_churn_grade string comment 'A (least likely) to E; null: as soft_churn_chance',
+    soft_churn_trend string comment 'improving, steady, declining, new; null: as its chance',
+    soft_churn_valid_until date comment 'last day on which it holds; null: as soft_churn_chance',
+    soft_churn_reasons {REASONS} not null comment 'up to 5, the strongest first: code and sentence',
     offer_campaign_id string comment 'campaign that is asked about; null: no such score holds',
     offer_chance double comment '0 to 1, of an answer to it; null: as offer_campaign_id',
     offer_grade string comment 'A (most likely to answer) to E; null: as offer_campaign_id',

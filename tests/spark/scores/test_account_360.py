@@ -113,6 +113,7 @@ def test_scores_list_action_and_delivery_stand_in_the_row(whole):
     row = whole(
         scores=[
             score(),
+            score("soft_churn", 0.3, grade="D"),
             score("offer_response", 0.25, campaign_id="13", grade="A"),
             score("value", 120.5, made=-2, until=5, trend="steady"),
         ],
@@ -123,10 +124,12 @@ def test_scores_list_action_and_delivery_stand_in_the_row(whole):
     )["900"]
     assert (row.churn_chance, row.churn_grade, row.churn_trend) == (0.8, "E", "declining")
     assert (row.churn_valid_until, row.value_valid_until) == (DAY + days(7), DAY + days(5))
+    assert (row.soft_churn_chance, row.soft_churn_grade) == (0.3, "D")
     assert (row.offer_chance, row.offer_campaign_id, row.offer_grade) == (0.25, "13", "A")
     assert (row.value_usd, row.value_trend) == (120.5, "steady")
     assert [reason.code for reason in row.offer_reasons] == ["offer_response_high"]
-    assert row.rests_on == ["churn gbm 7", "offer_response gbm 7", "value gbm 7"]
+    every = ("churn", "soft_churn", "offer_response", "value")
+    assert row.rests_on == [f"{name} gbm 7" for name in every]
     assert (row.segment_id, row.segment_code, row.segment_name) == (4, "loyal", "Loyal")
     assert row.segment_valid_until == DAY + days(7)
     assert (row.next_products, row.next_products_standing) == (["Milk (1)"], 0.7)

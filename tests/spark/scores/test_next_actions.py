@@ -366,6 +366,30 @@ def test_a_playbook_of_segments_is_for_customers_who_are_in_one_of_them(actions)
     assert row.valid_until == DAY + days(3)  # no longer than the segment
 
 
+def test_a_good_customer_who_stays_and_will_spend_much_less_is_called(actions):
+    ids = ["less", "leaves", "improving", "C", "other", "no churn"]
+    why = [(f"spend_{n}", "a sentence") for n in range(4)]
+    soft = {each: score(each, 0.4, "D", "soft_churn", reasons=why) for each in ids}
+    soft["improving"]["trend"], soft["C"]["grade"] = "improving", "C"
+    churns = [score(each, 0.1, "A") for each in ids if each not in ("leaves", "no churn")]
+    found = actions(
+        ids,
+        scores=[*soft.values(), *churns, score("leaves", 0.5)],
+        segments=[segment(each, "bargain" if each == "other" else "loyal") for each in ids],
+    )
+    assert told_of(found, "playbook") == {
+        **dict.fromkeys(ids, "nothing"),
+        "less": "call_spending_less",
+        "leaves": "call_leaving",
+    }
+    row = found["less"]
+    assert float(row.expected_value_usd) == 2.0  # 0.4 x 100 x 0.05
+    # of five reasons those of what it is worth by come first
+    assert [r.code for r in row.reasons] == ["call_spending_less", *[code for code, _ in why]]
+    assert "(40%); that a call keeps 5% of the spend is assumed" in row.reasons[0].text
+    assert row.rests_on == ["churn gbm 7", "soft_churn gbm 7", "segment kmeans 2"]
+
+
 def test_a_customer_in_talks_is_not_called_to_be_kept(actions):
     found = actions(
         ["open", "won", "lost"],
