@@ -69,7 +69,11 @@ FULL = {
     "churn_trend": "declining",
     "churn_valid_until": DAY + dt.timedelta(days=7),
     "churn_reasons": [{"code": "orders_low", "text": "Orders in the last 4 weeks: only 1"}],
-    "rests_on": ["churn gbm 7"],
+    "soft_churn_chance": 0.2,
+    "soft_churn_grade": "C",
+    "soft_churn_trend": "steady",
+    "soft_churn_valid_until": DAY + dt.timedelta(days=7),
+    "rests_on": ["churn gbm 7", "soft_churn logistic 2"],
     "segment_name": "Loyal",
     "segment_valid_until": DAY + dt.timedelta(days=6),
     "next_products": ["Milk (1)"],
@@ -121,7 +125,12 @@ def test_everything_that_is_known_is_said_in_words() -> None:
             " holds until 2017-12-03",
         ),
         ("  because", "Orders in the last 4 weeks: only 1"),
-        ("Told by", "churn gbm 7"),
+        (
+            "Spending less",
+            "20% chance of an order and less than half of the usual spend in the next four weeks:"
+            " grade C, steady; holds until 2017-12-03",
+        ),
+        ("Told by", "churn gbm 7; soft_churn logistic 2"),
     ]
     what_next = dict(found["What next"])
     assert what_next["Offer"] == "Milk (1)"

@@ -277,6 +277,8 @@ def test_the_rules_know_a_row_that_cannot_be(broken):
         ({"next_products_valid_until": early}, "over(next_products_valid_until)"),
         ({"segment_valid_until": early}, "over(segment_valid_until)"),
         ({"offer_chance": 1.5}, "no_chance(offer_chance)"),
+        ({"soft_churn_chance": -0.1}, "no_chance(soft_churn_chance)"),
+        ({"soft_churn_valid_until": early}, "over(soft_churn_valid_until)"),
         ({"is_contactable": False, "value_usd": 1.0}, "scored_though_objecting(value_usd)"),
         ({"as_of_date": early}, "ordered_after_the_day"),
     ]
