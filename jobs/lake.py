@@ -118,8 +118,7 @@ def read(name: str, at: int | None = None, sql: str = "select * from t") -> pa.T
 
 def query(table: DeltaTable, sql: str) -> pa.Table:
     """The same of a handle that is open already."""
-    found = _streamed(table, sql).read_all()
-    return found.cast(pa.schema([f.with_type(_plain(f.type)) for f in found.schema]))
+    return plain(_streamed(table, sql).read_all())
 
 
 def stream(name: str, at: int | None = None, sql: str = "select * from t") -> pa.RecordBatchReader:
@@ -132,8 +131,12 @@ def _streamed(table: DeltaTable, sql: str) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_stream(builder.execute(sql))
 
 
+def plain(found: pa.Table) -> pa.Table:
+    """The same, with texts that are no views: Arrow has no compare kernels for those."""
+    return found.cast(pa.schema([f.with_type(_plain(f.type)) for f in found.schema]))
+
+
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """Views have no compare kernels in Arrow: the older types carry the same values."""
     if kind == pa.string_view():
         return pa.string()
     if kind == pa.binary_view():

@@ -177,6 +177,8 @@ def by_key(field: str, keys: Iterable[str], records: Iterable[Record]) -> dict[s
     return found
 
 
+# after so many different values what is known of a field's is forgotten: most have few
+KNOWN_VALUES = 20_000
 MOST_DIGITS = 308  # before the point: of the largest float
 EXACT = Context(prec=400)
 
@@ -197,6 +199,34 @@ def canonical(field: Field, value: Any) -> str | None:
     if field.length is not None and len(made) > field.length:
         raise NotCanonical(f"too_long ({len(made)} > {field.length} characters)")
     return made
+
+
+def shown(field: Field, value: Any) -> str | None:
+    """The canonical text of what a record shows; the text as it is of what the field would no
+    longer take, such as a choice that is gone: that is somebody else's, and none of ours."""
+    try:
+        return canonical(field, value)
+    except NotCanonical:
+        return str(value)
+
+
+class Shown:
+    """What records show in a field, each different text made canonical once."""
+
+    def __init__(self, field: Field) -> None:
+        self._field = field
+        self._known: dict[str, str | None] = {}
+
+    def of(self, value: Any) -> str | None:
+        if not isinstance(value, str):
+            return shown(self._field, value)
+        try:
+            return self._known[value]
+        except KeyError:
+            if len(self._known) >= KNOWN_VALUES:
+                self._known.clear()
+            made = self._known[value] = shown(self._field, value)
+            return made
 
 
 def _text(field: Field, value: Any) -> str:

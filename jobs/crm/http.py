@@ -24,11 +24,10 @@ from jobs.crm.adapter import (
     Description,
     ErrorClass,
     Field,
-    NotCanonical,
     Quota,
     Record,
     Result,
-    canonical,
+    shown,
     untold,
 )
 from jobs.crm.fields import told_fields
@@ -157,10 +156,7 @@ class Http:
         return Record(row["id"], row["revision"], at, values, row["is_active"])
 
     def _value(self, name: str, told: Any) -> str | None:
-        try:
-            return canonical(self._fields.get(name, Field(name, "text")), told)
-        except NotCanonical:  # what a person wrote is theirs, whatever we would make of it
-            return str(told)
+        return shown(self._fields.get(name, Field(name, "text")), told)
 
 
 def _records(told: str) -> int:

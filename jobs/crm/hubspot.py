@@ -20,11 +20,12 @@ from jobs.crm.adapter import (
     Record,
     Result,
     Values,
+    shown,
     untold,
 )
 from jobs.crm.hubspot_calls import REQUEST_SECONDS, Session, classified
 from jobs.crm.hubspot_pages import BATCH_RECORDS, Pages, Row, instant_of
-from jobs.crm.hubspot_values import described, from_wire, to_wire
+from jobs.crm.hubspot_values import described, to_wire
 from jobs.crm.writing import as_one, became, found_out, records_of
 
 MERGED = "hs_merged_object_ids"
@@ -192,7 +193,7 @@ class HubSpot:
             yield Record(merged, revision, at, nothing, is_active=False, merged_into=row["id"])
 
     def _values(self, told: Mapping[str, str | None], names: Collection[str]) -> Values:
-        return {name: from_wire(self._field(name), told.get(name)) for name in names}
+        return {name: shown(self._field(name), told.get(name)) for name in names}
 
     def _field(self, name: str) -> Field:
         return self._fields.get(name, Field(name, "text"))

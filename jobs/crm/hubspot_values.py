@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.crm.adapter import Field, Kind, NotCanonical, canonical
+from jobs.crm.adapter import Field, Kind
 
 # https://knowledge.hubspot.com/contacts/property-field-types-in-hubspot
 LONGEST_TEXT = 65_536
@@ -50,12 +50,3 @@ def to_wire(field: Field, value: str | None) -> str:
         at = dt.datetime.fromisoformat(value).astimezone(dt.UTC)
         return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     return value
-
-
-def from_wire(field: Field, value: str | None) -> str | None:
-    """A value as canonical text; as it is where the field no longer takes it: of an option that is
-    gone, records still have the value."""
-    try:
-        return canonical(field, value)
-    except NotCanonical:
-        return value

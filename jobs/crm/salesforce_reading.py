@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from jobs.crm.adapter import Field, NotCanonical, Record, canonical
+from jobs.crm.adapter import Field, Record, Shown
 from jobs.crm.salesforce_session import Connection
 from jobs.crm.salesforce_values import field, in_address, instant, literal
 
@@ -82,7 +82,11 @@ class Reading:
         return f"SELECT {', '.join(wanted)} FROM {self._object}"  # noqa: S608 names, no values
 
     def _records(self, soql: str, names: Collection[str]) -> Iterator[Record]:
-        return (_record(row, names, self.fields) for row in self._rows(soql, "queryAll"))
+        known: dict[str, Shown] = {}
+        for row in self._rows(soql, "queryAll"):
+            # not before: that a field is not there is the CRM's to say
+            known = known or {name: Shown(self.fields[name]) for name in names}
+            yield _record(row, known)
 
     def _rows(self, soql: str, resource: str) -> Iterator[Row]:
         page = self._connection.get(f"{resource}?q={in_address(soql)}")
@@ -111,7 +115,7 @@ def _fitting(select: str, values: Sequence[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _record(row: Row, names: Collection[str], known: Mapping[str, Field]) -> Record:
+def _record(row: Row, known: Mapping[str, Shown]) -> Record:
     """A row of a query in JSON, or of a job's CSV file, where all is text."""
     successor = next((row[name] for name in SUCCESSORS if row.get(name)), None)
     at = dt.datetime.fromisoformat(row["SystemModstamp"])
@@ -120,14 +124,7 @@ def _record(row: Row, names: Collection[str], known: Mapping[str, Field]) -> Rec
         # an instant is of a second: another user's write within the same one shows by its user
         revision=f"{instant(at)} {row['LastModifiedById']}",
         changed_at=at,
-        values={name: _canonical(known[name], row[name]) for name in names},
+        values={name: texts.of(row[name]) for name, texts in known.items()},
         is_active=not successor,
         merged_into=successor,
     )
-
-
-def _canonical(field: Field, value: Any) -> str | None:
-    try:
-        return canonical(field, value)
-    except NotCanonical:
-        return str(value)  # a choice that is offered no more

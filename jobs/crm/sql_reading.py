@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from jobs.crm.adapter import Field, NotCanonical, Record, canonical
+from jobs.crm.adapter import Record, shown
 from jobs.crm.sql_session import Session, Work
 from jobs.crm.sql_table import CHANGED_AT, REVISION, Named, Table, described
 from jobs.sql import identifier
@@ -37,11 +37,11 @@ class Rows:
             rest: SQL from `where` on.
         """
         names = list(fields)
-        shown = [f"t.{identifier(name)}::text as f{n}" for n, name in enumerate(names)]
+        texts = [f"t.{identifier(name)}::text as f{n}" for n, name in enumerate(names)]
         rows = work.run(
             f"select {self.id}::text as id, t.{REVISION}::text as revision, "  # noqa: S608 quoted
             f"t.{CHANGED_AT} as changed_at, t.{identifier(asked)}::text as asked"
-            f"{''.join(f', {each}' for each in shown)} from {self.named.sql} t {rest}",
+            f"{''.join(f', {each}' for each in texts)} from {self.named.sql} t {rest}",
             *told,
         )
         known = [(f"f{n}", self.table.field(name)) for n, name in enumerate(names)]
@@ -52,7 +52,7 @@ class Rows:
                     id=row["id"],
                     revision=row["revision"],
                     changed_at=row["changed_at"],
-                    values={field.name: _shown(field, row[at]) for at, field in known},
+                    values={field.name: shown(field, row[at]) for at, field in known},
                 ),
             )
             for row in rows
@@ -122,10 +122,3 @@ class Reading:
         rows = self.rows
         with self._session.transaction() as work:
             return [record for _, record in rows.select(work, fields, self._key, rest, *told)]
-
-
-def _shown(field: Field, text: str | None) -> str | None:
-    try:
-        return canonical(field, text)
-    except NotCanonical:
-        return text  # 'infinity', NaN: another's, and none of ours

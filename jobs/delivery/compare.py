@@ -224,18 +224,20 @@ def _decided(
         for reason, said in mapping.unwanted(field)
     ]
     return f"""
-        with shown as (
+        with freed as (
+            select account_id, max("at") as "at" from released
+            where coalesce(field, {name}) = {name} group by account_id
+        ),
+        shown as (
             select s.account_id, s.record_id, s.{shown[field]} as old,
                    coalesce({", ".join(reasons)}) as gone, s.v{n} as given, s.e{n} as fault,
                    t.account_id is not null as is_known, t.is_written, t.value, t.maybe, t.echo,
-                   t.has_echo, exists (
-                       select 1 from released l
-                       where coalesce(l.account_id, s.account_id) = s.account_id
-                         and coalesce(l.field, {name}) = {name}
-                         and l."at" > coalesce(t."at", timestamptz 'epoch')
-                   ) as is_released
+                   t.has_echo,
+                   coalesce(greatest(l."at", (select max("at") from freed where account_id is null))
+                            > coalesce(t."at", timestamptz 'epoch'), false) as is_released
             from seen s
             left join state t on t.account_id = s.account_id and t.field = {name}
+            left join freed l on l.account_id = s.account_id
         ),
         meant as (
             select *, case when gone is null then given end as new,
@@ -338,6 +340,7 @@ def put_off(db: duckdb.DuckDBPyConnection, most: int) -> None:
 
 def totals(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> Totals:
     grade = literal(mapping.grade_field or "")
+    shown = f"fields[{grade}]" if mapping.grade_field else "null"
     told = db.sql(f"""
         with fields as (
             select count(*) filter (action = 'update') as updates,
@@ -365,7 +368,7 @@ def totals(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> Totals:
         ),
         there as (
             select count(*) as customers,
-                   count(*) filter (fields[{grade}] is not null) as graded
+                   count(*) filter ({shown} is not null) as graded
             from matched join mirror using (record_id) where why is null
         ),
         ours as (select count(distinct account_id) as ours from state where value is not null)
@@ -389,5 +392,8 @@ def digest(items: Iterator[pa.RecordBatch] | pa.RecordBatchReader) -> str:
     for batch in items:
         columns: list[Any] = [batch.column(name).cast(pa.string()) for name in ITEM_COLUMNS]
         lines = pc.binary_join_element_wise(*(pc.fill_null(c, NULL) for c in columns), FIELD_END)
-        told.update(ROW_END.join([*lines.to_pylist(), ""]).encode())
+        whole = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
+        one: Any = pc.binary_join(whole, ROW_END)
+        told.update(one[0].as_buffer())
+        told.update(ROW_END.encode() if len(lines) else b"")
     return told.hexdigest()

@@ -57,7 +57,7 @@ def note_tasks(
 
 def told(
     mapping: ConnectionMap, instance: str, version: int, today: dt.date | None
-) -> Iterator[list[subjects.Told]]:
+) -> Iterator[subjects.Told]:
     """The outbox, each row with why it is not shown.
 
     Args:

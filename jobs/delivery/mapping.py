@@ -120,10 +120,9 @@ class ConnectionMap(Part):
         """The field that shows a column as it is; null: none does."""
         return next((name for name, of in self.fields.items() if of.columns == (column,)), None)
 
-    def value(self, field: str, row: Mapping[str, Any]) -> Any:
-        """What a row of the outbox puts into a field, before it is made canonical."""
+    def value(self, field: str, values: Sequence[Any]) -> Any:
+        """What the values of a field's columns put into it, before that is made canonical."""
         of = self.fields[field]
-        values = [row[column] for column in of.columns]
         return TRANSFORMS[of.transform]([of.to, *values] if of.transform == "link" else values)
 
 
@@ -282,6 +281,10 @@ def _inconsistent(
         faults.append(f"match: {EMAIL} cannot be the first key: begin with one of our own")
     keys = {rung.field for rung in mapping.match}
     faults += [f"{name}: a key must not be mapped too" for name in mapping.fields if name in keys]
+    known: dict[str, str] = {}
+    for name in mapping.read_fields:
+        if known.setdefault(name.lower(), name) != name:
+            faults.append(f"{name}: {known[name.lower()]} differs from it by its case only")
     return faults + _of_tasks(mapping)
 
 

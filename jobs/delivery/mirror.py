@@ -6,30 +6,30 @@ a write that came to light late) is found by reading everything, every `reconcil
 
 import datetime as dt
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs import lake
 from jobs.crm.adapter import Adapter, Description, Record
 from jobs.delivery import contact_keys
 from jobs.delivery.entries import ID
-from jobs.delivery.ledger import Ledger, log_of
+from jobs.delivery.ledger import Ledger
 from jobs.delivery.mapping import ConnectionMap
-from jobs.delivery.scratch import ROWS, keep, load
-from jobs.sql import literal
+from jobs.delivery.scratch import ROWS, insert, keep
+from jobs.sql import identifier, literal
 
 log = logging.getLogger(__name__)
 
 NAME = "ops.crm_mirror"
 # a write carries the instant at which its transaction began, and is seen when that has ended
 OVERLAP = dt.timedelta(minutes=10)
-COLUMNS = (
-    "record_id varchar, is_active boolean, merged_into varchar, changed_at timestamptz, "
-    "fields map(varchar,varchar), read_all_at timestamptz"
-)
+NAMES = ("record_id", "is_active", "merged_into", "changed_at", "fields", "read_all_at")
+TEXTS, INSTANT = pa.map_(pa.string(), pa.string()), pa.timestamp("us", "UTC")
 
 
 def refreshed(
@@ -47,15 +47,16 @@ def refreshed(
         is_writer: of the connection, who writes it down too.
     """
     instance, now = described.instance, dt.datetime.now(dt.UTC)
-    as_kept(db, mapping.connection, instance)
-    since = read_from(db, mapping, crm, now) if described.can_list else None
+    is_whole = as_kept(db, mapping, instance)
+    since = read_from(db, mapping, crm, now) if described.can_list and is_whole else None
     if not described.can_list:
         records: Iterable[Record] = asked(db, mapping, crm, keys)
     else:
         records = crm.read(mapping.read_fields, since)
-    count = taken(db, without_contacts(mapping, records), now)
+    count = taken(db, mapping, without_contacts(mapping, records), now)
     if since is None:
-        db.execute("create or replace table mirror as select * from news")
+        db.execute("drop table mirror")
+        db.execute("alter table news rename to mirror")
     elif not without_gone(db, mapping, crm) and not differing(db):
         return count
     else:
@@ -81,9 +82,9 @@ def reread(
     """
     if described.can_list:
         return refreshed(db, mapping, crm, described, ())
-    as_kept(db, mapping.connection, described.instance)
+    as_kept(db, mapping, described.instance)
     records = crm.get(ids, mapping.read_fields).values()
-    count = taken(db, without_contacts(mapping, records), dt.datetime.now(dt.UTC))
+    count = taken(db, mapping, without_contacts(mapping, records), dt.datetime.now(dt.UTC))
     db.register("asked_for", pa.table({"record_id": pa.array([*ids], pa.string())}))
     db.execute("delete from mirror where record_id in (select record_id from asked_for)")
     db.unregister("asked_for")
@@ -92,19 +93,27 @@ def reread(
     return count
 
 
-def as_kept(db: duckdb.DuckDBPyConnection, connection: str, instance: str) -> None:
-    """Load `mirror` as it was written down last."""
-    of = f"connection = {literal(connection)} and crm_instance = {literal(instance)}"
-    load(db, "mirror", NAME, COLUMNS, of)
+def as_kept(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, instance: str) -> bool:
+    """Load `mirror` as it was written down last; returns whether it has the fields that are
+    mapped."""
+    db.execute(f"create or replace table mirror ({_columns(mapping)})")
+    if not lake.exists(NAME):
+        return False
+    of = f"connection = {literal(mapping.connection)} and crm_instance = {literal(instance)}"
+    rows = f"select {', '.join(NAMES)} from t where {of}"  # noqa: S608 quoted
+    one = lake.read(NAME, sql=f"{rows} limit 1")["fields"].to_pylist()
+    parts = (pa.Table.from_batches([batch]) for batch in lake.stream(NAME, sql=rows))
+    insert(db, "mirror", (_as_struct(part, mapping.read_fields) for part in parts))
+    return {name for fields in one for name, _ in fields or ()} == set(mapping.read_fields)
 
 
 def read_from(
     db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Adapter, now: dt.datetime
 ) -> dt.datetime | None:
     """From which instant of the CRM's clock on to read; null: everything."""
-    told = "max(changed_at), max(read_all_at), any_value(map_keys(fields))"
-    seen, read_all_at, fields = db.sql(f"select {told} from mirror").fetchall()[0]  # noqa: S608
-    if seen is None or set(fields) != set(mapping.read_fields) or has_others_keys(db, mapping):
+    told = db.sql("select max(changed_at), max(read_all_at) from mirror").fetchall()
+    [(seen, read_all_at)] = told
+    if has_others_keys(db, mapping):
         return None
     if now - read_all_at > dt.timedelta(hours=mapping.reconcile_hours):
         return None
@@ -130,6 +139,15 @@ def without_gone(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap, crm: Ada
     if lost := [*known - crm.get(known, mapping.read_fields).keys()]:
         db.execute(f"delete {among}", [lost])
     return len(lost)
+
+
+def shown_in(mapping: ConnectionMap, field: str) -> str:
+    """SQL: what a record `r` shows in the field that a column names; null where it is mapped no
+    more."""
+    each = " ".join(
+        f"when {literal(name)} then r.fields[{literal(name)}]" for name in mapping.read_fields
+    )
+    return f"case {field} {each} end"
 
 
 def has_others_keys(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> bool:
@@ -168,28 +186,25 @@ def without_contacts(mapping: ConnectionMap, records: Iterable[Record]) -> Itera
     )
 
 
-def taken(db: duckdb.DuckDBPyConnection, records: Iterable[Record], now: dt.datetime) -> int:
+def taken(
+    db: duckdb.DuckDBPyConnection,
+    mapping: ConnectionMap,
+    records: Iterable[Record],
+    now: dt.datetime,
+) -> int:
     """Put what is read into `news`, the last state of each record; returns how many came."""
-    db.execute(f"create or replace table arrived ({COLUMNS}, n bigint)")
-    schema = _schema()
-    count = 0
-    for rows in _chunks(records):
-        made = [_row(record, now) | {"n": count + n} for n, record in enumerate(rows)]
-        count += len(made)
-        db.register("rows", pa.Table.from_pylist(made, schema))
-        db.execute("insert into arrived select * from rows")
-        db.unregister("rows")
-    db.execute(
-        "create or replace table news as select * exclude (n) from arrived "
-        "qualify row_number() over (partition by record_id order by n desc) = 1"
-    )
-    db.execute("drop table arrived")
-    return count
+    db.execute(f"create or replace table news ({_columns(mapping)}, n bigint)")
+    insert(db, "news", _tables(records, mapping.read_fields, now))
+    [(count,)] = db.sql("select count(*) from news").fetchall()
+    # most come once: what is wide is not copied for the few that do not
+    db.execute("delete from news where n not in (select max(n) from news group by record_id)")
+    db.execute("alter table news drop column n")
+    return int(count)
 
 
 def differing(db: duckdb.DuckDBPyConnection) -> bool:
     """Whether what was read says other than the mirror."""
-    said = "record_id, is_active, merged_into, fields::varchar"
+    said = "record_id, is_active, merged_into, fields"
     found = db.sql(f"select {said} from news except select {said} from mirror limit 1")  # noqa: S608
     return bool(found.fetchall())
 
@@ -201,21 +216,49 @@ def merge(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("insert into mirror select * from news")
 
 
-def _schema() -> pa.Schema:
-    of_us = {"connection", "crm_instance"}
-    of_record = [field for field in lake.plain_schema(log_of(NAME)) if field.name not in of_us]
-    return pa.schema([*of_record, pa.field("n", pa.int64())])
+def _columns(mapping: ConnectionMap) -> str:
+    """Of `mirror`, as SQL declares them: a column of its own for each field, where the lake has a
+    map: a million maps take DuckDB a minute."""
+    fields = ", ".join(f"{identifier(name)} varchar" for name in mapping.read_fields)
+    return (
+        "record_id varchar, is_active boolean, merged_into varchar, changed_at timestamptz, "
+        f"fields struct({fields}), read_all_at timestamptz"
+    )
 
 
-def _row(record: Record, now: dt.datetime) -> dict[str, object]:
-    return {
-        "record_id": record.id,
-        "is_active": record.is_active,
-        "merged_into": record.merged_into,
-        "changed_at": record.changed_at,
-        "fields": list(record.values.items()),
-        "read_all_at": now,
+def _as_struct(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Rows of the lake as rows of `mirror`."""
+    place = rows.schema.get_field_index("fields")
+    texts = rows.column(place).cast(TEXTS).combine_chunks()
+    each = [pc.map_lookup(texts, query_key=name, occurrence="first") for name in names]
+    return rows.set_column(place, "fields", pa.StructArray.from_arrays(each, names=[*names]))
+
+
+def _tables(
+    records: Iterable[Record], names: Sequence[str], now: dt.datetime
+) -> Iterator[pa.Table]:
+    """Rows of `news`, numbered as they come."""
+    count = 0
+    for some in _chunks(records):
+        yield _rows(some, names, count, now)
+        count += len(some)
+
+
+def _rows(
+    records: Sequence[Record], names: Sequence[str], first: int, now: dt.datetime
+) -> pa.Table:
+    """Rows of `news`. Args: first: number of the first of them."""
+    each = [pa.array([record.values[name] for record in records], pa.string()) for name in names]
+    columns: dict[str, Any] = {
+        "record_id": pa.array([record.id for record in records], pa.string()),
+        "is_active": pa.array([record.is_active for record in records], pa.bool_()),
+        "merged_into": pa.array([record.merged_into for record in records], pa.string()),
+        "changed_at": pa.array([record.changed_at for record in records], INSTANT),
+        "fields": pa.StructArray.from_arrays(each, names=[*names]),
+        "read_all_at": pa.array([now] * len(records), INSTANT),
+        "n": pa.array(range(first, first + len(records)), pa.int64()),
     }
+    return pa.table(columns)
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -146,23 +146,24 @@ def load_expired(
 ) -> None:
     """Load `expired`: the fields whose old values are ours, and hold no more: how long, the CRM
     shows itself."""
-    until, day = literal(mapping.until_field or ""), literal(str(today or dt.date.min))
+    until, day = mapping.until_field, literal(str(today or dt.date.min))
+    shown = f"r.fields[{literal(until)}]" if until else "null"
     db.execute(f"""
         create or replace table over as
         select distinct i.account_id
         from sent_items i
         join matched m on m.account_id = i.account_id and m.why is null
         join mirror r on r.record_id = m.record_id
-        left join sent_items u on u.account_id = i.account_id and u.field = {until}
+        left join sent_items u on u.account_id = i.account_id and u.field = {literal(until or "")}
         where try_cast(
-            case when u.account_id is null then r.fields[{until}] else u.old_value end as date
+            case when u.account_id is null then {shown} else u.old_value end as date
         ) < {day}::date
     """)  # noqa: S608 quoted
     before = [p.plan_id for p in ledger.plans() if p.plan_number < plan.plan_number]
     told = f"connection = {literal(plan.connection)} and {lake.one_of('plan_id', before)}"
-    shown = "account_id varchar, field varchar, new_value varchar"
+    columns = "account_id varchar, field varchar, new_value varchar"
     is_any = db.sql("select 1 from over limit 1").fetchall()
-    load(db, "before", "ops.crm_plan_items", shown, told if is_any else "false")
+    load(db, "before", "ops.crm_plan_items", columns, told if is_any else "false")
     db.execute("""
         create or replace table expired as
         select distinct i.account_id, i.field, 'expired' as expired
@@ -178,13 +179,14 @@ def load_expired(
 def compare_back(db: duckdb.DuckDBPyConnection, mapping: ConnectionMap) -> None:
     """The old values, where the field still shows what this plan wrote."""
     key = literal(mapping.create_by.field)
+    now = mirror.shown_in(mapping, "i.field")
     db.execute(f"""
         create or replace table items as
         with told as (
-            select i.account_id, t.record_id, i.field, i.action, r.fields[i.field] as now,
+            select i.account_id, t.record_id, i.field, i.action, {now} as now,
                    i.old_value, coalesce(b.why, {_unwanted(mapping)}) as barred,
                    e.expired, l.field is not null or t.plan_id <> i.plan_id
-                       and r.fields[i.field] is distinct from i.new_value as is_later,
+                       and {now} is distinct from i.new_value as is_later,
                    t.value, t.echo, t.has_echo, t.maybe, t.is_written
             from sent_items i
             join state t on t.account_id = i.account_id and t.field = i.field

@@ -2,35 +2,44 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs import lake
-from jobs.crm.adapter import Description, NotCanonical, canonical
+from jobs.crm.adapter import KNOWN_VALUES, Description, NotCanonical, canonical
 from jobs.delivery import contact_keys, holdout
 from jobs.delivery.entries import SCORES
 from jobs.delivery.mapping import ConnectionMap
+from jobs.delivery.scratch import insert
 from jobs.settings import settings
 
 # of a task, beside the columns of scores.next_actions
 TASK_KEY, CUSTOMER = "task_key", "customer_record_id"
 OF_TASKS = {TASK_KEY: "string", CUSTOMER: "reference"}
 
-# rows after which what a field makes of a value is forgotten; most values are few, some are unique
-KNOWN_VALUES = 100_000
-
 Row = Mapping[str, Any]
-Told = tuple[Row, str | None]  # a row of the outbox, and why it is not shown (null: it is)
+# what a field makes of its columns' values, and why it makes nothing of them
+Made = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Some rows of the outbox, and why each is not shown (null: it is)."""
+
+    rows: pa.Table
+    gone: Sequence[str | None]
 
 
 def load(
     db: duckdb.DuckDBPyConnection,
     mapping: ConnectionMap,
     described: Description,
-    wanted: Iterable[Sequence[Told]],
+    wanted: Iterable[Told],
 ) -> None:
     """Load `subjects`: a row per customer of the outbox, and per one that left it after delivery.
 
@@ -43,11 +52,8 @@ def load(
     db.execute(f"create or replace table subjects ({columns})")
     schema = pa.schema([(part.split()[0], pa.string()) for part in columns.split(", ")])
     makers = [Maker(mapping, described, field) for field in mapping.fields]
-    for rows in wanted:
-        made = [_subject(mapping, makers, row, why) for row, why in rows]
-        db.register("rows", pa.Table.from_pylist(made, schema))
-        db.execute("insert into subjects select * from rows")
-        db.unregister("rows")
+    made = (_columns(mapping, makers, told) for told in wanted)
+    insert(db, "subjects", (pa.Table.from_arrays(columns, schema=schema) for columns in made))
     contact_keys.load(db, mapping)
     if mapping.customers:
         return  # a task stays, whatever is to be done next
@@ -58,7 +64,7 @@ def load(
     """)
 
 
-def told(version: int, today: dt.date | None) -> Iterator[list[Told]]:
+def told(version: int, today: dt.date | None) -> Iterator[Told]:
     """The scores of customers, each with why they are not shown.
 
     Args:
@@ -67,7 +73,9 @@ def told(version: int, today: dt.date | None) -> Iterator[list[Told]]:
     """
     willing, held = addressed(today)
     for batch in lake.stream(SCORES, at=version):
-        yield [(row, gone(row, willing, held, today)) for row in batch.to_pylist()]
+        asked = batch.select(["account_id", "valid_until"]).to_pylist()
+        why = [gone(row, willing, held, today) for row in asked]
+        yield Told(lake.plain(pa.Table.from_batches([batch])), why)
 
 
 def business_day(outbox: str, version: int) -> dt.date | None:
@@ -123,43 +131,56 @@ def gone(row: Row, willing: set[str], held: set[str], today: dt.date | None) -> 
     return "expired" if today is not None and row["valid_until"] < today else None
 
 
-def _subject(
-    mapping: ConnectionMap, makers: list["Maker"], row: Row, gone: str | None
-) -> dict[str, str | None]:
-    made: dict[str, str | None] = {"account_id": row["account_id"], "gone": gone}
-    for n, rung in enumerate(mapping.match):
-        key = None if rung.is_contact else row[rung.column]
-        made[f"k{n}"] = None if key is None else str(key).strip() or None
-    if gone is None:
-        for n, maker in enumerate(makers):
-            made[f"v{n}"], made[f"e{n}"] = maker.made(row)
+def _columns(mapping: ConnectionMap, makers: Sequence["Maker"], told: Told) -> list[Any]:
+    """The columns of `subjects`, in their order."""
+    rows, is_shown = told.rows, pa.array([why is None for why in told.gone], pa.bool_())
+    made = [rows.column("account_id").cast(pa.string()), pa.array(told.gone, pa.string())]
+    for rung in mapping.match:
+        keys = [] if rung.is_contact else rows.column(rung.column).to_pylist()
+        texts = [None if key is None else str(key).strip() or None for key in keys]
+        made.append(pa.array(texts or [None] * len(rows), pa.string()))
+    for maker in makers:
+        made += [pc.if_else(is_shown, column, None) for column in maker.made(rows)]
     return made
 
 
 class Maker:
-    """Makes one field's canonical text, each different value once."""
+    """Makes one field's canonical texts, each different value once."""
 
     def __init__(self, mapping: ConnectionMap, described: Description, field: str) -> None:
         self._mapping, self._name = mapping, field
         self._field = described.fields[field]
         self._columns = mapping.fields[field].columns
-        self._known: dict[tuple[Any, ...], tuple[str | None, str | None]] = {}
+        self._known: dict[tuple[Any, ...], Made] = {}
 
-    def made(self, row: Row) -> tuple[str | None, str | None]:
-        """The text, and why there is none."""
-        told = tuple(row[column] for column in self._columns)
-        try:
-            known = self._known.get(told)
-        except TypeError:  # a list has no hash
-            return self._canonical(row)
+    def made(self, rows: pa.Table) -> tuple[Any, Any]:
+        """The text of each row, and why there is none."""
+        columns = [rows.column(name).combine_chunks() for name in self._columns]
+        if any(pa.types.is_nested(column.type) for column in columns):  # a list has no hash
+            told = zip(*(column.to_pylist() for column in columns), strict=True)
+            return _arrays([self._canonical(values) for values in told])
+        if len(columns) > 1:
+            told = zip(*(column.to_pylist() for column in columns), strict=True)
+            return _arrays([self._once(values) for values in told])
+        few = columns[0].dictionary_encode(null_encoding="encode")
+        texts, faults = _arrays([self._once((value,)) for value in few.dictionary.to_pylist()])
+        return texts.take(few.indices), faults.take(few.indices)
+
+    def _once(self, values: tuple[Any, ...]) -> Made:
+        known = self._known.get(values)
         if known is None:
             if len(self._known) >= KNOWN_VALUES:
                 self._known.clear()
-            known = self._known[told] = self._canonical(row)
+            known = self._known[values] = self._canonical(values)
         return known
 
-    def _canonical(self, row: Row) -> tuple[str | None, str | None]:
+    def _canonical(self, values: Sequence[Any]) -> Made:
         try:
-            return canonical(self._field, self._mapping.value(self._name, row)), None
+            return canonical(self._field, self._mapping.value(self._name, values)), None
         except NotCanonical as error:
             return None, str(error)
+
+
+def _arrays(made: Sequence[Made]) -> tuple[Any, Any]:
+    texts, faults = ([each[n] for each in made] for n in range(2))
+    return pa.array(texts, pa.string()), pa.array(faults, pa.string())

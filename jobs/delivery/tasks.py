@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from jobs import lake
 from jobs.crm.adapter import Result, Values
@@ -45,7 +46,7 @@ class Customer:
 
 def told(
     version: int, today: dt.date | None, theirs: ConnectionMap, customers: Mapping[str, Customer]
-) -> Iterator[list[subjects.Told]]:
+) -> Iterator[subjects.Told]:
     """The actions that are to be tasks, each with why it must not be one (null: it may).
 
     Args:
@@ -66,7 +67,9 @@ def told(
 
     asked = "select * from t where action <> 'nothing'"
     for batch in lake.stream(ACTIONS, at=version, sql=asked):
-        yield [(_row(row, customers), why(row)) for row in batch.to_pylist()]
+        rows = batch.to_pylist()
+        made = pa.Table.from_pylist([_row(row, customers) for row in rows])
+        yield subjects.Told(made, [why(row) for row in rows])
 
 
 def _row(row: subjects.Row, customers: Mapping[str, Customer]) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from infra.sandbox.hubspot.properties import KEY
 from infra.sandbox.wire import Fault, Wire
 from jobs.crm import hubspot_calls
 from jobs.crm.access import Access, connect
-from jobs.crm.adapter import Change, CrmError, Field, Outcome, Quota
+from jobs.crm.adapter import Change, CrmError, Field, Outcome, Quota, shown
 from jobs.crm.hubspot import HubSpot
 from jobs.crm.hubspot_calls import Later, Session, classified
-from jobs.crm.hubspot_values import described, from_wire
+from jobs.crm.hubspot_values import described
 from jobs.crm.throttle import Throttle
 from tests.crm.rigs import hubspot as rigs
 from tests.crm.rigs.hubspot import HubSpotRig
@@ -168,7 +168,7 @@ def test_fields_say_what_they_take(rig: HubSpotRig) -> None:
 
 def test_an_option_that_is_gone_is_read_as_it_is() -> None:
     grade = Field("g", "choice", choices=("A",))
-    assert (from_wire(grade, "Z"), from_wire(grade, "A"), from_wire(grade, "")) == ("Z", "A", None)
+    assert (shown(grade, "Z"), shown(grade, "A"), shown(grade, "")) == ("Z", "A", None)
 
 
 def test_options_that_are_kept_elsewhere_are_no_choice() -> None:

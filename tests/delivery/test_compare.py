@@ -29,7 +29,8 @@ VALUES = st.sampled_from([None, "A", "B", "C"])
 TABLES = {
     "subjects": "account_id varchar, gone varchar, k0 varchar, k1 varchar, v0 varchar, e0 varchar",
     "mirror": "record_id varchar, is_active boolean, merged_into varchar, "
-    "fields map(varchar,varchar)",
+    "fields struct(code varchar, grade varchar, email varchar, objects varchar, "
+    "do_not_call varchar)",
     "state": "account_id varchar, field varchar, record_id varchar, is_written boolean, "
     'value varchar, maybe varchar[], echo varchar, has_echo boolean, "at" timestamptz',
     "released": 'account_id varchar, field varchar, "at" timestamptz',
@@ -66,7 +67,7 @@ def customer(key: str, wanted: str | None = None, **told: str | None) -> dict[st
 def record(id_: str, key: str | None, shown: str | None = None, **told: Any) -> dict[str, Any]:
     fields = {"code": key, "grade": shown, "email": None, "objects": None} | told.pop("fields", {})
     made = {"record_id": id_, "is_active": True, "merged_into": None}
-    return made | told | {"fields": list(fields.items())}
+    return made | told | {"fields": fields}
 
 
 def delivered(key: str, ours: Ours, id_: str = "1") -> dict[str, Any]:

@@ -120,6 +120,12 @@ def test_a_purpose_that_is_not_there_and_a_key_that_is_mapped_too_are_faults() -
     assert "code: a key must not be mapped too" in told
 
 
+def test_fields_that_differ_by_case_only_are_a_fault() -> None:
+    same = "{from: a, as: as_is, ownership: always, purpose: p}"
+    with pytest.raises(MappingError, match="grade: Grade differs from it by its case only"):
+        parsed(f"  grade: {same}\n  Grade: {same}")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
