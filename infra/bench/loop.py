@@ -108,7 +108,8 @@ def by_hand(crm: Crm, rows: Rows, ids: Mapping[str, int], seen: Rows) -> float:
 
 def as_sent(mapping: ConnectionMap, fields: Mapping[str, Field], of: Mapping[str, Any]) -> Values:
     """A row's values as the loop sends them."""
-    told = {name: canonical(fields[name], mapping.value(name, of)) for name in mapping.fields}
+    values = {name: [of[column] for column in to.columns] for name, to in mapping.fields.items()}
+    told = {name: canonical(fields[name], mapping.value(name, values[name])) for name in values}
     if mapping.adapter == "odoo":
         return told
     return {name: to_wire(fields[name].kind, value) for name, value in told.items()}
