@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from jobs import reviewed
 from jobs.reviewed import Part, Text, near
@@ -183,16 +183,24 @@ class Playbooks(Part):
         """A hash of what the file says, without its comments."""
         return sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
-    def faults(self) -> Iterator[str]:
-        names = [one.playbook for one in self.playbooks]
-        for n, one in enumerate(self.playbooks):
-            where = f"playbooks.{n} {one.playbook}: "
-            if one.playbook in names[:n]:
-                yield f"{where}stands there twice"
-            yield from (where + fault for fault in one.faults())
-        for reason in get_args(Nothing):
-            if reason not in self.nothing:
-                yield f"nothing.{reason} is missing"
+
+def _faults(told: Any) -> Iterator[str]:
+    """Of what a file says, where the form of a part is right, though that of another may not be."""
+    parts = told.get("playbooks") if isinstance(told, dict) else None
+    named = set[str]()
+    for n, part in enumerate(parts if isinstance(parts, list) else ()):
+        try:
+            one = Playbook.model_validate(part)
+        except ValidationError:
+            continue  # told of as a matter of form
+        where = f"playbooks.{n} {one.playbook}: "
+        if one.playbook in named:
+            yield f"{where}stands there twice"
+        named.add(one.playbook)
+        yield from (where + fault for fault in one.faults())
+    nothing = told.get("nothing") if isinstance(told, dict) else None
+    if isinstance(nothing, dict):
+        yield from (f"nothing.{one} is missing" for one in get_args(Nothing) if one not in nothing)
 
 
 KEYS = sorted(
@@ -211,8 +219,16 @@ def read(path: Path = FILE) -> Playbooks:
     Raises:
         BadPlaybooks: the file is not what it should be.
     """
-    found = reviewed.parsed(Playbooks, path, BadPlaybooks, _fault_of)
-    if wrong := list(found.faults()):
+    try:
+        told = reviewed.read_file(path)
+    except reviewed.NoYaml as fault:
+        raise BadPlaybooks(f"{path.name}: {fault}") from None
+    wrong = list(_faults(told))
+    try:
+        found = Playbooks.model_validate(told)
+    except ValidationError as error:
+        wrong = [*(_fault_of(dict(one)) for one in error.errors()), *wrong]
+    if wrong:
         raise BadPlaybooks(f"{path.name}: {'; '.join(wrong)}")
     return found
 

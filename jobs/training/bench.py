@@ -353,6 +353,7 @@ def main(
         int | None,
         typer.Option(
             min=1,
+            max=3_650,
             help="days foretold",
             show_default="28; value: 56; win: 90",
             rich_help_panel=FILES,

@@ -77,6 +77,7 @@ class Options:
     more: tuple[str, ...] = ()
 
 
+YEARS = range(1900, 2201)  # of an origin
 VALUE_DAYS = 56  # of spend that is foretold
 WIN_DAYS = 90  # in which an opportunity is won: a quarter
 PURCHASES = Options(
@@ -156,11 +157,16 @@ def dates(text: str) -> tuple[dt.date, ...]:
         typer.BadParameter: they are none.
     """
     try:
-        return tuple(dt.date.fromisoformat(part.strip()) for part in text.split(","))
+        found = tuple(dt.date.fromisoformat(part.strip()) for part in text.split(","))
     except ValueError:
         raise typer.BadParameter(
             f"--origins {text!r}: give days with commas between, such as 2017-10-29,2017-11-26"
         ) from None
+    if strange := [str(day) for day in found if day.year not in YEARS]:
+        raise typer.BadParameter(
+            f"--origins {strange[0]}: take a day of the years {YEARS[0]} to {YEARS[-1]}"
+        )
+    return found
 
 
 def bench(family: BenchName, given: Given) -> None:

@@ -1,18 +1,23 @@
 """Files that someone gives to a bench: CSV or Parquet, with columns by their name and type."""
 
+import codecs
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 
-from jobs.sql import identifier
+from jobs.settings import settings
+from jobs.sql import identifier, literal
 from jobs.table import FOREVER
 
 logger = logging.getLogger(__name__)
 
+CHUNK_BYTES = 16 * 1024**2
 ALWAYS = pd.Timestamp("1900-01-01")  # a file says nothing of when its rows were known
 
 
@@ -20,8 +25,29 @@ class BadFile(ValueError):
     """A file that the bench cannot read; the message names it, what is wrong and what to do."""
 
 
-def opened(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Around whatever asks for a file's rows: it is read then, to its end.
+
+    Raises:
+        BadFile: it cannot be.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        told = str(error).splitlines()[0]
+        raise BadFile(
+            f"{path} cannot be read to its end: {told}; a CSV is text in UTF-8, with as many values"
+            " in each line as its header has names"
+        ) from None
+
+
+def opened(path: Path, needed: Mapping[str, str], is_text: bool = False) -> duckdb.DuckDBPyRelation:
     """A CSV or Parquet file; a CSV's needed columns as text, so that an id keeps its zeros.
+
+    Args:
+        is_text: all columns of a CSV are text: what they hold is cast where it is used. Otherwise
+            the other columns are what all of their values can be.
 
     Raises:
         BadFile: it is not there, not readable, or lacks columns.
@@ -29,11 +55,13 @@ def opened(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
     if not path.is_file():
         raise BadFile(f"{path} is not there: give the path of a CSV or Parquet file")
     is_parquet = path.suffix.lower() in (".parquet", ".pq")
+    if not is_parquet:
+        _refuse_other_encodings(path, path.stat().st_mtime_ns)
     try:
         found = (
             duckdb.read_parquet(str(path))
             if is_parquet
-            else duckdb.read_csv(str(path), header=True)
+            else duckdb.read_csv(str(path), header=True, all_varchar=True)
         )
         names = found.columns
         if missing := [name for name in needed if name not in names]:
@@ -42,10 +70,31 @@ def opened(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
             )
         if is_parquet:
             return found
-        return duckdb.read_csv(str(path), header=True, dtype=dict.fromkeys(needed, "VARCHAR"))
+        if is_text:
+            return found
+        texts = dict.fromkeys(needed, "VARCHAR")
+        return duckdb.read_csv(str(path), header=True, dtype=texts, sample_size=-1)
     except duckdb.Error as error:
         told = str(error).splitlines()[0]
-        raise BadFile(f"{path} is neither CSV with a header nor Parquet: {told}") from None
+        raise BadFile(
+            f"{path} is neither Parquet nor CSV with a header, in UTF-8: {told}"
+        ) from None
+
+
+@cache
+def _refuse_other_encodings(path: Path, written_ns: int) -> None:
+    """DuckDB finds some only when it has begun, and then answers nothing more in this process."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    with path.open("rb") as file:
+        try:
+            while part := file.read(CHUNK_BYTES):
+                decode(part)
+            decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise BadFile(
+                f"{path} is no text in UTF-8 (byte {error.object[error.start]:#x} is none of it):"
+                " save it as UTF-8"
+            ) from None
 
 
 def named(
@@ -62,13 +111,15 @@ def named(
     Raises:
         BadFile: it lacks one that is needed.
     """
-    has = opened(path, {}).columns
+    has = opened(path, {}, is_text=True).columns
+    by_name = {theirs.lower(): theirs for theirs in reversed(has)}
     found = {}
     for name in (*needed, *more):
-        called = next((one for one in (name, *also_called.get(name, ())) if one in has), name)
-        if called in has:
+        names = (one.lower() for one in (name, *also_called.get(name, ())))
+        called = next((by_name[one] for one in names if one in by_name), None)
+        if called is not None:
             found[name] = called
-        if called != name:
+        if called not in (None, name):
             logger.info("%s: %s is read as %s", path, called, name)
     if missing := [name for name in needed if name not in found]:
         raise BadFile(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(has)}")
@@ -80,27 +131,52 @@ def quoted(name: str) -> duckdb.Expression:
     return duckdb.SQLExpression(identifier(name)).alias(name)
 
 
-def _cast(name: str, kind: str) -> str:
+def text(of: duckdb.DuckDBPyRelation, name: str) -> str:
+    """SQL: a column as text; an id that a tool has made a number with a point is whole again."""
+    column = identifier(name)
+    if str(of.types[of.columns.index(name)]) not in ("DOUBLE", "FLOAT"):
+        return f"cast({column} as varchar)"
+    whole = f"cast(try_cast({column} as hugeint) as varchar)"
+    return f"case when {column} = floor({column}) then {whole} else cast({column} as varchar) end"
+
+
+def number(name: str) -> str:
+    """SQL: a column as a number; null where it is none, or none that is finite."""
+    cast = f"try_cast({identifier(name)} as double)"
+    return f"case when isfinite({cast}) then {cast} end"
+
+
+def _cast(of: duckdb.DuckDBPyRelation, name: str, kind: str) -> str:
     """SQL; null where it cannot be: DuckDB reads infinity as a day, and nothing else can."""
-    cast = f"try_cast({name} as {kind})"
-    return cast if kind == "varchar" else f"case when isfinite({cast}) then {cast} end"
+    if kind == "varchar":
+        return text(of, name)
+    column = identifier(name)
+    if str(of.types[of.columns.index(name)]) == "TIMESTAMP WITH TIME ZONE":
+        # the shop's own time, wherever this runs
+        column = f"timezone({literal(settings().timezone)}, {column})"
+    cast = f"try_cast({column} as {kind})"
+    return f"case when isfinite({cast}) then {cast} end"
 
 
-def rows(path: Path, needed: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
+def rows(path: Path, needed: Mapping[str, str], is_text: bool = False) -> duckdb.DuckDBPyRelation:
     """A file with some columns cast; rows in which one of them has no value are left out.
+
+    Args:
+        is_text: see `opened`.
 
     Raises:
         BadFile: see `opened`.
     """
-    found = opened(path, needed)
+    found = opened(path, needed, is_text)
     typed = found.select(
         *(quoted(name) for name in found.columns if name not in needed),
-        *(duckdb.SQLExpression(_cast(n, kind)).alias(n) for n, kind in needed.items()),
+        *(duckdb.SQLExpression(_cast(found, n, kind)).alias(n) for n, kind in needed.items()),
     )
     kept = typed
     for name in needed:
         kept = kept.filter(duckdb.ColumnExpression(name).isnotnull())
-    total, left = (one.count("*").fetchall()[0][0] for one in (found, kept))
+    with reading(path):
+        total, left = (one.count("*").fetchall()[0][0] for one in (found, kept))
     if left < total:
         logger.warning(
             "%s: %d of %d rows left out, in which %s is missing or not of its type",

@@ -6,6 +6,7 @@ products, discount_usd, coupon_usd. An order is a basket with a line of which th
 something (a trip); a day without one has 0 orders.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,8 @@ import pandas as pd
 from jobs.sql import identifier
 from jobs.training import given
 from jobs.training.given import BadFile
+
+logger = logging.getLogger(__name__)
 
 ACCOUNT, MOMENT = "account_id", "bought_at"
 NEEDED = {ACCOUNT: "varchar", MOMENT: "timestamp"}  # what a file must tell
@@ -37,6 +40,7 @@ ALSO_CALLED = {
     "coupon_usd": ("coupon_discount_usd", "coupon_disc"),
 }
 DIGITS = 4  # of sums, in USD
+PAUSE = pd.Timedelta(days=366)  # in which nobody buys anything, at most
 COLUMNS = (
     *("account_id", "business_date", "known_date", "superseded_date"),
     *("orders", "sales_usd", "products", "discount_usd", "coupon_usd"),
@@ -47,6 +51,7 @@ COLUMNS = (
 class Lines:
     """A file's lines that have what is needed, and SQL that asks for their columns."""
 
+    path: Path
     rows: duckdb.DuckDBPyRelation
     called: dict[str, str]  # our name → the file's
 
@@ -54,10 +59,51 @@ class Lines:
     def of(cls, path: Path) -> Self:
         """Raises BadFile: it cannot be read, or lacks a column."""
         called = given.named(path, NEEDED, [n for n in ALSO_CALLED if n not in NEEDED], ALSO_CALLED)
-        return cls(given.rows(path, {called[n]: kind for n, kind in NEEDED.items()}), called)
+        needed = {called[name]: kind for name, kind in NEEDED.items()}
+        found = given.rows(path, needed, is_text=True)
+        made = cls(path, _of_one_time(path, found, called[MOMENT]), called)
+        made.refuse_no_numbers()
+        return made
+
+    def refuse_no_numbers(self) -> None:
+        """Say of how many lines an amount is no number, and refuse where that is most of them."""
+        told = [name for name in (AMOUNT, *DISCOUNTS) if name in self.called]
+        if AMOUNT not in self.called:
+            logger.warning("%s has no column %s: every line counts as 1", self.path, AMOUNT)
+        for name in told:
+            theirs = identifier(self.called[name])
+            text, number = f"cast({theirs} as varchar)", given.number(self.called[name])
+            asked = f"""
+                select count({theirs}), count(*) filter (where {theirs} is not null
+                                                         and {number} is null),
+                       any_value({text}) filter (where {number} is null and {theirs} is not null)
+                from rows
+            """  # noqa: S608
+            [(values, others, one)] = self.asked(asked).fetchall()
+            said = (
+                f"{self.path}: {others} of {values} values of {self.called[name]} are no numbers,"
+                f" such as {one!r}"
+            )
+            if 2 * others > values:
+                raise BadFile(f"{said}: write numbers with a point, and nothing else, such as 12.3")
+            if others:
+                logger.warning("%s; they count as 0", said)
+
+    def asked(self, sql: str) -> duckdb.DuckDBPyRelation:
+        """What SQL over `rows` finds. Raises BadFile: a line cannot be read."""
+        with given.reading(self.path):
+            return self.rows.query("rows", sql).execute()
 
     def text(self, name: str) -> str:
-        return f"cast({identifier(self.called[name])} as varchar)"
+        return given.text(self.rows, self.called[name])
+
+    @property
+    def basket(self) -> str:
+        """An order's own name; where a line has none, account and moment: see BASKET."""
+        at = f"cast({self.moment} as varchar)"
+        if BASKET not in self.called:
+            return at
+        return f"coalesce(nullif(trim({self.text(BASKET)}), ''), {at})"
 
     @property
     def moment(self) -> str:
@@ -67,11 +113,36 @@ class Lines:
         """What is no number, or not told of a line, is 0."""
         if name not in self.called:
             return otherwise
-        return f"coalesce(try_cast({identifier(self.called[name])} as double), 0)"
+        return f"coalesce({given.number(self.called[name])}, 0)"
 
     @property
     def amount(self) -> str:
         return self.number(AMOUNT, "1.0")
+
+
+def _of_one_time(path: Path, rows: duckdb.DuckDBPyRelation, moment: str) -> duckdb.DuckDBPyRelation:
+    """The lines between whose days no more than PAUSE lie: a date of 1900, or of 2099, is a
+    mistake that makes history of a century in which nobody came."""
+    at = identifier(moment)
+    by_day = f"select cast({at} as date) as day, count(*) as lines from rows group by day"  # noqa: S608
+    with given.reading(path):
+        days = rows.query("rows", f"{by_day} order by day").df()
+    if days.empty:
+        return rows
+    times = (days["day"].diff() > PAUSE).cumsum()
+    of_time = days.groupby(times)["lines"].sum()
+    is_here = times == of_time.idxmax()
+    if not is_here.all():
+        here, others = days.loc[is_here, "day"], days.loc[~is_here]
+        first, last = here.iloc[0].date(), here.iloc[-1].date()
+        logger.warning(
+            "%s: %d lines of %s are left out, such as of %s: they lie more than %d days away from"
+            " the others (%s to %s)",
+            *(path, others["lines"].sum(), moment, others["day"].iloc[0].date()),
+            *(PAUSE.days, first, last),
+        )
+        return rows.filter(f"cast({at} as date) between date '{first}' and date '{last}'")
+    return rows
 
 
 def total(amount: str) -> str:
@@ -91,7 +162,7 @@ def days(path: Path) -> pd.DataFrame:
         BadFile: it cannot be read, or lacks what is needed, or has no row with it.
     """
     lines = Lines.of(path)
-    found = lines.rows.query("rows", _by_day(lines)).df()
+    found = lines.asked(_by_day(lines)).df()
     if found.empty:
         raise BadFile(
             f"{path} has no row with an {lines.called[ACCOUNT]} and a readable"
@@ -108,7 +179,6 @@ def days(path: Path) -> pd.DataFrame:
 
 
 def _by_day(lines: Lines) -> str:
-    basket = lines.text(BASKET) if BASKET in lines.called else lines.moment
     products = "null"
     if PRODUCT in lines.called:
         products = f"count(distinct {lines.text(PRODUCT)})"
@@ -116,7 +186,7 @@ def _by_day(lines: Lines) -> str:
     discounts = [f"{total(f'abs({number})')} as {name}" for name, number in told.items()]
     return f"""
         select {lines.text(ACCOUNT)} as account_id, cast({lines.moment} as date) as business_date,
-               count(distinct {basket}) filter (where {lines.amount} > 0) as orders,
+               count(distinct {lines.basket}) filter (where {lines.amount} > 0) as orders,
                {total(lines.amount)} as sales_usd, cast({products} as double) as products,
                {", ".join(discounts)}
         from rows group by all order by account_id, business_date
@@ -143,7 +213,7 @@ def purchases(path: Path) -> pd.DataFrame:
                cast({lines.moment} as date) as business_date, {total(lines.amount)} as sales_usd
         from rows where {lines.text(PRODUCT)} is not null group by all order by all
     """  # noqa: S608
-    found = lines.rows.query("rows", asked).df().astype({"account_id": "category"})
+    found = lines.asked(asked).df().astype({"account_id": "category"})
     return given.dated(found, found["business_date"])
 
 
@@ -168,7 +238,7 @@ def by_department(path: Path) -> pd.DataFrame:
         from rows where {lines.text(DEPARTMENT)} is not null and {lines.amount} > 0
         group by all order by all
     """  # noqa: S608
-    found = lines.rows.query("rows", asked).df()
+    found = lines.asked(asked).df()
     found = found.astype({"account_id": "category", "department": "category"})
     return given.dated(found, found["business_date"])
 

@@ -47,6 +47,23 @@ def test_the_version_is_of_what_is_said_not_of_comments(told) -> None:  # type: 
     assert told(lambda content: content.update(a_day=7)).version != same.version
 
 
+def test_what_is_of_no_form_hides_no_other_fault(told) -> None:  # type: ignore[no-untyped-def]
+    def change(content):  # type: ignore[no-untyped-def]
+        content["a_day"] = 0
+        content["playbooks"][0]["due_days"] = 9999
+        content["playbooks"][1]["channel"] = "fax"
+        del content["nothing"]["capacity"]
+
+    found = " ".join(refused(told, change))
+    for fault in (
+        "a_day 0",
+        "due_days 9999: must be below",
+        "'fax'",
+        "nothing.capacity is missing",
+    ):
+        assert fault in found
+
+
 def test_what_is_misspelt_is_told_with_the_nearest_that_there_is(told) -> None:  # type: ignore[no-untyped-def]
     def change(content):  # type: ignore[no-untyped-def]
         content["a_dya"] = content.pop("a_day")

@@ -83,7 +83,10 @@ def _table(path: Path | None, needed: dict[str, str], more: str | None = None) -
     if path is None:
         return pd.DataFrame({name: pd.Series(dtype="object") for name in needed})
     called = given.named(path, needed, [more] if more else [], ALSO_CALLED)
-    found = given.rows(path, {called[name]: kind for name, kind in needed.items()}).df()
+    kinds = {called[name]: kind for name, kind in needed.items()}
+    rows = given.rows(path, kinds, is_text=True)
+    with given.reading(path):
+        found = rows.df()
     found = found.rename(columns={theirs: ours for ours, theirs in called.items()})
     kept = [*needed, *([more] if more in found else [])]
     for name, kind in needed.items():

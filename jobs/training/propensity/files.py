@@ -312,6 +312,8 @@ def write(found: Found, wanted: Wanted, who: Sequence[str]) -> pa.Table:
 
 def pictures(wanted: Wanted, run: tracking.Run) -> None:
     """Gain and lift at each origin of which it is known what happened, here and in MLflow."""
+    for of_before in wanted.out.glob("gain-*.svg"):
+        of_before.unlink()  # what other origins looked like is not beside these scores
     curves = pd.read_parquet(wanted.out / "gains.parquet")
     scores = pd.read_parquet(wanted.out / "scores.parquet", filters=[("champion", "==", True)])
     decision = decisions.told(wanted.task)

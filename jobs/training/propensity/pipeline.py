@@ -6,16 +6,21 @@ how often its close was put off) rests on rows before it alone, so that it is kn
 """
 
 import datetime as dt
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 
 from jobs.sql import identifier
 from jobs.training import given
 from jobs.training.given import BadFile
+
+logger = logging.getLogger(__name__)
 
 NEEDED = {"opportunity_id": "varchar", "changed_at": "timestamp", "stage": "varchar"}
 STATUS, WON, CLOSED = "status", "is_won", "is_closed"  # the first, or both others
@@ -112,9 +117,12 @@ def read(path: Path) -> Pipeline:
             f"{path}: column {STATUS} (open, won or lost) is missing, or {WON} and {CLOSED} in its"
             f" place; it has {', '.join(given.opened(path, {}).columns)}"
         )
-    rows = given.rows(path, {called[name]: kind for name, kind in NEEDED.items()})
+    needed = {called[name]: kind for name, kind in NEEDED.items()}
+    rows = given.rows(path, needed, is_text=True)
     tells = frozenset(called) & set(MORE)
-    found = rows.query("rows", _typed(called, tells)).df()
+    with given.reading(path):
+        found = rows.query("rows", _typed(called, tells)).df()
+        _tell_unread(path, rows, {called[name]: MORE[name] for name in tells})
     if found.empty:
         raise BadFile(
             f"{path} has no row with an {called['opportunity_id']}, a readable"
@@ -125,6 +133,24 @@ def read(path: Path) -> Pipeline:
     found = found.sort_values(["opportunity", "changed_at"], kind="stable", ignore_index=True)
     found = _changes(found.drop(columns="opportunity_id"))
     return Pipeline(ids, _beside(found), tells)
+
+
+def _tell_unread(path: Path, rows: duckdb.DuckDBPyRelation, kinds: Mapping[str, str]) -> None:
+    """Say of how many rows a number or a day is none."""
+    for name, kind in kinds.items():
+        if kind == "varchar":
+            continue
+        theirs = identifier(name)
+        unread = f"{theirs} is not null and try_cast({theirs} as {kind}) is null"
+        one = f"any_value(cast({theirs} as varchar)) filter (where {unread})"
+        asked = f"select count(*) filter (where {unread}), {one} from rows"  # noqa: S608
+        [(count, value)] = rows.query("rows", asked).fetchall()
+        if count:
+            logger.warning(
+                "%s: %d values of %s are not read, such as %r: write numbers with a point and days"
+                " as 2017-01-02",
+                *(path, count, name, value),
+            )
 
 
 def _typed(called: dict[str, str], tells: frozenset[str]) -> str:

@@ -8,11 +8,10 @@ that time began: later ones would know the answer of the placebo, or hold a part
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 
-from jobs.training.given import BadFile, opened
+from jobs.training.given import opened, reading
 
 ACCOUNT, TREATED, OUTCOME, PRE_OUTCOME = "account_id", "treated", "outcome", "pre_outcome"
 NEEDED = (ACCOUNT, TREATED, OUTCOME, PRE_OUTCOME)
@@ -46,11 +45,8 @@ def read(path: Path) -> pd.DataFrame:
     numbers = ", ".join(f"try_cast({name} as double) as {name}" for name in NEEDED[1:])
     found = opened(path, needed)
     asked = f"select * replace (cast({ACCOUNT} as varchar) as {ACCOUNT}, {numbers}) from given"  # noqa: S608
-    try:
+    with reading(path):
         return found.query("given", asked).df()
-    except duckdb.Error as error:
-        told = str(error).splitlines()[0]
-        raise BadFile(f"{path} cannot be read to its end: {told}") from None
 
 
 def rows(table: pd.DataFrame) -> Rows:
@@ -84,7 +80,7 @@ def _has_columns(table: pd.DataFrame, names: tuple[str, ...]) -> None:
     if not names:
         raise BadTable(
             f"there is no covariate: give numeric columns beside {', '.join(NEEDED)}, of what was"
-            " known of an account before; of arms drawn by chance, ask jobs.training.uplift.lift"
+            " known of an account before; of arms drawn by chance, ask jobs.delivery.lift"
         )
     numeric = (*NEEDED[1:], *names)
     if bad := [name for name in numeric if not pd.api.types.is_numeric_dtype(table[name])]:

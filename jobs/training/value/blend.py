@@ -36,7 +36,8 @@ class Blend(Valuer):
         of = Purchases.of(history)
         bought = self.buying.expected(of.bought, self.horizon_days / WEEK) * of.mean_usd
         rate = history.rate(history.sales, self.params.weeks * WEEK) * self.horizon_days
-        return (bought + np.maximum(rate, 0.0)) / 2
+        # returns may outweigh purchases
+        return (np.maximum(bought, 0.0) + np.maximum(rate, 0.0)) / 2
 
     def keep(self, folder: Path) -> None:
         (folder / "buying.json").write_text(json.dumps(asdict(self.buying)))

@@ -204,7 +204,7 @@ def test_a_model_that_breaks_leaves_the_others_alone_and_other_names_are_read(
 
 
 def test_a_file_in_which_nobody_paid_is_told(tmp_path):
-    free = shoppers.lines(20).assign(amount_usd="12,50")
+    free = shoppers.lines(20).assign(amount_usd=0.0)
     with pytest.raises(BadFile, match="no line has amount_usd above 0"):
         files.bench(wanted(tmp_path, "churn", {"transactions": free}))
 
