@@ -8,6 +8,7 @@ something (a trip); a day without one has 0 orders.
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -67,23 +68,23 @@ class Lines:
 
     def refuse_no_numbers(self) -> None:
         """Say of how many lines an amount is no number, and refuse where that is most of them."""
-        told = [name for name in (AMOUNT, *DISCOUNTS) if name in self.called]
         if AMOUNT not in self.called:
             logger.warning("%s has no column %s: every line counts as 1", self.path, AMOUNT)
-        for name in told:
-            theirs = identifier(self.called[name])
-            text, number = f"cast({theirs} as varchar)", given.number(self.called[name])
-            asked = f"""
-                select count({theirs}), count(*) filter (where {theirs} is not null
-                                                         and {number} is null),
-                       any_value({text}) filter (where {number} is null and {theirs} is not null)
-                from rows
-            """  # noqa: S608
-            [(values, others, one)] = self.asked(asked).fetchall()
-            said = (
-                f"{self.path}: {others} of {values} values of {self.called[name]} are no numbers,"
-                f" such as {one!r}"
-            )
+        names = [self.called[name] for name in (AMOUNT, *DISCOUNTS) if name in self.called]
+        if not names:
+            return
+        counted = []
+        for name in names:
+            column, number = identifier(name), given.number(name)
+            is_none = f"filter (where {column} is not null and {number} is null)"
+            counted += [f"count({column})", f"count(*) {is_none}"]
+            counted.append(f"any_value(cast({column} as varchar)) {is_none}")
+        [found] = self.asked(f"select {', '.join(counted)} from rows").fetchall()  # noqa: S608
+        for name, values, others, one in zip(
+            names, found[::3], found[1::3], found[2::3], strict=True
+        ):
+            counts = f"{others} of {values} values of {name}"
+            said = f"{self.path}: {counts} are no numbers, such as {one!r}"
             if 2 * others > values:
                 raise BadFile(f"{said}: write numbers with a point, and nothing else, such as 12.3")
             if others:
@@ -118,6 +119,20 @@ class Lines:
     @property
     def amount(self) -> str:
         return self.number(AMOUNT, "1.0")
+
+
+def lines_of(path: Path) -> Lines:
+    """A file's lines, looked at once, and told of once, while it stays as it is.
+
+    Raises:
+        BadFile: see `Lines.of`.
+    """
+    return _lines(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@cache
+def _lines(path: Path, written_ns: int) -> Lines:
+    return Lines.of(path)
 
 
 def _of_one_time(path: Path, rows: duckdb.DuckDBPyRelation, moment: str) -> duckdb.DuckDBPyRelation:
@@ -161,7 +176,7 @@ def days(path: Path) -> pd.DataFrame:
     Raises:
         BadFile: it cannot be read, or lacks what is needed, or has no row with it.
     """
-    lines = Lines.of(path)
+    lines = lines_of(path)
     found = lines.asked(_by_day(lines)).df()
     if found.empty:
         raise BadFile(
@@ -203,7 +218,7 @@ def purchases(path: Path) -> pd.DataFrame:
     Raises:
         BadFile: see `days`.
     """
-    lines = Lines.of(path)
+    lines = lines_of(path)
     if PRODUCT not in lines.called:
         names = ["account_id", "product_id", "business_date", "sales_usd"]
         nothing = pd.DataFrame({name: pd.Series(dtype="object") for name in names})
@@ -227,7 +242,7 @@ def by_department(path: Path) -> pd.DataFrame:
     Raises:
         BadFile: see `days`; or it tells no department.
     """
-    lines = Lines.of(path)
+    lines = lines_of(path)
     if DEPARTMENT not in lines.called:
         raise BadFile(
             f"{path}: column {DEPARTMENT} is missing; it has {', '.join(lines.rows.columns)}"
