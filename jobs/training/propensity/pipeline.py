@@ -128,7 +128,7 @@ def read(path: Path) -> Pipeline:
             f"{path} has no row with an {called['opportunity_id']}, a readable"
             f" {called['changed_at']} and a {called['stage']}"
         )
-    found[STATUS] = _statuses(found[STATUS], path)
+    found[STATUS] = _statuses(found, path)
     ids, found["opportunity"] = np.unique(found["opportunity_id"].astype(str), return_inverse=True)
     found = found.sort_values(["opportunity", "changed_at"], kind="stable", ignore_index=True)
     found = _changes(found.drop(columns="opportunity_id"))
@@ -172,16 +172,17 @@ def _typed(called: dict[str, str], tells: frozenset[str]) -> str:
     return f"select {', '.join(columns)}, {status} as {STATUS} from rows"  # noqa: S608
 
 
-def _statuses(told: pd.Series, path: Path) -> pd.Series:
+def _statuses(rows: pd.DataFrame, path: Path) -> pd.Series:
     """As open, won or lost."""
     ours = {word: status for status, words in WORDS.items() for word in words}
-    found = told.str.strip().str.lower().map(ours)
+    found = rows[STATUS].str.strip().str.lower().map(ours)
     if found.isna().any():
-        strange = told[found.isna()].iloc[0]
+        first = rows[found.isna()].iloc[0]
+        strange, whose = first[STATUS], first["opportunity_id"]
         accepted = "; ".join(f"{status}: {', '.join(words)}" for status, words in WORDS.items())
         raise BadFile(
-            f"{path}: status {strange!r} of opportunity is neither open, won nor lost: write one"
-            f" of these ({accepted})"
+            f"{path}: status {strange!r} of opportunity {whose} is neither open, won nor lost:"
+            f" write one of these ({accepted})"
         )
     return found
 
