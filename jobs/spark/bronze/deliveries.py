@@ -8,7 +8,7 @@ SCHEMA = """
     event string not null comment 'newest of the customer in ops.crm_deliveries: written, data, …',
     reason string comment 'why it was not written; null otherwise',
     event_at timestamp not null comment 'UTC; of that event',
-    written_at timestamp comment 'UTC; when values last reached the CRM; null: never',
+    written_at timestamp comment 'UTC; when the CRM last took a write, be it to clear; null: never',
     plan_id string not null comment 'ops.crm_plans, that the event is of',
     cleared_for string comment 'why that plan took back all of ours; null: it gave something'
 """
