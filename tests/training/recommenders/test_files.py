@@ -212,7 +212,7 @@ def test_a_file_that_cannot_be_used_says_what_is_wrong(tmp_path):
     with pytest.raises(BadFile, match="no row with an account_id, a product_id and a readable"):
         read(Asked(path, UNTIL, tmp_path))
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 or so")
-    with pytest.raises(BadFile, match="neither CSV with a header nor Parquet"):
+    with pytest.raises(BadFile, match="neither Parquet nor CSV with a header"):
         read(Asked(tmp_path / "broken.parquet", UNTIL, tmp_path))
 
 
