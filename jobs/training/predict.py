@@ -132,6 +132,7 @@ def question(
     """Fingerprint of everything that decides the answers; no date: the newest of the datasets."""
     return tracking.fingerprint(
         kind="predict",
+        family=version.name,  # two may learn from the same tables by the same code
         version=str(version.version),
         datasets=list(datasets),
         as_of=as_of,

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
+from mlflow.entities.model_registry import ModelVersion
 
 from jobs import lake, landing
 from jobs.table import FOREVER, as_known
@@ -319,6 +320,14 @@ def test_what_each_rung_served_and_each_rule_took_stands_beside_the_batch(champi
     assert sum(row["share"] for row in rows) == pytest.approx(1)
     taken = lake.read("ops.offers", sql="select code, offers from t where kind = 'rule'")
     assert {"in_assortment", "replenishment"} <= set(taken.column("code").to_pylist())
+
+
+def test_two_families_of_the_same_code_and_tables_ask_two_questions() -> None:
+    def version(name: str) -> ModelVersion:
+        return ModelVersion(name, "1", 0)
+
+    asked = {predict.question(version(name), [], None, None) for name in ("churn", "soft_churn")}
+    assert len(asked) == 2
 
 
 def test_another_rule_of_the_business_is_another_question(champion, monkeypatch):
