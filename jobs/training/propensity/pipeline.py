@@ -181,7 +181,7 @@ def _statuses(rows: pd.DataFrame, path: Path) -> pd.Series:
         strange, whose = first[STATUS], first["opportunity_id"]
         accepted = "; ".join(f"{status}: {', '.join(words)}" for status, words in WORDS.items())
         raise BadFile(
-            f"{path}: status {strange!r} of opportunity {whose} is neither open, won nor lost:"
+            f"{path}: status {strange!r} of opportunity {whose!r} is neither open, won nor lost:"
             f" write one of these ({accepted})"
         )
     return found
