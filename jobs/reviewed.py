@@ -133,12 +133,22 @@ def parsed(
     path: Path,
     bad: type[Exception],
     told: Callable[[Mapping[str, Any]], str] = fault_of,
+    more: Callable[[Any], Iterable[str]] = lambda said: (),
 ) -> P:
-    """A file as the part that it is; raises `bad`, which names the file and every fault at once."""
+    """A file as the part that it is; raises `bad`, which names the file and every fault at once.
+
+    Args:
+        more: faults of what the file says, of whatever form that is, that are none of form.
+    """
     try:
-        return kind.model_validate(read_file(path))
+        said = read_file(path)
     except NoYaml as fault:
         raise bad(f"{path.name}: {fault}") from None
+    faults = [*more(said)]
+    try:
+        found = kind.model_validate(said)
     except ValidationError as error:
-        faults = "; ".join(told(dict(one)) for one in error.errors())
-        raise bad(f"{path.name}: {faults}") from None
+        faults = [*(told(dict(one)) for one in error.errors()), *faults]
+    if faults:
+        raise bad(f"{path.name}: {'; '.join(faults)}")
+    return found

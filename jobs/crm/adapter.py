@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache, partial
 from typing import Any, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -177,7 +178,7 @@ def by_key(field: str, keys: Iterable[str], records: Iterable[Record]) -> dict[s
     return found
 
 
-# after so many different values what is known of a field's is forgotten: most have few
+# of a field, whose texts are remembered: most have few
 KNOWN_VALUES = 20_000
 MOST_DIGITS = 308  # before the point: of the largest float
 EXACT = Context(prec=400)
@@ -215,18 +216,10 @@ class Shown:
 
     def __init__(self, field: Field) -> None:
         self._field = field
-        self._known: dict[str, str | None] = {}
+        self._once = lru_cache(KNOWN_VALUES)(partial(shown, field))
 
     def of(self, value: Any) -> str | None:
-        if not isinstance(value, str):
-            return shown(self._field, value)
-        try:
-            return self._known[value]
-        except KeyError:
-            if len(self._known) >= KNOWN_VALUES:
-                self._known.clear()
-            made = self._known[value] = shown(self._field, value)
-            return made
+        return self._once(value) if isinstance(value, str) else shown(self._field, value)
 
 
 def _text(field: Field, value: Any) -> str:

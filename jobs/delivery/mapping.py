@@ -283,8 +283,8 @@ def _inconsistent(
     faults += [f"{name}: a key must not be mapped too" for name in mapping.fields if name in keys]
     known: dict[str, str] = {}
     for name in mapping.read_fields:
-        if known.setdefault(name.lower(), name) != name:
-            faults.append(f"{name}: {known[name.lower()]} differs from it by its case only")
+        if (other := known.setdefault(name.lower(), name)) != name:
+            faults.append(f"{name}: {other} differs from it by its case only: map one of them")
     return faults + _of_tasks(mapping)
 
 

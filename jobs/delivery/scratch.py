@@ -19,7 +19,7 @@ from jobs.settings import settings
 from jobs.sql import literal
 
 MEMORY = "700MB"  # of DuckDB's own; the rest of two gigabytes is Arrow's and Python's
-CHECKPOINT = "256MB"  # of its log; at DuckDB's own 16 MiB a plan is a third slower
+CHECKPOINT = "256MB"  # of its log: each checkpoint writes, and the database is wiped
 ROWS = 50_000  # of a batch that is handed on
 MANY = 250_000  # that are inserted at once
 PREFIX, LOCK = ".plan-", "lock"  # of a comparison's folder; in it what its process holds

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -136,9 +137,12 @@ def _columns(mapping: ConnectionMap, makers: Sequence["Maker"], told: Told) -> l
     rows, is_shown = told.rows, pa.array([why is None for why in told.gone], pa.bool_())
     made = [rows.column("account_id").cast(pa.string()), pa.array(told.gone, pa.string())]
     for rung in mapping.match:
-        keys = [] if rung.is_contact else rows.column(rung.column).to_pylist()
+        if rung.is_contact:
+            made.append(pa.nulls(len(rows), pa.string()))
+            continue
+        keys = rows.column(rung.column).to_pylist()
         texts = [None if key is None else str(key).strip() or None for key in keys]
-        made.append(pa.array(texts or [None] * len(rows), pa.string()))
+        made.append(pa.array(texts, pa.string()))
     for maker in makers:
         made += [pc.if_else(is_shown, column, None) for column in maker.made(rows)]
     return made
@@ -151,30 +155,21 @@ class Maker:
         self._mapping, self._name = mapping, field
         self._field = described.fields[field]
         self._columns = mapping.fields[field].columns
-        self._known: dict[tuple[Any, ...], Made] = {}
+        self._once = lru_cache(KNOWN_VALUES)(self._canonical)
 
     def made(self, rows: pa.Table) -> tuple[Any, Any]:
         """The text of each row, and why there is none."""
         columns = [rows.column(name).combine_chunks() for name in self._columns]
-        if any(pa.types.is_nested(column.type) for column in columns):  # a list has no hash
-            told = zip(*(column.to_pylist() for column in columns), strict=True)
-            return _arrays([self._canonical(values) for values in told])
-        if len(columns) > 1:
-            told = zip(*(column.to_pylist() for column in columns), strict=True)
-            return _arrays([self._once(values) for values in told])
-        few = columns[0].dictionary_encode(null_encoding="encode")
-        texts, faults = _arrays([self._once((value,)) for value in few.dictionary.to_pylist()])
-        return texts.take(few.indices), faults.take(few.indices)
+        is_nested = any(pa.types.is_nested(column.type) for column in columns)
+        if len(columns) == 1 and not is_nested:
+            few = columns[0].dictionary_encode(null_encoding="encode")
+            texts, faults = _arrays([self._once((value,)) for value in few.dictionary.to_pylist()])
+            return texts.take(few.indices), faults.take(few.indices)
+        make = self._canonical if is_nested else self._once  # a list has no hash
+        told = zip(*(column.to_pylist() for column in columns), strict=True)
+        return _arrays([make(values) for values in told])
 
-    def _once(self, values: tuple[Any, ...]) -> Made:
-        known = self._known.get(values)
-        if known is None:
-            if len(self._known) >= KNOWN_VALUES:
-                self._known.clear()
-            known = self._known[values] = self._canonical(values)
-        return known
-
-    def _canonical(self, values: Sequence[Any]) -> Made:
+    def _canonical(self, values: tuple[Any, ...]) -> Made:
         try:
             return canonical(self._field, self._mapping.value(self._name, values)), None
         except NotCanonical as error:

@@ -219,18 +219,7 @@ def read(path: Path = FILE) -> Playbooks:
     Raises:
         BadPlaybooks: the file is not what it should be.
     """
-    try:
-        told = reviewed.read_file(path)
-    except reviewed.NoYaml as fault:
-        raise BadPlaybooks(f"{path.name}: {fault}") from None
-    wrong = list(_faults(told))
-    try:
-        found = Playbooks.model_validate(told)
-    except ValidationError as error:
-        wrong = [*(_fault_of(dict(one)) for one in error.errors()), *wrong]
-    if wrong:
-        raise BadPlaybooks(f"{path.name}: {'; '.join(wrong)}")
-    return found
+    return reviewed.parsed(Playbooks, path, BadPlaybooks, _fault_of, _faults)
 
 
 def _fault_of(error: Mapping[str, Any]) -> str:

@@ -141,7 +141,7 @@ def _tell_unread(path: Path, rows: duckdb.DuckDBPyRelation, kinds: Mapping[str, 
         if kind == "varchar":
             continue
         theirs = identifier(name)
-        unread = f"{theirs} is not null and try_cast({theirs} as {kind}) is null"
+        unread = f"{theirs} is not null and {_value(name, kind)} is null"
         one = f"any_value(cast({theirs} as varchar)) filter (where {unread})"
         asked = f"select count(*) filter (where {unread}), {one} from rows"  # noqa: S608
         [(count, value)] = rows.query("rows", asked).fetchall()
@@ -153,15 +153,20 @@ def _tell_unread(path: Path, rows: duckdb.DuckDBPyRelation, kinds: Mapping[str, 
             )
 
 
+def _value(theirs: str, kind: str) -> str:
+    """SQL: a column's value; null where it is none of its kind. A day is a moment here."""
+    if kind == "double":
+        return given.number(theirs)
+    return f"try_cast({identifier(theirs)} as {'timestamp' if kind == 'date' else kind})"
+
+
 def _typed(called: dict[str, str], tells: frozenset[str]) -> str:
     def of(name: str, kind: str) -> str:
-        return f"try_cast({identifier(called[name])} as {kind})"
+        return _value(called[name], kind)
 
     columns = [f"{of(name, kind)} as {name}" for name, kind in NEEDED.items()]
     for name, kind in MORE.items():
-        told = of(name, "timestamp" if kind == "date" else kind) if name in tells else "null"
-        if kind == "double" and name in tells:
-            told = f"case when isfinite({told}) then {told} end"
+        told = of(name, kind) if name in tells else "null"
         columns.append(f"cast({told} as {'timestamp' if kind == 'date' else kind}) as {name}")
     if STATUS in called:
         return f"select {', '.join(columns)}, {of(STATUS, 'varchar')} as {STATUS} from rows"  # noqa: S608

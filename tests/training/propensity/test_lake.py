@@ -43,23 +43,29 @@ def answers(manifest: landing.Manifest) -> pd.DataFrame:
     return pq.read_table(manifest.folder / file.name).to_pandas()
 
 
+def promoted(name: str) -> pd.DataFrame:
+    """What the champion says that has gone from the bench through the gate."""
+    bench.bench(name)
+    train.train(name)
+    decision = promote.promote(name)
+    told = lake.read("ops.gate_checks").to_pandas().set_index("condition")
+    assert {"same_past", "same_answers", "single_column_auc", "shuffled_labels"} <= set(told.index)
+    assert decision == "promoted", told[told["outcome"] == "refused"]["reason"].tolist()
+    found = answers(predict.predict(name))
+    assert (found["score_name"] == name).all()
+    by_grade = found.groupby("grade")["score"].mean()
+    assert list(by_grade.sort_values().index) == sorted(by_grade.index)  # A is the least likely
+    return found
+
+
 def test_churn_goes_from_the_bench_to_landed_scores_with_grades_and_reasons(shop):
-    bench.bench("churn")
+    found = promoted("churn")
     rows = lake.read("ops.leaderboard").to_pandas()
     assert set(rows["model"]) == set(QUICK)
     test = rows[(rows["split"] == "test") & (rows["metric"] == "auc")].set_index("model")["value"]
     assert test["logistic"] > 0.6
-    train.train("churn")
-    decision = promote.promote("churn")
-    told = lake.read("ops.gate_checks").to_pandas().set_index("condition")
-    assert {"same_past", "same_answers", "single_column_auc", "shuffled_labels"} <= set(told.index)
-    assert decision == "promoted", told[told["outcome"] == "refused"]["reason"].tolist()
-    found = answers(predict.predict("churn"))
-    assert (found["score_name"] == "churn").all()
     assert found["campaign_id"].isna().all()
     assert found["score"].between(0, 1).all()
-    by_grade = found.groupby("grade")["score"].mean()
-    assert list(by_grade.sort_values().index) == sorted(by_grade.index)  # A leaves least
     why = [json.loads(one) for one in found["reasons"]]
     assert max(map(len, why)) <= 5
     assert all(set(one) == {"code", "en", "zh"} for each in why for one in each)
@@ -71,16 +77,7 @@ def test_soft_churn_is_landed_with_grades_and_with_reasons_of_its_own(shop, monk
     by = _without_limits(rules("soft_churn"))
     by = replace(by, gate={**by.gate, "beats_baseline": "mean"})
     monkeypatch.setattr(promote, "rules", lambda name: by)
-    bench.bench("soft_churn")
-    train.train("soft_churn")
-    decision = promote.promote("soft_churn")
-    told = lake.read("ops.gate_checks").to_pandas().set_index("condition")
-    assert {"same_past", "same_answers", "single_column_auc", "shuffled_labels"} <= set(told.index)
-    assert decision == "promoted", told[told["outcome"] == "refused"]["reason"].tolist()
-    found = answers(predict.predict("soft_churn"))
-    assert (found["score_name"] == "soft_churn").all()
-    by_grade = found.groupby("grade")["score"].mean()
-    assert list(by_grade.sort_values().index) == sorted(by_grade.index)  # A is the least likely
+    found = promoted("soft_churn")
     codes = {one["code"] for each in found["reasons"] for one in json.loads(each)}
     assert codes & {"unevenness_high", "unevenness_low", "spend_lately_high", "spend_lately_low"}
     assert found["account_id"].is_unique
