@@ -78,7 +78,9 @@ class Asking:
             logger.info("%s: chances are as the model says: %s", origin, error)
             return Calibration()
         came = self.of.came(then.asked, before, origin)
-        return Calibration() if came is None else Calibration.found(then.margin, came)
+        if came is None:
+            return Calibration()
+        return Calibration.found(then.margin, came, self.of.spread)
 
     def windows(self, origin: dt.date) -> Iterator[tuple[Split, dt.date]]:
         """The validation windows of an origin, and itself."""

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from jobs.training.propensity.classifier import chances
 
 FEWEST = 10  # cases of either kind; fewer tell nothing
-SPREAD = 0.5  # of the slope around 1, in logs, before a case is seen
+SPREAD = 0.5  # of the slope around 1, in logs, before a case is seen, where a task says no other
 BINS = 10  # of calibration_error, of as many accounts each
 
 
@@ -26,8 +26,12 @@ class Calibration:
     shift: float = 0.0  # log-odds
 
     @classmethod
-    def found(cls, margin: np.ndarray, label: np.ndarray) -> Self:
-        """On answers to a window whose label had ended; the identity where there is too little."""
+    def found(cls, margin: np.ndarray, label: np.ndarray, spread: float = SPREAD) -> Self:
+        """On answers to a window whose label had ended; the identity where there is too little.
+
+        Args:
+            spread: of the slope around 1, above 0: how far one window's holds in the next.
+        """
         happened = int(label.sum())
         if min(happened, len(label) - happened) < FEWEST:
             return cls()
@@ -35,7 +39,7 @@ class Calibration:
         def lost(at: np.ndarray) -> float:
             told = np.exp(at[0]) * margin + at[1]
             nats = np.logaddexp(0, told) - label * told
-            return float(nats.sum() + (at[0] / SPREAD) ** 2 / 2)
+            return float(nats.sum() + (at[0] / spread) ** 2 / 2)
 
         best = minimize(lost, np.zeros(2), method="Nelder-Mead").x
         return cls(float(np.exp(best[0])), float(best[1]))

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.training.data import known
+from jobs.training.propensity.calibration import SPREAD
 from jobs.training.propensity.classifier import Examples, Rows, together
 from jobs.training.propensity.features import features
 from jobs.training.propensity.panel import Panel, panel
@@ -37,6 +38,7 @@ class Churn:
     subject: str = "account_id"
     without: tuple[str, ...] = ()
     baseline: str = "recency_days"
+    spread: float = SPREAD
     # by origin and the most that are looked at: who is eligible, and what is known of them
     seen: dict[tuple[dt.date, int | None], Known] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from jobs.training.data import known, known_by
 from jobs.training.propensity import accuracy
+from jobs.training.propensity.calibration import SPREAD
 from jobs.training.propensity.churn import HISTORY_DAYS, Churn
 from jobs.training.propensity.classifier import Examples, Rows, together
 from jobs.training.propensity.department_features import LATELY, features
@@ -39,6 +40,7 @@ class Department:
     # pairs are not told by week, and deep trees of so many are slow to say why
     without: tuple[str, ...] = ("sequence", "forest", "blend")
     baseline: str = "there_windows_share"
+    spread: float = SPREAD
     seen: dict[tuple[dt.date, int | None], Pairs] = field(default_factory=dict)
 
     @cached_property

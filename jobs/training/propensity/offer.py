@@ -13,29 +13,17 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from jobs.training.data import known_by
-from jobs.training.propensity.campaigns import KIND, Campaigns
+from jobs.training.propensity.campaigns import Campaigns
 from jobs.training.propensity.classifier import Examples, Rows, as_often, together
-from jobs.training.propensity.features import features
+from jobs.training.propensity.offer_features import features
 from jobs.training.propensity.panel import panel
 from jobs.training.propensity.task import Asked, NothingToAsk
 
 HISTORY_DAYS = 28  # of purchases before the first campaign that is learnt from
 FEWEST_ANSWERS = 30  # of a campaign that others are held against
-PRIOR = 10.0  # recipients, by which a rate of few is drawn to the rate of all
-RECENT_DAYS = 84  # of purchases of a campaign's products
 
 
 Recipients = tuple[np.ndarray, Rows, np.ndarray]  # ids, what is known of them, who answered
-
-
-def among(features: pd.DataFrame) -> pd.DataFrame:
-    """Each value as its rank among those that the same campaign addresses, 0..1.
-
-    Counts grow through a history and campaigns address other kinds of customers: an order among
-    those who are asked is what one campaign teaches of another.
-    """
-    return (features.rank() - 0.5) / max(len(features), 1)
 
 
 @dataclass
@@ -50,6 +38,9 @@ class Offer:
     subject: str = "account_id"
     without: tuple[str, ...] = ()
     baseline: str = "answered_share"
+    # a campaign reaches other kinds of customers than the one before: its slope says little of the
+    # next (`python -m infra.bench.propensity_choice`)
+    spread: float = 0.05
     # by campaign, and day as of which
     seen: dict[tuple[str, dt.date], Recipients | None] = field(default_factory=dict)
 
@@ -147,102 +138,7 @@ class Offer:
         if not len(ids):
             return None
         known = panel(self.days, as_of, ids)
-        told = features(known).assign(
-            **self._habit(ids, found, as_of), **self._match(ids, campaign_id, as_of)
-        )
-        told = among(told).assign(**self._of_campaign(found, len(ids), as_of)).astype(np.float32)
+        told = features(known, self.days, self.purchases, self.told, found, as_of)
         answers = self.told.answers(found["ends_on"].date())
         answered = answers.loc[answers["campaign_id"] == campaign_id, "account_id"]
-        label = np.isin(ids, answered).astype(int)
-        return ids, Rows(told, known.weekly), label
-
-    def _of_campaign(self, found: pd.Series, recipients: int, as_of: dt.date) -> dict[str, float]:
-        """What is known of the campaign itself; how campaigns of its type were answered before."""
-        coupons = self.told.coupons[self.told.coupons["campaign_id"] == found["campaign_id"]]
-        rates = self._answers(as_of)
-        of_type = rates[rates[KIND] == found[KIND]]
-        overall = rates["answered"].sum() / max(rates["received"].sum(), 1)
-        received = of_type["received"].sum()
-        return {
-            "campaign_days": float((found["ends_on"] - found["starts_on"]).days + 1),
-            "campaign_recipients": float(recipients),
-            "campaign_coupons": float(coupons["coupon_id"].nunique()),
-            "campaign_products": float(coupons["product_id"].nunique()),
-            "campaign_type_answered_share": float(
-                (of_type["answered"].sum() + PRIOR * overall) / (received + PRIOR)
-            ),
-        }
-
-    def _answers(self, as_of: dt.date) -> pd.DataFrame:
-        """Campaigns that had ended: how many received and answered them."""
-        ended = self.told.ended(as_of)
-        by = self.told.recipients.drop_duplicates().groupby("campaign_id").size()
-        answers = self.told.answers(as_of).groupby("campaign_id").size()
-        received = ended["campaign_id"].map(by).fillna(0)
-        answered = ended["campaign_id"].map(answers).fillna(0)
-        return ended.assign(received=received, answered=answered)
-
-    def _habit(self, ids: np.ndarray, found: pd.Series, as_of: dt.date) -> dict[str, np.ndarray]:
-        """What each did with campaigns before; those that run still count by what was used."""
-        day = pd.Timestamp(as_of)
-        started = self.told.campaigns[self.told.campaigns["starts_on"] <= day]
-        got = self.told.recipients.merge(started, on="campaign_id")
-        used = self.told.redemptions[self.told.redemptions["redeemed_on"] <= day]
-        answers = self.told.answers(as_of)
-
-        def count(rows: pd.DataFrame) -> np.ndarray:
-            sizes = rows.groupby("account_id").size()
-            values: np.ndarray = sizes.reindex(ids, fill_value=0).to_numpy(float)
-            return values
-
-        last = used.groupby("account_id")["redeemed_on"].max().reindex(ids)
-        since = (day - last).dt.days.fillna(2 * 365).to_numpy(float)
-        received, answered = count(got), count(answers)
-        overall = len(answers) / max(len(got), 1)
-        same = {
-            "received": count(got[got[KIND] == found[KIND]]),
-            "answered": count(answers[answers[KIND] == found[KIND]]),
-        }
-        return {
-            "campaigns_received": received,
-            "campaigns_answered": answered,
-            "answered_share": (answered + PRIOR * overall) / (received + PRIOR),
-            "campaigns_running": count(got[got["ends_on"] > day]),
-            "campaigns_of_type_received": same["received"],
-            "campaigns_of_type_answered": same["answered"],
-            "coupons_redeemed": count(used),
-            "days_since_redemption": since,
-        }
-
-    def _match(self, ids: np.ndarray, campaign_id: str, as_of: dt.date) -> dict[str, np.ndarray]:
-        """How much of what the coupons are for an account has bought before."""
-        coupons = self.told.coupons[self.told.coupons["campaign_id"] == campaign_id]
-        day = pd.Timestamp(as_of)
-        rows = known_by(self.purchases, as_of)
-        rows = rows[rows["account_id"].isin(ids)]
-        total = rows.groupby("account_id", observed=True)["sales_usd"].sum().reindex(ids)
-        rows = rows[rows["product_id"].isin(coupons["product_id"].unique())]
-        recent = rows[rows["business_date"] > day - pd.Timedelta(days=RECENT_DAYS)]
-        by_coupon = (
-            rows[["account_id", "product_id"]]
-            .drop_duplicates()
-            .merge(coupons[["coupon_id", "product_id"]].drop_duplicates(), on="product_id")
-        )
-
-        def of_each(values: pd.Series) -> np.ndarray:
-            found: np.ndarray = values.reindex(ids, fill_value=0).to_numpy(float)
-            return found
-
-        def products(part: pd.DataFrame) -> np.ndarray:
-            return of_each(part.groupby("account_id", observed=True)["product_id"].nunique())
-
-        spend = of_each(rows.groupby("account_id", observed=True)["sales_usd"].sum())
-        return {
-            "coupon_products_bought": products(rows),
-            "coupon_products_bought_12_weeks": products(recent),
-            "coupons_matched": of_each(
-                by_coupon.groupby("account_id", observed=True)["coupon_id"].nunique()
-            ),
-            "coupon_products_spend_usd": spend,
-            "coupon_products_spend_share": spend / np.maximum(total.fillna(0).to_numpy(), 1),
-        }
+        return ids, Rows(told, known.weekly), np.isin(ids, answered).astype(int)

@@ -31,6 +31,7 @@ class Task(Protocol):
     subject: str  # what ids are of: account_id or opportunity_id
     without: tuple[str, ...]  # models that it is not asked of
     baseline: str  # the feature that anybody would look at first
+    spread: float  # of the slope of its chances, see `Calibration.found`
 
     def asked(self, origin: dt.date) -> Asked:
         """Raises NothingToAsk: nobody is eligible."""

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.training.propensity import enough
+from jobs.training.propensity.calibration import SPREAD
 from jobs.training.propensity.classifier import Examples, Rows, together
 from jobs.training.propensity.pipeline import STATUS, Pipeline
 from jobs.training.propensity.task import Asked, NothingToAsk
@@ -39,6 +40,7 @@ class Win:
     subject: str = "opportunity_id"
     without: tuple[str, ...] = ("sequence",)  # nothing is told by week
     baseline: str = "stage_won_share"
+    spread: float = SPREAD
     seen: dict[dt.date, Known] = field(default_factory=dict)
 
     @property

@@ -1,6 +1,7 @@
 """Who is asked at an origin, what is known of them, and what is not looked at."""
 
 import datetime as dt
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -11,7 +12,8 @@ from jobs.training.given import BadFile
 from jobs.training.propensity import campaigns, reasons
 from jobs.training.propensity.churn import Churn
 from jobs.training.propensity.features import features
-from jobs.training.propensity.offer import Offer, among
+from jobs.training.propensity.offer import Offer
+from jobs.training.propensity.offer_features import among
 from jobs.training.propensity.panel import panel
 from jobs.training.propensity.task import NothingToAsk
 from tests.training.propensity import shoppers
@@ -199,6 +201,53 @@ def test_no_campaign_ahead_is_said(told):
 def test_ranks_are_among_those_who_are_asked():
     ranks = among(pd.DataFrame({"a": [5.0, 1.0, 5.0, 9.0]}))["a"]
     assert list(ranks) == pytest.approx([0.5, 0.125, 0.5, 0.875])
+
+
+def an_offer(rows: list[tuple[str, str, int]], used_on: dict[str, str]) -> Offer:
+    """Of a first campaign that a, b, c and d got, some of whom answered, and a second of today."""
+    dates = {"starts_on": ["2017-05-01", "2017-06-26"], "ends_on": ["2017-05-28", "2017-07-23"]}
+    plans = pd.DataFrame({"campaign_id": ["1", "2"], **dates, "campaign_type": "A"})
+    plans = plans.astype({"starts_on": "datetime64[ns]", "ends_on": "datetime64[ns]"})
+    everyone = [(name, campaign) for name in "abcd" for campaign in "12"]
+    used = pd.DataFrame({"account_id": list(used_on), "campaign_id": "1"})
+    told = campaigns.Campaigns(
+        plans,
+        pd.DataFrame(everyone, columns=["account_id", "campaign_id"]),
+        pd.DataFrame({"coupon_id": ["x"], "campaign_id": ["2"], "product_id": ["p"]}),
+        used.assign(redeemed_on=pd.to_datetime(list(used_on.values()))),
+    )
+    days = account_days(rows)
+    bought = days[["account_id", "business_date", "sales_usd", "known_date", "superseded_date"]]
+    return Offer(days, bought.assign(product_id="q"), told)
+
+
+def test_days_with_a_coupon_are_ranked_as_they_were_known():
+    rows = [("a", "2017-03-20", 1), ("b", "2017-06-20", 1), ("c", "2017-06-21", 1)]
+    rows += [("c", "2017-06-22", 1), ("d", "2017-06-22", 1)]
+    offer = an_offer(rows, {"a": "2017-05-03"})
+    offer.days["coupon_usd"] = [1.0, 1.0, 1.0, 1.0, 0.0]
+    offer.days.loc[3, "known_date"] = pd.Timestamp("2017-06-28")  # c's second came to light later
+    told = offer.asked(SUNDAY).rows.features.set_axis(list("abcd"))
+    assert told["coupon_days"].tolist() == pytest.approx([0.625, 0.625, 0.625, 0.125])
+    assert told["coupon_days_12_weeks"].tolist() == pytest.approx([0.25, 0.75, 0.75, 0.25])
+    assert told["days_since_coupon"].tolist() == pytest.approx([0.625, 0.375, 0.125, 0.875])
+    assert told.loc["d", "coupon_days_share"] == pytest.approx(0.125)
+
+
+def test_answers_are_told_against_how_often_a_campaign_was_answered():
+    rows = [(name, "2017-06-20", 1) for name in "abcd"]
+    told = an_offer(rows, {"a": "2017-05-03"}).asked(SUNDAY).rows.features
+    beyond = told["answers_beyond_expected"].tolist()
+    # each was expected to answer a quarter of a time
+    assert beyond == pytest.approx([math.log(2 / 1.25), *3 * [math.log(1 / 1.25)]])
+
+
+def test_a_campaign_that_runs_still_says_nothing_of_answers_beyond_expected():
+    rows = [(name, "2017-05-20", 1) for name in "abcd"]
+    offer = an_offer(rows, {"a": "2017-05-03"})
+    offer.told.campaigns.loc[0, "ends_on"] = pd.Timestamp("2017-07-01")
+    told = offer.asked(SUNDAY).rows.features
+    assert told["answers_beyond_expected"].tolist() == [0, 0, 0, 0]
 
 
 def test_a_campaign_that_is_there_twice_is_told(tmp_path):
