@@ -154,6 +154,18 @@ def write(found: pa.Table, out: Path, name: str = FILE) -> Path:
     return out / name
 
 
+def write_together(found: pa.Table, beside: Mapping[str, pa.Table], out: Path) -> None:
+    """The leaderboard and what belongs to it, by file name.
+
+    The leaderboard before is taken away first and the new one comes last: where it stands, all
+    files are of one bench; where it does not, a bench was cut off between them.
+    """
+    (out / FILE).unlink(missing_ok=True)
+    for name, rows in beside.items():
+        write(rows, out, name)
+    write(found, out)
+
+
 def show(found: pa.Table, place: str, out: Path, is_higher_better: bool) -> None:
     """Print a leaderboard's deciding metric, the window of the choice first, the best first."""
     from rich.console import Console

@@ -35,6 +35,16 @@ def test_a_row_has_the_mean_its_interval_and_the_paired_difference_to_the_baseli
     assert [p.name for p in tmp_path.iterdir()] == ["leaderboard.parquet"]
 
 
+def test_files_of_two_benches_are_never_taken_for_one(tmp_path):
+    table = board.table(both([0.1], [0.1], "popular"), "task", "popular", {})
+    board.write_together(table, {"lists.parquet": table}, tmp_path)
+    assert (tmp_path / board.FILE).exists()
+    (tmp_path / "errors.parquet").mkdir()  # what cannot be written cuts the second one off
+    with pytest.raises(IsADirectoryError):
+        board.write_together(table, {"lists.parquet": table, "errors.parquet": table}, tmp_path)
+    assert not (tmp_path / board.FILE).exists()
+
+
 def test_an_origin_is_a_number_and_a_sealed_run_has_valid_rows_only():
     found = [scored("theta", 36, "valid", [1.0]), scored("mean", 36, "valid", [2.0])]
     table = board.table(found, "origin", "mean", {36: "theta"}).to_pylist()

@@ -308,7 +308,6 @@ def write(found: Found, told: Series, out: Path) -> pa.Table:
     )
     ids = pa.array(told.ids.loc[rows["series_id"]].to_numpy())
     forecasts = pa.Table.from_pandas(rows, pa.schema(FORECASTS), preserve_index=False)
-    board.write(forecasts.add_column(1, "unique_id", ids), out, "forecasts.parquet")
     places = {one.place for one in found.scored}
     champion = _champion(found.scored, places) if places else None
     if not champion:
@@ -317,8 +316,11 @@ def write(found: Found, told: Series, out: Path) -> pa.Table:
             " take later --origins, or a shorter --horizon"
         )
     table = board.table(found.scored, "origin", BASELINE, dict.fromkeys(places, champion))
-    board.write(table, out)
     errors = pd.DataFrame(found.errors, columns=["unique_id", "origin", "model", "reason"])
     errors["unique_id"] = errors["unique_id"].map(told.ids)
-    board.write(pa.Table.from_pandas(errors, preserve_index=False), out, "errors.parquet")
+    beside = {
+        "forecasts.parquet": forecasts.add_column(1, "unique_id", ids),
+        "errors.parquet": pa.Table.from_pandas(errors, preserve_index=False),
+    }
+    board.write_together(table, beside, out)
     return table

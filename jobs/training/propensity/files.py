@@ -290,23 +290,25 @@ def write(found: Found, wanted: Wanted, who: Sequence[str]) -> pa.Table:
     scores = scores.assign(task=wanted.task, champion=scores["model"] == best)
     scores = scores.sort_values(["origin", "model", *who], ignore_index=True)
     rows: Any = pa.Table.from_pandas(scores, called(SCORES, who), preserve_index=False)
-    board.write(rows, wanted.out, "scores.parquet")
     why = pd.concat([one for one in found.reasons if len(one)] or [pd.DataFrame()])
     kinds = called(REASONS, who)
     why = why[why["model"] == best] if len(why) else pd.DataFrame(columns=kinds.names)
     why = why.sort_values(["origin", *who, "rank"], ignore_index=True)
     told = pa.Table.from_pandas(why, kinds, preserve_index=False)
-    board.write(told, wanted.out, WHY)
     places = {one.place for one in found.scored}
     table = board.table(found.scored, "origin", models.BASELINE, dict.fromkeys(places, best))
-    board.write(table, wanted.out)
     gains = pd.concat(found.gains).assign(task=wanted.task) if found.gains else None
     of_gains = pa.schema(GAINS)
     curves = of_gains.empty_table()
     if gains is not None:
         curves = pa.Table.from_pandas(gains, of_gains, preserve_index=False)
-    board.write(curves, wanted.out, "gains.parquet")
-    board.write(pa.Table.from_pylist(found.errors, pa.schema(ERRORS)), wanted.out, "errors.parquet")
+    beside = {
+        "scores.parquet": rows,
+        WHY: told,
+        "gains.parquet": curves,
+        "errors.parquet": pa.Table.from_pylist(found.errors, pa.schema(ERRORS)),
+    }
+    board.write_together(table, beside, wanted.out)
     return table
 
 

@@ -192,9 +192,9 @@ def bench(asked: Asked) -> pa.Table:
         champions: dict[str | int, str | None] = {task: _champion(scored, task) for task in TASKS}
         table = board.table(scored, "task", BASELINE, champions)
         parts = [SCHEMA.empty_table(), *(done.rows for done in answers)]
-        board.write(pa.concat_tables(parts), asked.out, LISTS)
-        board.write(table, asked.out)
-        board.write(pa.Table.from_pylist(errors, ERRORS), asked.out, "errors.parquet")
+        failures = pa.Table.from_pylist(errors, ERRORS)
+        beside = {LISTS: pa.concat_tables(parts), "errors.parquet": failures}
+        board.write_together(table, beside, asked.out)
         run.tags({f"champion_{task}": champion for task, champion in champions.items()})
     answered.not_too_many(len(errors), len(MODELS), asked.out)
     return table

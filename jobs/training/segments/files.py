@@ -252,15 +252,17 @@ def _write(
                 drawn.write(figure, out / f"movement-{origin}.svg")
                 run.figure(figure, f"movement-{origin}")
     told = pa.Table.from_pandas(pd.concat(segments), SEGMENTS, preserve_index=False)
-    board.write(told, out, "segments.parquet")
     moves = pa.Table.from_pandas(pd.concat(movement), preserve_index=False)
-    board.write(moves, out, "movement.parquet")
-    board.write(pa.Table.from_pylist(refits), out, "refits.parquet")
     by_place: dict[str | int, str | None] = {
         f"{origin}": model for origin, model in champions.items()
     }
     table = board.table(_comparable(found), "origin", BASELINE, by_place)
-    board.write(table, out)
+    beside = {
+        "segments.parquet": told,
+        "movement.parquet": moves,
+        "refits.parquet": pa.Table.from_pylist(refits),
+    }
+    board.write_together(table, beside, out)
     return table
 
 

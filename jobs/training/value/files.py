@@ -256,18 +256,18 @@ def write(
     values = pa.concat_tables([done.rows for done in answers]).to_pandas()
     values = values.assign(champion=values["model"] == champion)
     told = pa.Table.from_pandas(values, pa.schema(VALUES), preserve_index=False)
-    board.write(told, out, "values.parquet")
     calibration = [
         {**row, "model": one, "origin": dt.date.fromisoformat(row["origin"])}
         for done in answers
         for one in done.rows["model"].unique().to_pylist()
         for row in done.told["calibration"]
     ]
-    board.write(
-        pa.Table.from_pylist(calibration, pa.schema(CALIBRATION)), out, "calibration.parquet"
-    )
     champions: dict[str | int, str | None] = {one.isoformat(): champion for one in origins}
     table = board.table(scored, "origin", models.BASELINE, champions)
-    board.write(table, out)
-    board.write(pa.Table.from_pylist(list(errors), ERRORS), out, "errors.parquet")
+    beside = {
+        "values.parquet": told,
+        "calibration.parquet": pa.Table.from_pylist(calibration, pa.schema(CALIBRATION)),
+        "errors.parquet": pa.Table.from_pylist(list(errors), ERRORS),
+    }
+    board.write_together(table, beside, out)
     return table, champion
