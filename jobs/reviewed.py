@@ -10,7 +10,22 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+NUMBERS: Mapping[Any, str] = {
+    int: "a whole number",
+    int | None: "a whole number",
+    float: "a number",
+    float | None: "a number",
+}
 
 
 class NoYaml(ValueError):
@@ -79,6 +94,15 @@ class Part(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_yes_for_a_number(cls, given: Any, info: ValidationInfo) -> Any:
+        """True would count as 1."""
+        kinds = NUMBERS.get(cls.model_fields[str(info.field_name)].annotation)
+        if kinds and isinstance(given, bool):
+            raise ValueError(f"must be {kinds}")
+        return given
 
 
 P = TypeVar("P", bound=Part)

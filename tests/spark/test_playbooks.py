@@ -64,6 +64,16 @@ def test_what_is_of_no_form_hides_no_other_fault(told) -> None:  # type: ignore[
         assert fault in found
 
 
+def test_true_is_no_number(told) -> None:  # type: ignore[no-untyped-def]
+    def change(content):  # type: ignore[no-untyped-def]
+        content["a_day"] = True
+        content["playbooks"][0]["due_days"] = False
+
+    found = " ".join(refused(told, change))
+    assert "a_day True must be a whole number" in found
+    assert "due_days False must be a whole number" in found
+
+
 def test_what_is_misspelt_is_told_with_the_nearest_that_there_is(told) -> None:  # type: ignore[no-untyped-def]
     def change(content):  # type: ignore[no-untyped-def]
         content["a_dya"] = content.pop("a_day")
