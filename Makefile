@@ -40,7 +40,7 @@ demo: setup  ## a company's year from the till to the CRM; run again, it goes on
 test: setup  ## all tests but the long ones of `make prove`; format, lint and types among them
 	@$(TEST) -m "not proof"
 
-prove: setup  ## what takes minutes each: builds in any order with kills, a real year, a cluster, S3
+prove: setup  ## what takes minutes each, before a release: builds in any order with kills, a real year, a cluster, S3
 	@$(TEST) -m proof
 
 check: setup  ## as make test, with what is told in seconds first: format, lint, types
