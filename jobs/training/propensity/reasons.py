@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from string import Formatter
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jobs import reviewed
 from jobs.reviewed import Part, Text
@@ -24,6 +24,7 @@ from jobs.training.propensity.classifier import BASE, Explains, Rows
 HOME = Path(__file__).parent
 MOST = 5  # reasons of a score
 MOST_ROWS = 5_000  # that tell a direction: a deep forest's terms of all it learnt take minutes
+MIDDLE = 0.5  # of a rank
 LEAST = 0.05  # log-odds that a reason adds or takes; less is told of nobody
 
 
@@ -31,19 +32,45 @@ class BadReasons(ValueError):
     """A file of reasons is not what it should be; the message names every fault at once."""
 
 
+class Whole(Part):
+    """Words for a theme as a whole, by what it does to the score."""
+
+    adds: Text
+    takes: Text
+
+
 class Theme(Part):
     theme: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     shows: str  # the feature that is told
-    kind: Literal["number", "share", "usd"] = Field(alias="as")
+    # rank: the share of those addressed that it is above
+    kind: Literal["number", "share", "usd", "rank"] = Field(alias="as")
     features: tuple[str, ...] = Field(min_length=1)  # patterns of names
     high: Text  # with {value} where the number goes
     low: Text
+    otherwise: Whole | None = None  # of a rank that says the contrary of the theme as a whole
+
+    @model_validator(mode="after")
+    def _a_rank_may_say_the_contrary(self) -> Self:
+        if (self.kind == "rank") != (self.otherwise is not None):
+            raise ValueError("otherwise: a theme as: rank needs it, and no other has it")
+        return self
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        more = (self.otherwise.adds, self.otherwise.takes) if self.otherwise else ()
+        return (self.high, self.low, *more)
+
+    def text(self, value: float, is_high: bool, push: float) -> Text:
+        """The words for a value, of a theme that pushes as much, or as little, of it does."""
+        if self.otherwise and is_high != (value >= MIDDLE):
+            return self.otherwise.adds if push > 0 else self.otherwise.takes
+        return self.high if is_high else self.low
 
     def has(self, feature: str) -> bool:
         return any(fnmatchcase(feature, pattern) for pattern in self.features)
 
     def told(self, value: float) -> str:
-        if self.kind == "share":
+        if self.kind in ("share", "rank"):
             return f"{value:.0%}"
         return f"{value:,.0f} USD" if self.kind == "usd" else f"{value:,.0f}"
 
@@ -81,7 +108,8 @@ def read(name: str, home: Path | None = None) -> Reasons:
     wrong += [
         f"themes.{n} {one.theme}: {fault}"
         for n, one in enumerate(found.themes)
-        for text in (one.high.en, one.high.zh, one.low.en, one.low.zh)
+        for words in one.texts
+        for text in (words.en, words.zh)
         if (fault := _unfit(text))
     ]
     if wrong:
@@ -147,7 +175,8 @@ def strongest(
     """Up to five reasons of each row, the strongest first.
 
     A theme is told as high where it pushes the way that much of it does, so that text and push
-    agree: three orders that speak against churn are "3", not "only 3".
+    agree: three orders that speak against churn are "3", not "only 3". Where the rank that it shows
+    says the contrary (it orders little, and how it orders speaks for it), the words tell none.
 
     Args:
         directions: see `directions`.
@@ -170,8 +199,9 @@ def strongest(
     for name in added:
         theme, push = of.by_name[str(name)], added[name].to_numpy()
         is_high = push * directions[theme.theme] > 0
-        values = [theme.told(value) for value in rows.features[theme.shows]]
-        texts = [theme.high if high else theme.low for high in is_high]
+        shown = rows.features[theme.shows]
+        values = [theme.told(value) for value in shown]
+        texts = [theme.text(*one) for one in zip(shown, is_high, push, strict=True)]
         told = {
             "row": np.arange(len(rows)),
             "rank": rank[name].to_numpy(),

@@ -9,7 +9,7 @@ import pytest
 from jobs.training import transactions
 from jobs.training.propensity import reasons
 from jobs.training.propensity.churn import Churn
-from jobs.training.propensity.classifier import BASE
+from jobs.training.propensity.classifier import BASE, Rows
 from jobs.training.propensity.gbm import Gbm
 from jobs.training.propensity.logistic import Logistic
 from jobs.training.propensity.reasons import BadReasons, Reasons
@@ -144,6 +144,11 @@ def test_a_feature_in_no_theme_may_not_be_used():
             " high: {en: 'a {values}', zh: b}, low: {en: 'a {', zh: b}}]",
             r"'a {values}' tells values: there is only {value}; themes.0 a: 'a {': ",
         ),
+        (
+            "themes: [{theme: a, shows: y, as: rank, features: [y],"
+            " high: {en: a, zh: b}, low: {en: a, zh: b}}]",
+            "otherwise: a theme as: rank needs it",
+        ),
     ],
 )
 def test_a_file_that_is_wrong_is_told(tmp_path, monkeypatch, text, said):
@@ -166,6 +171,27 @@ def test_themes_of_a_task_have_codes_of_their_own():
     for task in ("churn", "soft_churn", "department", "offer", "win"):
         found: Reasons = reasons.read(task)
         assert len(found.by_name) == len(found.themes)
+
+
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("push", [-1.0, 1.0])
+@pytest.mark.parametrize("direction", [-1, 1])
+def test_a_rank_is_told_only_where_it_says_what_the_theme_does(place, push, direction):
+    class Told:
+        def terms(self, rows):
+            return pd.DataFrame({"orders_12_weeks": [push], BASE: 0.0})
+
+    rows = Rows(pd.DataFrame({"orders_12_weeks": [place]}), np.zeros((1, 0, 0)))
+    offers = reasons.read("offer")
+    [text] = reasons.strongest(Told(), rows, {"orders": direction}, offers)["en"]
+    is_high = push * direction > 0
+    if is_high and place >= 0.5:
+        assert text == f"Orders more than {place:.0%} of those addressed"
+    elif not is_high and place < 0.5:
+        assert text == "Orders less than most of those addressed"
+    else:
+        way = "for" if push > 0 else "against"
+        assert text == f"When and how often it orders, taken together, speaks {way} an answer"
 
 
 def test_weak_terms_are_told_of_nobody(churn, learnt):
