@@ -22,7 +22,6 @@ from pydantic import (
 
 NUMBERS: Mapping[Any, str] = {
     int: "a whole number",
-    int | None: "a whole number",
     float: "a number",
     float | None: "a number",
 }

@@ -27,10 +27,9 @@ from jobs import command
 from jobs.training.family import Configuration
 from jobs.training.propensity import accuracy, models
 from jobs.training.propensity.asking import Asking, valid_windows
-from jobs.training.propensity.calibration import Calibration
 from jobs.training.propensity.classifier import Examples, Rows
 from jobs.training.propensity.logistic import Logistic
-from jobs.training.propensity.task import NothingToAsk, Task
+from jobs.training.propensity.task import Task
 from jobs.training.propensity.wanted import Wanted, task
 
 STRICTNESS = (100.0, 300.0, 1000.0)
@@ -42,7 +41,7 @@ WITHOUT = {
     "without both": (*HABIT, "answers_beyond_expected"),
 }
 SPREADS = (0.5, 0.15, 0.05)
-MODELS = ("logistic", "gbm")
+MODELS = ("logistic", "gbm", "forest")
 
 
 def without(rows: Rows, columns: Sequence[str]) -> Rows:
@@ -55,11 +54,13 @@ def judged(
     """AUC and PR-AUC of each campaign, and their means."""
     found: dict[str, float] = {}
     answered = [label.sum() for _, label in asked]
+    by = Logistic.Params(strictness=strictness)
+    margins = [
+        Logistic(by).fit(examples).margin(rows)
+        for examples, (rows, _) in zip(learnt, asked, strict=True)
+    ]
     for name, metric in (("AUC", roc_auc_score), ("PR-AUC", average_precision_score)):
-        values = []
-        for examples, (rows, label) in zip(learnt, asked, strict=True):
-            by = Logistic(Logistic.Params(strictness=strictness)).fit(examples)
-            values.append(metric(label, by.margin(rows)))
+        values = [metric(label, told) for (_, label), told in zip(asked, margins, strict=True)]
         found |= {f"{name} {n}": value for n, value in enumerate(values, 1)}
         found[f"{name}, mean"] = np.average(values, weights=answered)
     return found
@@ -83,16 +84,10 @@ def of_features(of: Task) -> pd.DataFrame:
 
 def loss(asking: Asking, origin: dt.date, spread: float) -> float:
     """Log loss of chances put right by the window before, where one could be asked about."""
-    of, told = asking.of, asking.margin(origin)
-    calibration, before = Calibration(), of.before(origin)
-    try:
-        then = asking.margin(before) if before else None
-    except NothingToAsk:
-        then = None
-    if before and then and (came := of.came(then.asked, before, origin)) is not None:
-        calibration = Calibration.found(then.margin, came, spread)
+    told = asking.margin(origin)
     assert told.asked.label is not None
-    return float(accuracy.log_loss(calibration.chances(told.margin), told.asked.label).mean())
+    chances = asking.calibration(origin, spread).chances(told.margin)
+    return float(accuracy.log_loss(chances, told.asked.label).mean())
 
 
 def of_ridges(of: Task) -> pd.Series:

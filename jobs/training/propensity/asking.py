@@ -59,28 +59,31 @@ class Asking:
     def scorer(self, origin: dt.date) -> Scorer:
         """Fitted as of an origin, at which nobody need be asked, put right, and able to say why."""
         found = self._fitted(origin, tells_why=True)
-        found.calibration = self._calibration(origin)
+        found.calibration = self.calibration(origin, self.of.spread)
         return found
 
     def chances(self, origin: dt.date) -> tuple[Answer, np.ndarray]:
         """Put right by the newest window that had ended, where one could be asked about."""
         found = self.margin(origin)
-        found.by.calibration = self._calibration(origin)
+        found.by.calibration = self.calibration(origin, self.of.spread)
         return found, found.by.calibration.chances(found.margin)
 
-    def _calibration(self, origin: dt.date) -> Calibration:
+    def calibration(self, origin: dt.date, spread: float) -> Calibration:
+        """By the newest window that had ended; as the model says, where none could be asked about.
+
+        Args:
+            spread: see `Calibration.found`.
+        """
         before = self.of.before(origin)
         if before is None:
             return Calibration()
         try:
             then = self.margin(before)
         except NothingToAsk as error:
-            logger.info("%s: chances are as the model says: %s", origin, error)
+            logger.debug("%s: chances are as the model says: %s", origin, error)
             return Calibration()
         came = self.of.came(then.asked, before, origin)
-        if came is None:
-            return Calibration()
-        return Calibration.found(then.margin, came, self.of.spread)
+        return Calibration() if came is None else Calibration.found(then.margin, came, spread)
 
     def windows(self, origin: dt.date) -> Iterator[tuple[Split, dt.date]]:
         """The validation windows of an origin, and itself."""

@@ -31,8 +31,8 @@ class Files:
 
     campaigns: Path
     recipients: Path
-    coupons: Path | None = None
-    redemptions: Path | None = None
+    coupons: Path | None
+    redemptions: Path
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,14 @@ class Campaigns:
     redemptions: pd.DataFrame  # account_id, campaign_id, redeemed_on
 
     def answers(self, by: dt.date) -> pd.DataFrame:
-        """Accounts and campaigns of which a coupon was used by a day, before the campaign ended."""
+        """Recipients and campaigns of which a coupon was used by a day, before the campaign ended.
+
+        Who was not addressed and used one that was handed on is none.
+        """
         used = self.redemptions[self.redemptions["redeemed_on"] <= pd.Timestamp(by)]
         used = used.merge(self.campaigns[["campaign_id", "ends_on", KIND]], on="campaign_id")
         used = used[used["redeemed_on"] <= used["ends_on"]]
+        used = used.merge(self.recipients.drop_duplicates(), on=["account_id", "campaign_id"])
         return used[["account_id", "campaign_id", KIND]].drop_duplicates(ignore_index=True)
 
     def ended(self, by: dt.date) -> pd.DataFrame:

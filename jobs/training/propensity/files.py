@@ -188,7 +188,7 @@ def bench(wanted: Wanted) -> pa.Table:
     parts = [Found([], [], [], [], errors)]
     configurations = models.configurations(of.baseline, of.without)
     with (
-        board.at_work_in(wanted.out),
+        board.at_work_in(wanted.out, f"propensity {wanted.task}"),
         tracking.run(ROOM, f"bench {wanted.task}", mark, (), tags) as run,
     ):
         run.params({**settings, **{f"{name}_sha256": sha for name, sha in files.items()}})
@@ -308,7 +308,7 @@ def write(found: Found, wanted: Wanted, who: Sequence[str]) -> pa.Table:
         "gains.parquet": curves,
         "errors.parquet": pa.Table.from_pylist(found.errors, pa.schema(ERRORS)),
     }
-    board.write_together(table, beside, wanted.out)
+    board.write_together(table, beside, wanted.out, f"propensity {wanted.task}")
     return table
 
 

@@ -2,8 +2,8 @@
 
 What an account buys, its habit of coupons, what it did with campaigns before, and how much of what
 the coupons are for it has bought. Each is its rank among those that the campaign addresses, but for
-`answers_beyond_expected`, which tells how much is known of an account by how far it is from 0: the
-later in a history, the more. Beside them what is known of the campaign itself.
+`answers_beyond_expected`, which is drawn to 0 where little is known, so that it means the same in
+every campaign. Beside them what is known of the campaign itself.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ import pandas as pd
 from jobs.training.data import known_by
 from jobs.training.propensity import features as of_purchases
 from jobs.training.propensity.campaigns import KIND, Campaigns
-from jobs.training.propensity.panel import Panel
+from jobs.training.propensity.panel import Panel, by_day
 
 PRIOR = 10.0  # recipients, by which a rate of few is drawn to the rate of all
 RECENT_DAYS = 84  # of coupons used, and of purchases of a campaign's products
@@ -74,14 +74,13 @@ def _count(rows: pd.DataFrame, ids: np.ndarray) -> np.ndarray:
 
 
 def _coupon_habit(ids: np.ndarray, days: pd.DataFrame, day: pd.Timestamp) -> dict[str, np.ndarray]:
-    """On how many days each used a coupon, of any kind, and when last."""
-    days = days[days["account_id"].isin(ids)]
-    # a day may be told in parts
-    with_coupon = days[days["coupon_usd"] > 0].drop_duplicates(["account_id", "business_date"])
-    used = _count(with_coupon, ids)
+    """On how many of its days with an order each used a coupon, of any kind, and when last."""
+    days = by_day(days[days["account_id"].isin(ids)])
+    days = days[days["orders"] > 0]
+    with_coupon = days[days["coupon_usd"] > 0]
+    used, all_days = _count(with_coupon, ids), _count(days, ids)
     last = with_coupon.groupby("account_id", observed=True)["business_date"].max()
     lately = with_coupon["business_date"] > day - pd.Timedelta(days=RECENT_DAYS)
-    all_days = _count(days.drop_duplicates(["account_id", "business_date"]), ids)
     return {
         "coupon_days": used,
         "coupon_days_12_weeks": _count(with_coupon[lately], ids),

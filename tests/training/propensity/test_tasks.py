@@ -4,12 +4,15 @@ import datetime as dt
 import math
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from jobs.training import given, transactions
 from jobs.training.given import BadFile
-from jobs.training.propensity import campaigns, reasons
+from jobs.training.propensity import campaigns, models, reasons
+from jobs.training.propensity.asking import Asking
+from jobs.training.propensity.calibration import Calibration
 from jobs.training.propensity.churn import Churn
 from jobs.training.propensity.features import features
 from jobs.training.propensity.offer import Offer
@@ -225,13 +228,33 @@ def test_days_with_a_coupon_are_ranked_as_they_were_known():
     rows = [("a", "2017-03-20", 1), ("b", "2017-06-20", 1), ("c", "2017-06-21", 1)]
     rows += [("c", "2017-06-22", 1), ("d", "2017-06-22", 1)]
     offer = an_offer(rows, {"a": "2017-05-03"})
-    offer.days["coupon_usd"] = [1.0, 1.0, 1.0, 1.0, 0.0]
+    offer.days["coupon_usd"] = [1.0, 1.0, 1.0, 1.0, math.nan]
     offer.days.loc[3, "known_date"] = pd.Timestamp("2017-06-28")  # c's second came to light later
     told = offer.asked(SUNDAY).rows.features.set_axis(list("abcd"))
     assert told["coupon_days"].tolist() == pytest.approx([0.625, 0.625, 0.625, 0.125])
     assert told["coupon_days_12_weeks"].tolist() == pytest.approx([0.25, 0.75, 0.75, 0.25])
     assert told["days_since_coupon"].tolist() == pytest.approx([0.625, 0.375, 0.125, 0.875])
     assert told.loc["d", "coupon_days_share"] == pytest.approx(0.125)
+
+
+def test_the_share_of_days_with_a_coupon_is_of_days_with_an_order():
+    rows = [("a", "2017-06-20", 1), ("a", "2017-06-20", 1), ("a", "2017-06-21", 0)]
+    rows += [("b", "2017-06-20", 1), ("c", "2017-06-20", 1), ("c", "2017-04-02", 1)]
+    offer = an_offer([*rows, ("d", "2017-06-20", 1)], {"a": "2017-05-03"})
+    # a's one day was told in parts; what c used a coupon on lies 84 days back
+    offer.days["coupon_usd"] = [1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]
+    told = offer.asked(SUNDAY).rows.features.set_axis(list("abcd"))
+    assert told["coupon_days"].tolist() == pytest.approx([0.625, 0.625, 0.625, 0.125])
+    assert told["coupon_days_share"].tolist() == pytest.approx([0.75, 0.75, 0.375, 0.125])
+    assert told["coupon_days_12_weeks"].tolist() == pytest.approx([0.75, 0.75, 0.25, 0.25])
+
+
+def test_who_was_not_addressed_and_used_a_coupon_is_no_answer():
+    rows = [(name, "2017-06-20", 1) for name in "abcde"]
+    alone = an_offer(rows, {"a": "2017-05-03"})
+    others = an_offer(rows, {"a": "2017-05-03", **{f"x{n}": "2017-05-03" for n in range(40)}})
+    beyond = [one.asked(SUNDAY).rows.features["answers_beyond_expected"] for one in (alone, others)]
+    assert beyond[0].equals(beyond[1])
 
 
 def test_answers_are_told_against_how_often_a_campaign_was_answered():
@@ -248,6 +271,21 @@ def test_a_campaign_that_runs_still_says_nothing_of_answers_beyond_expected():
     offer.told.campaigns.loc[0, "ends_on"] = pd.Timestamp("2017-07-01")
     told = offer.asked(SUNDAY).rows.features
     assert told["answers_beyond_expected"].tolist() == [0, 0, 0, 0]
+
+
+def test_one_campaigns_slope_hardly_moves_the_next_ones(told):
+    rng = np.random.default_rng(0)
+    margin = rng.normal(0, 2, 600)
+    label = (rng.random(600) < 1 / (1 + np.exp(-margin / 2 - 1))).astype(int)  # twice too sure
+    free, strict = (Calibration.found(margin, label, spread) for spread in (0.5, told.spread))
+    assert free.slope < 0.6 < 0.8 < strict.slope
+    assert strict.shift > 0.5
+    [of] = [one for one in models.configurations(told.baseline) if one.model == "logistic"]
+    origin = (FIRST + pd.Timedelta(days=195)).date()
+    asking = Asking(told, of)
+    answer, _ = asking.chances(origin)
+    assert answer.by.calibration == asking.calibration(origin, told.spread)
+    assert answer.by.calibration != asking.calibration(origin, Churn(told.days).spread)
 
 
 def test_a_campaign_that_is_there_twice_is_told(tmp_path):
