@@ -3,6 +3,8 @@
 leaderboard.parquet is for anyone's tools; ops.leaderboard keeps the same of the lake's benches.
 """
 
+import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from jobs.settings import settings
 from jobs.training import metrics, tracking
 from jobs.training.family import Split
 from jobs.training.written import whole
 
+logger = logging.getLogger(__name__)
+
 FILE = "leaderboard.parquet"
+HOLDS = ".bench.json"
 SCHEMA: list[tuple[str, pa.DataType]] = [
     ("model", pa.string()),  # file name of the model
     ("window", pa.string()),  # valid: what the choice rests on; test: judged beside it
@@ -42,8 +46,11 @@ class BadFolder(ValueError):
 
 
 @contextmanager
-def at_work_in(out: Path) -> Iterator[None]:
+def at_work_in(out: Path, of: str) -> Iterator[None]:
     """A folder for one bench at a time, made if need be; runs are kept there if MLflow is down.
+
+    Args:
+        of: what is judged, such as `propensity churn`: it is told where the folder holds another.
 
     Raises:
         BadFolder: it cannot be written, or another bench is at work there.
@@ -61,6 +68,13 @@ def at_work_in(out: Path) -> Iterator[None]:
             f"--out {out}: cannot be written ({error.strerror}); take another folder"
         ) from None
     try:
+        before = _held(out)["of"]
+        if before not in ("", of):
+            logger.warning(
+                "--out %s: the files there of %s will be replaced by those of %s; to keep both,"
+                " stop now and take another folder",
+                *(out, before, of),
+            )
         tracking.keep_here_if_down(out)
         yield
     finally:
@@ -154,16 +168,31 @@ def write(found: pa.Table, out: Path, name: str = FILE) -> Path:
     return out / name
 
 
-def write_together(found: pa.Table, beside: Mapping[str, pa.Table], out: Path) -> None:
+def write_together(found: pa.Table, beside: Mapping[str, pa.Table], out: Path, of: str) -> None:
     """The leaderboard and what belongs to it, by file name.
 
-    The leaderboard before is taken away first and the new one comes last: where it stands, all
-    files are of one bench; where it does not, a bench was cut off between them.
+    The leaderboard before is taken away first, with what only its bench wrote, and the new one
+    comes last: where it stands, all files are of one bench; where it does not, a bench was cut off
+    between them.
     """
     (out / FILE).unlink(missing_ok=True)
+    for name in _held(out)["files"]:
+        if name not in beside:
+            (out / name).unlink(missing_ok=True)
+    with whole(out / HOLDS) as candidate:
+        candidate.write_text(json.dumps({"of": of, "files": list(beside)}))
     for name, rows in beside.items():
         write(rows, out, name)
     write(found, out)
+
+
+def _held(out: Path) -> dict[str, Any]:
+    """What the last bench to write into a folder judged, and its files beside the leaderboard."""
+    try:
+        told = json.loads((out / HOLDS).read_text())
+    except FileNotFoundError:
+        return {"of": "", "files": []}
+    return {"of": str(told["of"]), "files": [Path(name).name for name in told["files"]]}
 
 
 def show(found: pa.Table, place: str, out: Path, is_higher_better: bool) -> None:
@@ -189,6 +218,6 @@ def show(found: pa.Table, place: str, out: Path, is_higher_better: bool) -> None
         )
     page.caption = (
         "* champion, chosen on the window valid; s: to fit and to answer; MiB: peak memory\n"
-        f"all metrics and answers: {out}; runs: MLflow at {settings().mlflow_url}"
+        f"all metrics and answers: {out}; runs: {tracking.where()}"
     )
     Console(width=130).print(page)

@@ -97,6 +97,14 @@ def keep_here_if_down(folder: Path) -> None:
         logger.info("%s; runs are kept in %s", down, folder / "mlflow.db")
 
 
+def where() -> str:
+    """Where the runs of this process are, for a person."""
+    kept = mlflow.get_tracking_uri()
+    if not kept.startswith("sqlite:"):
+        return f"MLflow at {kept}"
+    return f"{kept.removeprefix('sqlite:///')} (mlflow ui --backend-store-uri {kept})"
+
+
 # packages of other families that decide what a family answers: a value's reasons are told as theirs
 ALSO_USES = {"value": ("propensity",)}
 

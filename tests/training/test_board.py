@@ -37,12 +37,26 @@ def test_a_row_has_the_mean_its_interval_and_the_paired_difference_to_the_baseli
 
 def test_files_of_two_benches_are_never_taken_for_one(tmp_path):
     table = board.table(both([0.1], [0.1], "popular"), "task", "popular", {})
-    board.write_together(table, {"lists.parquet": table}, tmp_path)
+    board.write_together(table, {"lists.parquet": table}, tmp_path, "lists")
     assert (tmp_path / board.FILE).exists()
     (tmp_path / "errors.parquet").mkdir()  # what cannot be written cuts the second one off
+    beside = {"lists.parquet": table, "errors.parquet": table}
     with pytest.raises(IsADirectoryError):
-        board.write_together(table, {"lists.parquet": table, "errors.parquet": table}, tmp_path)
+        board.write_together(table, beside, tmp_path, "lists")
     assert not (tmp_path / board.FILE).exists()
+
+
+def test_another_bench_is_told_what_it_replaces_and_leaves_nothing_of_it(tmp_path, caplog):
+    table = board.table(both([0.1], [0.1], "popular"), "task", "popular", {})
+    (tmp_path / "mine.parquet").write_text("not a bench's")
+    with board.at_work_in(tmp_path, "churn"):
+        board.write_together(table, {"scores.parquet": table}, tmp_path, "churn")
+    assert "will be replaced" not in caplog.text
+    with board.at_work_in(tmp_path, "value"):
+        board.write_together(table, {"values.parquet": table}, tmp_path, "value")
+    assert "the files there of churn will be replaced by those of value" in caplog.text
+    found = {path.name for path in tmp_path.glob("*.parquet")}
+    assert found == {"mine.parquet", "values.parquet", "leaderboard.parquet"}
 
 
 def test_an_origin_is_a_number_and_a_sealed_run_has_valid_rows_only():
@@ -63,15 +77,15 @@ def _no_mlflow(monkeypatch):
 def test_a_folder_is_for_one_bench_at_a_time(tmp_path):
     out = tmp_path / "new" / "judged"
     with (
-        board.at_work_in(out),
+        board.at_work_in(out, "churn"),
         pytest.raises(board.BadFolder, match=r"judged: another bench is at work there; wait"),
-        board.at_work_in(out),
+        board.at_work_in(out, "churn"),
     ):
         pass
     # a bench that broke leaves the folder to the next one
-    with pytest.raises(RuntimeError), board.at_work_in(out):
+    with pytest.raises(RuntimeError), board.at_work_in(out, "churn"):
         raise RuntimeError
-    with board.at_work_in(out):
+    with board.at_work_in(out, "churn"):
         pass
 
 
@@ -81,6 +95,6 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     for out, why in (("file", "File exists"), ("file/judged", "Not a directory")):
         with (
             pytest.raises(board.BadFolder, match=f"{out}: cannot be written .{why}.; take another"),
-            board.at_work_in(tmp_path / out),
+            board.at_work_in(tmp_path / out, "churn"),
         ):
             pass

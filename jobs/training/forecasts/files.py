@@ -129,7 +129,7 @@ def bench(
             " take other --origins"
         )
     asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
-    with board.at_work_in(out), _run(series, asked) as (run, mark):
+    with board.at_work_in(out, "forecasts"), _run(series, asked) as (run, mark):
         for name, configuration in contenders(season, horizon, told.covariates).items():
             if done := answered.kept(out, f"{name}-{mark}"):
                 found.add(Found.of(done))
@@ -322,5 +322,5 @@ def write(found: Found, told: Series, out: Path) -> pa.Table:
         "forecasts.parquet": forecasts.add_column(1, "unique_id", ids),
         "errors.parquet": pa.Table.from_pandas(errors, preserve_index=False),
     }
-    board.write_together(table, beside, out)
+    board.write_together(table, beside, out, "forecasts")
     return table

@@ -171,7 +171,7 @@ def bench(asked: Asked) -> pa.Table:
     tags = {"kind": "bench of files", "code_version": code}
     answers, errors = [], []
     with (
-        board.at_work_in(asked.out),
+        board.at_work_in(asked.out, "recommenders"),
         tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run,
     ):
         run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
@@ -194,7 +194,7 @@ def bench(asked: Asked) -> pa.Table:
         parts = [SCHEMA.empty_table(), *(done.rows for done in answers)]
         failures = pa.Table.from_pylist(errors, ERRORS)
         beside = {LISTS: pa.concat_tables(parts), "errors.parquet": failures}
-        board.write_together(table, beside, asked.out)
+        board.write_together(table, beside, asked.out, "recommenders")
         run.tags({f"champion_{task}": champion for task, champion in champions.items()})
     answered.not_too_many(len(errors), len(MODELS), asked.out)
     return table

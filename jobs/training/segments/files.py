@@ -80,8 +80,14 @@ class Place:
 
     @classmethod
     def at(cls, origin: dt.date, days: pd.DataFrame) -> "Place":
-        """Raises: NothingToJudge: nobody ordered by the day of the choice."""
+        """Raises: NothingToJudge: nobody ordered by the day of the choice, or lately."""
         first = days.loc[days["orders"] > 0, "business_date"].min()
+        newest = days["business_date"].max().date()
+        if (origin - newest).days >= VALID_DAYS:
+            raise NothingToJudge(
+                f"origin {origin}: the newest day of the file is {newest}, so all look dormant;"
+                f" take {newest}"
+            )
         chosen = origin - dt.timedelta(days=VALID_DAYS)
         valid, last, now = (features(days, day) for day in (chosen, origin - WEEK, origin))
         if valid.empty:
@@ -120,7 +126,7 @@ def bench(asked: Asked) -> pa.Table:
     mark = tracking.fingerprint(kind="bench of files", code=code.partition("+")[2], **told)
     tags, found = {"kind": "bench of files", "code_version": code}, {}
     with (
-        board.at_work_in(asked.out),
+        board.at_work_in(asked.out, "segments"),
         tracking.run(EXPERIMENT, f"bench {asked.transactions.name}", mark, (), tags) as run,
     ):
         run.params(told)
@@ -239,6 +245,8 @@ def _write(
 ) -> pa.Table:
     """All files, each whole or not at all; given back is the leaderboard."""
     segments, movement, refits = [], [], []
+    for of_before in out.glob("movement-*.svg"):
+        of_before.unlink()  # what other origins looked like is not beside these tables
     for model, one in found.items():
         for origin, refit in one.refits.items():
             at: dict[str, Any] = {"model": model, "origin": origin}
@@ -262,7 +270,7 @@ def _write(
         "movement.parquet": moves,
         "refits.parquet": pa.Table.from_pylist(refits),
     }
-    board.write_together(table, beside, out)
+    board.write_together(table, beside, out, "segments")
     return table
 
 

@@ -84,7 +84,7 @@ def bench(asked: Asked) -> pa.Table:
     """
     days = transactions.days(asked.transactions)
     origins = checked(asked, days)
-    with board.at_work_in(asked.out), _run(asked, origins) as (run, mark):
+    with board.at_work_in(asked.out, "value"), _run(asked, origins) as (run, mark):
         answers, errors = judge_all(asked, days, origins, run, mark)
         leaderboard, champion = write(answers, errors, origins, asked.out)
         run.tags({"champion": champion})
@@ -134,6 +134,11 @@ def checked(asked: Asked, days: pd.DataFrame) -> list[dt.date]:
                 f"--origins {origin}: no account has an order by then; {asked.transactions} tells"
                 f" of {first} to {last}, take a day of these"
             ) from None
+        if (origin - last).days >= asked.horizon_days:
+            raise BadFile(
+                f"--origins {origin}: the last day of {asked.transactions} is {last}, so all look"
+                f" gone; take {last}"
+            )
         if origin > last:
             logger.warning(
                 "--origins %s lies after the last day of the file, %s: the days between count as"
@@ -269,5 +274,5 @@ def write(
         "calibration.parquet": pa.Table.from_pylist(calibration, pa.schema(CALIBRATION)),
         "errors.parquet": pa.Table.from_pylist(list(errors), ERRORS),
     }
-    board.write_together(table, beside, out)
+    board.write_together(table, beside, out, "value")
     return table, champion

@@ -136,6 +136,13 @@ def test_an_origin_without_a_past_is_told(tmp_path: Path) -> None:
         benched(tmp_path, lines(shoppers(each=2)), (dt.date(2016, 10, 20),))
 
 
+def test_long_after_the_file_nobody_is_put_into_a_segment(tmp_path: Path) -> None:
+    rows = lines(shoppers(each=2))
+    newest = rows["bought_at"].max().date()
+    with pytest.raises(NothingToJudge, match=f"so all look dormant; take {newest}"):
+        benched(tmp_path, rows, (newest + dt.timedelta(days=28),))
+
+
 def test_only_what_is_steady_becomes_champion(caplog: pytest.LogCaptureFixture) -> None:
     def of(model: str, steady: float, *able: dt.date) -> Found:
         cost = (False, 1.0, 1.0)

@@ -196,5 +196,7 @@ def test_what_cannot_be_asked_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
     with pytest.raises(BadFile, match="--origins: give days with commas between"):
         files.bench(Asked(path, (), HORIZON, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
-    benched(rows, tmp_path, after(60))
+    benched(rows, tmp_path, after(31))
     assert "lies after the last day of the file" in caplog.text
+    with pytest.raises(BadFile, match=r"--origins .*: the last day of .* so all look gone; take"):
+        benched(rows, tmp_path, after(60))
