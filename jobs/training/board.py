@@ -172,8 +172,8 @@ def write_together(found: pa.Table, beside: Mapping[str, pa.Table], out: Path, o
     """The leaderboard and what belongs to it, by file name.
 
     The leaderboard before is taken away first, with what only its bench wrote, and the new one
-    comes last: where it stands, all files are of one bench; where it does not, a bench was cut off
-    between them.
+    comes last: where it stands, these tables are of one bench; where it does not, a bench was cut
+    off between them.
     """
     (out / FILE).unlink(missing_ok=True)
     for name in _held(out)["files"]:

@@ -138,7 +138,7 @@ class Offer:
         if not len(ids):
             return None
         known = panel(self.days, as_of, ids)
-        told = features(known, self.days, self.purchases, self.told, found, as_of)
+        told = features(known, self.purchases, self.told, found, as_of)
         answers = self.told.answers(found["ends_on"].date())
         answered = answers.loc[answers["campaign_id"] == campaign_id, "account_id"]
         return ids, Rows(told, known.weekly), np.isin(ids, answered).astype(int)

@@ -14,7 +14,7 @@ import pandas as pd
 from jobs.training.data import known_by
 from jobs.training.propensity import features as of_purchases
 from jobs.training.propensity.campaigns import KIND, Campaigns
-from jobs.training.propensity.panel import Panel, by_day
+from jobs.training.propensity.panel import Panel
 
 PRIOR = 10.0  # recipients, by which a rate of few is drawn to the rate of all
 RECENT_DAYS = 84  # of coupons used, and of purchases of a campaign's products
@@ -25,7 +25,6 @@ EXPECTED = 1.0  # answers, by which what is beyond the expected is drawn to 0
 
 def features(
     known: Panel,
-    days: pd.DataFrame,
     purchases: pd.DataFrame,
     told: Campaigns,
     found: pd.Series,
@@ -35,21 +34,21 @@ def features(
 
     Args:
         known: of those that the campaign addresses, as of the same day.
-        days: account days (see `transactions.days`), with what is known later.
         purchases: see `transactions.purchases`, with what is known later.
         found: the campaign's row.
     """
     ids, day = known.account_ids, pd.Timestamp(as_of)
+    ended = _ended_campaigns(told, as_of)
     ranked = of_purchases.features(known).assign(
-        **_coupon_habit(ids, known_by(days, as_of), day),
+        **_coupon_habit(known),
         **_answers_before(ids, told, found, as_of),
         **_match(ids, known_by(purchases, as_of), told, found, day),
     )
     return (
         among(ranked)
         .assign(
-            answers_beyond_expected=_beyond_expected(ids, told, as_of),
-            **_of_campaign(found, len(ids), told, as_of),
+            answers_beyond_expected=_beyond_expected(ids, told, ended, as_of),
+            **_of_campaign(found, len(ids), told, ended),
         )
         .astype(np.float32)
     )
@@ -73,19 +72,21 @@ def _count(rows: pd.DataFrame, ids: np.ndarray) -> np.ndarray:
     return _of_each(rows.groupby("account_id", observed=True).size(), ids)
 
 
-def _coupon_habit(ids: np.ndarray, days: pd.DataFrame, day: pd.Timestamp) -> dict[str, np.ndarray]:
+def _coupon_habit(known: Panel) -> dict[str, np.ndarray]:
     """On how many of its days with an order each used a coupon, of any kind, and when last."""
-    days = by_day(days[days["account_id"].isin(ids)])
-    days = days[days["orders"] > 0]
-    with_coupon = days[days["coupon_usd"] > 0]
-    used, all_days = _count(with_coupon, ids), _count(days, ids)
-    last = with_coupon.groupby("account_id", observed=True)["business_date"].max()
-    lately = with_coupon["business_date"] > day - pd.Timedelta(days=RECENT_DAYS)
+
+    def count(days: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.bincount(known.account[days], minlength=len(known.account_ids))
+        return found
+
+    used, since = count(known.coupon), np.full(len(known.account_ids), NEVER_DAYS)
+    np.minimum.at(since, known.account[known.coupon], known.day[known.coupon])
+    all_days = count(np.ones(len(known.day), bool))
     return {
         "coupon_days": used,
-        "coupon_days_12_weeks": _count(with_coupon[lately], ids),
+        "coupon_days_12_weeks": count(known.coupon & (known.day < RECENT_DAYS)),
         "coupon_days_share": (used + 0.1 * USUAL_DAYS) / (all_days + USUAL_DAYS),
-        "days_since_coupon": _of_each((day - last).dt.days, ids, NEVER_DAYS),
+        "days_since_coupon": since,
     }
 
 
@@ -113,14 +114,16 @@ def _answers_before(
     }
 
 
-def _beyond_expected(ids: np.ndarray, told: Campaigns, as_of: dt.date) -> np.ndarray:
+def _beyond_expected(
+    ids: np.ndarray, told: Campaigns, ended: pd.DataFrame, as_of: dt.date
+) -> np.ndarray:
     """How often each answered the campaigns that had ended, to how often those do whom they
     addressed, as a logarithm. (N) 0: as expected, or nothing is known.
 
     The mean of a gamma-Poisson model: Clayton, Kaldor: Empirical Bayes Estimates of
     Age-standardized Relative Risks (Biometrics 43, 1987), with a prior that is not estimated.
     """
-    rates = _ended_campaigns(told, as_of).set_index("campaign_id")
+    rates = ended.set_index("campaign_id")
     rate = rates["answered"] / rates["received"].clip(lower=1)
     got = told.recipients.drop_duplicates()
     got = got[got["campaign_id"].isin(rates.index)]
@@ -170,13 +173,12 @@ def _match(
 
 
 def _of_campaign(
-    found: pd.Series, recipients: int, told: Campaigns, as_of: dt.date
+    found: pd.Series, recipients: int, told: Campaigns, ended: pd.DataFrame
 ) -> dict[str, float]:
     """What is known of the campaign itself; how campaigns of its type were answered before."""
     coupons = told.coupons[told.coupons["campaign_id"] == found["campaign_id"]]
-    rates = _ended_campaigns(told, as_of)
-    of_type = rates[rates[KIND] == found[KIND]]
-    overall = rates["answered"].sum() / max(rates["received"].sum(), 1)
+    of_type = ended[ended[KIND] == found[KIND]]
+    overall = ended["answered"].sum() / max(ended["received"].sum(), 1)
     received = of_type["received"].sum()
     return {
         "campaign_days": float((found["ends_on"] - found["starts_on"]).days + 1),

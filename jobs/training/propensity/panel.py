@@ -27,6 +27,7 @@ class Panel:
     origin: dt.date
     day: np.ndarray  # (D) days before the origin, 0 or more, of every day with an order
     account: np.ndarray  # (D) place in account_ids, rising; newest day last
+    coupon: np.ndarray  # (D) whether a coupon was used on that day, bool
     weekly: np.ndarray  # (A, T, C) sums by week, float32
     weeks: int  # of history before the origin, of all accounts together
 
@@ -80,4 +81,6 @@ def panel(days: pd.DataFrame, origin: dt.date, account_ids: Collection[str] | No
     for number, name in enumerate(CHANNELS):
         values = np.ones(len(then)) if name == "order_days" else then[name].fillna(0).to_numpy()
         np.add.at(weekly[:, :, number], at, values[recent].astype(np.float32))
-    return Panel(ids, origin, back[order], place[order], weekly, max(first // 7 + 1, 0))
+    coupon = then["coupon_usd"].to_numpy() > 0
+    weeks = max(first // 7 + 1, 0)
+    return Panel(ids, origin, back[order], place[order], coupon[order], weekly, weeks)

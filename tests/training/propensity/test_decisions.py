@@ -21,3 +21,13 @@ def test_every_fault_of_the_file_is_told_at_once(tmp_path, monkeypatch):
     assert "cost_usd 10 is no less than gain_usd 5" in str(error.value)
     assert "offer" in str(error.value)
     decisions.decision.cache_clear()
+
+
+def test_true_is_no_cost(tmp_path, monkeypatch):
+    path = tmp_path / "decisions.yaml"
+    path.write_text("churn: {cost_usd: true, gain_usd: 5}\n")
+    monkeypatch.setattr(decisions, "PATH", path)
+    decisions.decision.cache_clear()
+    with pytest.raises(BadDecisions, match="cost_usd True must be a number"):
+        decisions.decision("churn")
+    decisions.decision.cache_clear()
