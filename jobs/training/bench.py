@@ -449,7 +449,8 @@ def main(
 ) -> None:
     """Judge a family on the lake's tables, or on files given."""
     command.tell_facts()
-    of_lake = {"cut": cut, "leave_out": leave_out}
+    left_out = tuple(leave_out or ())
+    of_lake = {"cut": cut, "leave_out": left_out}
     of_files = {
         "interactions": interactions,
         "train_until": train_until,
@@ -476,7 +477,7 @@ def main(
         told = (of_lake | of_files).items()
         bench_files.bench(family, {name: value for name, value in told if value})
     else:
-        show(bench(cast(FamilyName, family), cut.date() if cut else None, leave_out or ()))
+        show(bench(cast(FamilyName, family), cut.date() if cut else None, left_out))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ Given = Mapping[str, Any]  # by option
 def purchases(given: Given) -> None:
     from jobs.training.recommenders import files, purchase_files
 
-    told = {name: given[name] for name in PURCHASES.more if name in given}
+    told = {name: given[name] for name in (*PURCHASES.more, *EVERY) if name in given}
     wanted = purchase_files.Asked(
         given["interactions"], given["train_until"].date(), given["out"], **told
     )
@@ -33,6 +33,7 @@ def series(given: Given) -> None:
         given["horizon"],
         numbers(given["origins"]),
         given["out"],
+        given.get("leave_out", ()),
     )
     board.show(found, "origin", given["out"], is_higher_better=False)
 
@@ -41,7 +42,7 @@ def propensity(given: Given) -> None:
     from jobs.training.propensity import files
     from jobs.training.propensity.wanted import Wanted
 
-    told = {name: given[name] for name in (*PROPENSITY.more, *WIN.more) if name in given}
+    told = {name: given[name] for name in (*PROPENSITY.more, *EVERY) if name in given}
     if given["task"] == "win":
         told = {"horizon_days": WIN_DAYS, "opportunities": given["opportunities"]} | told
     lines, origins = given.get("transactions"), dates(given["origins"])
@@ -57,6 +58,7 @@ def value(given: Given) -> None:
         dates(given["origins"]),
         given.get("horizon_days", VALUE_DAYS),
         given["out"],
+        given.get("leave_out", ()),
     )
     board.show(files.bench(wanted), "origin", wanted.out, is_higher_better=False)
 
@@ -64,7 +66,8 @@ def value(given: Given) -> None:
 def segments(given: Given) -> None:
     from jobs.training.segments import files
 
-    wanted = files.Asked(given["transactions"], dates(given["origins"]), given["out"])
+    lines, days = given["transactions"], dates(given["origins"])
+    wanted = files.Asked(lines, days, given["out"], given.get("leave_out", ()))
     board.show(files.bench(wanted), "origin", wanted.out, is_higher_better=True)
 
 
@@ -77,6 +80,7 @@ class Options:
     more: tuple[str, ...] = ()
 
 
+EVERY = ("leave_out",)  # that each bench takes, that of the lake too
 YEARS = range(1900, 2201)  # of an origin
 VALUE_DAYS = 56  # of spend that is foretold
 WIN_DAYS = 90  # in which an opportunity is won: a quarter
@@ -127,7 +131,7 @@ def checked(family: BenchName, given: Given) -> None:
         )
     of = options(family, given)
     asked = f"{family} --task win" if of is WIN else family
-    taken = (*of.needed, *of.more)
+    taken = (*of.needed, *of.more, *EVERY)
     if others := [name for name in given if name not in taken]:
         raise typer.BadParameter(
             f"a bench of files of {asked} does not take {flags(others)}; it takes {flags(taken)}"

@@ -15,8 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
+from matplotlib.figure import Figure
 
-from jobs.training import metrics, tracking
+from jobs.training import drawn, metrics, tracking
 from jobs.training.family import Split
 from jobs.training.written import whole
 
@@ -45,12 +46,42 @@ class BadFolder(ValueError):
     """A bench cannot write where it was told to; the message says why and what to do."""
 
 
+@dataclass(frozen=True)
+class Folder:
+    """Where a bench is at work."""
+
+    out: Path
+    of: str  # what is judged, such as `propensity churn`
+
+    def write(
+        self, found: pa.Table, tables: Mapping[str, pa.Table], figures: Mapping[str, Figure]
+    ) -> None:
+        """The leaderboard, and the tables and pictures that belong to it, by file name.
+
+        The leaderboard before is taken away first, with what only its bench wrote, and the new one
+        comes last: where it stands, all beside it is of one bench; where it does not, a bench was
+        cut off between them.
+        """
+        (self.out / FILE).unlink(missing_ok=True)
+        names = [*tables, *figures]
+        for name in _held(self.out)["files"]:
+            if name not in names:
+                (self.out / name).unlink(missing_ok=True)
+        with whole(self.out / HOLDS) as candidate:
+            candidate.write_text(json.dumps({"of": self.of, "files": names}))
+        for name, rows in tables.items():
+            write(rows, self.out, name)
+        for name, figure in figures.items():
+            drawn.write(figure, self.out / name)
+        write(found, self.out)
+
+
 @contextmanager
-def at_work_in(out: Path, of: str) -> Iterator[None]:
+def at_work_in(out: Path, of: str) -> Iterator[Folder]:
     """A folder for one bench at a time, made if need be; runs are kept there if MLflow is down.
 
     Args:
-        of: what is judged, such as `propensity churn`: it is told where the folder holds another.
+        of: what is judged: it is told where the folder holds another.
 
     Raises:
         BadFolder: it cannot be written, or another bench is at work there.
@@ -76,7 +107,7 @@ def at_work_in(out: Path, of: str) -> Iterator[None]:
                 *(out, before, of),
             )
         tracking.keep_here_if_down(out)
-        yield
+        yield Folder(out, of)
     finally:
         lock.release()
 
@@ -166,24 +197,6 @@ def write(found: pa.Table, out: Path, name: str = FILE) -> Path:
     with whole(out / name) as candidate:
         pq.write_table(found, candidate)
     return out / name
-
-
-def write_together(found: pa.Table, beside: Mapping[str, pa.Table], out: Path, of: str) -> None:
-    """The leaderboard and what belongs to it, by file name.
-
-    The leaderboard before is taken away first, with what only its bench wrote, and the new one
-    comes last: where it stands, these tables are of one bench; where it does not, a bench was cut
-    off between them.
-    """
-    (out / FILE).unlink(missing_ok=True)
-    for name in _held(out)["files"]:
-        if name not in beside:
-            (out / name).unlink(missing_ok=True)
-    with whole(out / HOLDS) as candidate:
-        candidate.write_text(json.dumps({"of": of, "files": list(beside)}))
-    for name, rows in beside.items():
-        write(rows, out, name)
-    write(found, out)
 
 
 def _held(out: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from jobs.training import board
 from jobs.training.board import Scored
@@ -35,28 +36,38 @@ def test_a_row_has_the_mean_its_interval_and_the_paired_difference_to_the_baseli
     assert [p.name for p in tmp_path.iterdir()] == ["leaderboard.parquet"]
 
 
+def drawing() -> Figure:
+    figure = Figure()
+    figure.subplots().plot([0, 1])
+    return figure
+
+
 def test_files_of_two_benches_are_never_taken_for_one(tmp_path):
     table = board.table(both([0.1], [0.1], "popular"), "task", "popular", {})
-    board.write_together(table, {"lists.parquet": table}, tmp_path, "lists")
+    folder = board.Folder(tmp_path, "lists")
+    folder.write(table, {"lists.parquet": table}, {})
     assert (tmp_path / board.FILE).exists()
     (tmp_path / "errors.parquet").mkdir()  # what cannot be written cuts the second one off
-    beside = {"lists.parquet": table, "errors.parquet": table}
     with pytest.raises(IsADirectoryError):
-        board.write_together(table, beside, tmp_path, "lists")
+        folder.write(table, {"lists.parquet": table, "errors.parquet": table}, {})
     assert not (tmp_path / board.FILE).exists()
 
 
 def test_another_bench_is_told_what_it_replaces_and_leaves_nothing_of_it(tmp_path, caplog):
     table = board.table(both([0.1], [0.1], "popular"), "task", "popular", {})
     (tmp_path / "mine.parquet").write_text("not a bench's")
-    with board.at_work_in(tmp_path, "churn"):
-        board.write_together(table, {"scores.parquet": table}, tmp_path, "churn")
+    (tmp_path / "mine.svg").write_text("nor this")
+    with board.at_work_in(tmp_path, "churn") as folder:
+        tables = {"scores.parquet": table, "gains.parquet": table}
+        folder.write(table, tables, {"gain-1.svg": drawing()})
+    assert (tmp_path / "gain-1.svg").exists()
     assert "will be replaced" not in caplog.text
-    with board.at_work_in(tmp_path, "value"):
-        board.write_together(table, {"values.parquet": table}, tmp_path, "value")
+    with board.at_work_in(tmp_path, "value") as folder:
+        folder.write(table, {"values.parquet": table}, {"gain-2.svg": drawing()})
     assert "the files there of churn will be replaced by those of value" in caplog.text
-    found = {path.name for path in tmp_path.glob("*.parquet")}
-    assert found == {"mine.parquet", "values.parquet", "leaderboard.parquet"}
+    found = {path.name for path in tmp_path.iterdir() if path.suffix in (".parquet", ".svg")}
+    mine = {"mine.parquet", "mine.svg"}
+    assert found == mine | {"values.parquet", "leaderboard.parquet", "gain-2.svg"}
 
 
 def test_an_origin_is_a_number_and_a_sealed_run_has_valid_rows_only():

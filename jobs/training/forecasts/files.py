@@ -30,6 +30,7 @@ from jobs.training.forecasts import accuracy, backtest, models, series_file
 from jobs.training.forecasts.backtest import Past
 from jobs.training.forecasts.forecaster import regular, steps_after
 from jobs.training.forecasts.series_file import Series
+from jobs.training.given import to_judge
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,13 @@ class Found:
 
 
 def bench(
-    series: Path, freq: str, season: int, horizon: int, origins: Sequence[int], out: Path
+    series: Path,
+    freq: str,
+    season: int,
+    horizon: int,
+    origins: Sequence[int],
+    out: Path,
+    leave_out: Collection[str] = (),
 ) -> pa.Table:
     """Judge every forecaster on a file of series; see the module's text.
 
@@ -107,12 +114,14 @@ def bench(
         season: steps until a pattern returns, 1 is none; also MASE's.
         horizon: steps ahead.
         origins: numbers of training points.
+        leave_out: models that are not judged.
 
     Returns:
         The leaderboard, as written.
 
     Raises:
         BadSeries: the file or an option is not what is needed.
+        BadModel: see `to_judge`.
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
@@ -128,17 +137,19 @@ def bench(
             f"{series}: no series has {lacks}, the longest has {longest} points;"
             " take other --origins"
         )
+    every = contenders(season, horizon, told.covariates)
+    names = to_judge(every, BASELINE, leave_out)
     asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
-    with board.at_work_in(out, "forecasts"), _run(series, asked) as (run, mark):
-        for name, configuration in contenders(season, horizon, told.covariates).items():
+    with board.at_work_in(out, "forecasts") as folder, _run(series, asked) as (run, mark):
+        for name in names:
             if done := answered.kept(out, f"{name}-{mark}"):
                 found.add(Found.of(done))
                 continue
-            more = judge_all(name, configuration, places, horizon, run)
+            more = judge_all(name, every[name], places, horizon, run)
             if not more.failed:  # what failed is tried again
                 answered.keep(more.answered(), out, f"{name}-{mark}")
             found.add(more)
-        leaderboard = write(found, told, out)
+        leaderboard = write(found, told, folder)
     if found.failed > FAILED_SHARE * found.asked:
         raise TooManyFailed(
             f"models failed at {found.failed} of {found.asked} answers, more than"
@@ -301,7 +312,7 @@ def _champion(scored: Sequence[Scored], places: Collection[str | int]) -> str | 
     return board.best(able, min(places), DECIDES, False)
 
 
-def write(found: Found, told: Series, out: Path) -> pa.Table:
+def write(found: Found, told: Series, folder: board.Folder) -> pa.Table:
     """The three files, each whole or not at all; given back is the leaderboard."""
     rows = pd.concat(found.forecasts, ignore_index=True).rename(
         columns={"p10": "lo80", "p50": "yhat", "p90": "hi80"}
@@ -322,5 +333,5 @@ def write(found: Found, told: Series, out: Path) -> pa.Table:
         "forecasts.parquet": forecasts.add_column(1, "unique_id", ids),
         "errors.parquet": pa.Table.from_pandas(errors, preserve_index=False),
     }
-    board.write_together(table, beside, out, "forecasts")
+    folder.write(table, beside, {})
     return table

@@ -16,7 +16,6 @@ OUT/close_leaderboard.parquet  as jobs/training/board.py says: close_log_loss; a
 import datetime as dt
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -58,8 +57,8 @@ def fitted(of: Win, model: str, origin: dt.date) -> Closing:
     return Closing(MODELS[model]).fit(pd.concat(features, ignore_index=True), days, is_closed)
 
 
-def bench(of: Win, origins: Sequence[dt.date], out: Path) -> pa.Table:
-    """Ask both models at every origin, and write both files; gives the leaderboard."""
+def bench(of: Win, origins: Sequence[dt.date]) -> dict[str, pa.Table]:
+    """Ask both models at every origin; both files by name."""
     scored: list[Scored] = []
     told: list[pd.DataFrame] = []
     for origin in origins:
@@ -76,11 +75,9 @@ def bench(of: Win, origins: Sequence[dt.date], out: Path) -> pa.Table:
     rows["champion"] = rows["model"] == best
     rows = rows.sort_values(["origin", "model", "opportunity_id"], ignore_index=True)
     kept: pa.Table = pa.Table.from_pandas(rows, pa.schema(CLOSES), preserve_index=False)
-    board.write(kept, out, "closes.parquet")
     places: list[str | int] = [str(origin) for origin in origins]
     table = board.table(scored, "origin", BASELINE, dict.fromkeys(places, best))
-    board.write(table, out, "close_leaderboard.parquet")
-    return table
+    return {"closes.parquet": kept, "close_leaderboard.parquet": table}
 
 
 def _earlier(of: Win, origin: dt.date) -> dt.date | None:

@@ -23,17 +23,18 @@ import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from matplotlib.figure import Figure
 
-from jobs.training import answered, board, drawn, tracking
+from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
-from jobs.training.family import Configuration, Split
+from jobs.training.family import Configuration, Question, Split
+from jobs.training.given import to_judge
 from jobs.training.propensity import accuracy, close_files, decisions, gain_picture, models
 from jobs.training.propensity.asking import Asking
 from jobs.training.propensity.department import Department, judged
@@ -85,7 +86,6 @@ class Found:
     """What a bench has found of one model, or of all."""
 
     scores: list[pd.DataFrame]
-    reasons: list[pd.DataFrame]
     gains: list[pd.DataFrame]
     scored: list[Scored]
     errors: list[Mapping[str, Any]]
@@ -93,7 +93,7 @@ class Found:
 
 def judge(of: Task, configuration: Configuration, origins: Sequence[dt.date]) -> Found:
     """One model at every origin."""
-    asking, found = Asking(of, configuration, tells_why=True), Found([], [], [], [], [])
+    asking, found = Asking(of, configuration), Found([], [], [], [])
     for origin in origins:
         _judge_at(asking, origin, found)
     return found
@@ -127,10 +127,6 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
     answer, chance = asking.chances(origin)
     who = _who(asking.of, answer.asked)
     found.scores.append(who.assign(p=chance, origin=origin, model=name))
-    why = answer.by.why(answer.asked)
-    if len(why):
-        why = why.join(who, on="row")
-    found.reasons.append(why.assign(origin=origin, model=name))
     parts_of: dict[Split, list[dict[str, pd.Series]]] = {"valid": [], "test": []}
     for window, at in asking.windows(origin):
         try:
@@ -142,12 +138,24 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
         parts_of[window].append(_accuracy(asking.of, then.asked, said))
         if window == "test":
             told = accuracy.gains(said, then.asked.label)
-            found.gains.append(told.assign(model=name, origin=place, asked=len(said)))
+            of_all = {"model": name, "origin": place, "asked": len(said)}
+            found.gains.append(told.assign(task=asking.of.name, **of_all))
     for window, parts in parts_of.items():
         for metric in parts[0] if parts else ():
             values = pd.concat([part[metric] for part in parts], ignore_index=True)
             cost = (answer.seconds, answer.peak_mib)
             found.scored.append(Scored(name, place, window, metric, values, False, *cost))
+
+
+def reasons(of: Task, configuration: Configuration, origins: Sequence[dt.date]) -> pd.DataFrame:
+    """Why a model says what it says, at every origin; empty: it cannot say why."""
+    found = []
+    for origin in origins:
+        answer = Asking(of, configuration, tells_why=True).margin(origin)
+        why = answer.by.why(answer.asked)
+        if len(why):
+            found.append(why.join(_who(of, answer.asked), on="row").assign(origin=origin))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def keys(of: Task) -> list[str]:
@@ -174,6 +182,7 @@ def bench(wanted: Wanted) -> pa.Table:
 
     Raises:
         BadFile: see `task`.
+        BadModel: see `to_judge`.
         NothingToAsk: at no origin there is anything to ask.
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
@@ -185,28 +194,37 @@ def bench(wanted: Wanted) -> pa.Table:
     mark = tracking.fingerprint(files=files, code=code.partition("+")[2], **settings)
     tags = {"kind": "bench of files", "code_version": code}
     places, errors = askable(of, origins)
-    parts = [Found([], [], [], [], errors)]
-    configurations = models.configurations(of.baseline, of.without)
+    parts = [Found([], [], [], errors)]
+    every = models.configurations(of.baseline, of.without)
+    names = to_judge([one.model for one in every], models.BASELINE, wanted.leave_out)
+    configurations = [one for one in every if one.model in names]
     with (
-        board.at_work_in(wanted.out, f"propensity {wanted.task}"),
+        board.at_work_in(wanted.out, f"propensity {wanted.task}") as folder,
         tracking.run(ROOM, f"bench {wanted.task}", mark, (), tags) as run,
     ):
         run.params({**settings, **{f"{name}_sha256": sha for name, sha in files.items()}})
         for configuration in configurations:
             parts.append(_judged(of, configuration, places, wanted, mark, run))
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
-        table = write(found, wanted, keys(of))
-        pictures(wanted, run)
+        best = champion(found.scored)
+        logger.info("%s is the champion: why it says what it says, and the tables", best)
+        chosen = next(one for one in configurations if one.model == best)
+        tables = tables_of(found, best, reasons(of, chosen, places), wanted.task, keys(of))
+        figures = pictures(found, best, wanted.task)
+        for name, figure in figures.items():
+            run.figure(figure, name)
         if isinstance(of, Win):
-            close_files.bench(of, places, wanted.out)
+            tables |= close_files.bench(of, places)
+        at = {one.place for one in found.scored}
+        table = board.table(found.scored, "origin", models.BASELINE, dict.fromkeys(at, best))
+        folder.write(table, tables, {f"{name}.svg": one for name, one in figures.items()})
     failed = {one["model"] for one in found.errors if one["reason"].startswith(FAILED)}
     answered.not_too_many(len(failed), len(configurations), wanted.out)
     return table
 
 
-FIELDS = ("scores", "reasons", "gains", "scored", "errors")
+FIELDS = ("scores", "gains", "scored", "errors")
 FAILED = "failed: "
-WHY = "reasons.parquet"
 
 
 def _judged(
@@ -220,7 +238,7 @@ def _judged(
     """One child run, or what an earlier one kept."""
     name = configuration.model
     if done := answered.kept(wanted.out, f"{name}-{mark}"):
-        return _of(done, wanted.out, name, mark)
+        return _of(done)
     try:
         child_mark = tracking.fingerprint(parent=parent.id, model=name)
         with tracking.run(ROOM, name, child_mark, parent=parent) as child:
@@ -238,10 +256,7 @@ def _judged(
             raise
         logger.warning("%s failed: %s", name, error, exc_info=True)
         reason = {"model": name, "origin": "all", "reason": f"{FAILED}{error}"}
-        return Found([], [], [], [], [reason])
-    why = pd.concat(found.reasons, ignore_index=True) if found.reasons else pd.DataFrame()
-    kept_reasons = pa.Table.from_pandas(why, preserve_index=False)
-    board.write(kept_reasons, wanted.out / answered.FOLDER, f"{name}-{mark}-{WHY}")
+        return Found([], [], [], [reason])
     rows = pd.concat(found.scores, ignore_index=True) if found.scores else pd.DataFrame()
     told = {"errors": found.errors, "gains": [one.to_dict("list") for one in found.gains]}
     kept = Answered(pa.Table.from_pandas(rows, preserve_index=False), found.scored, told)
@@ -250,11 +265,10 @@ def _judged(
     return found
 
 
-def _of(kept: Answered, out: Path, name: str, mark: str) -> Found:
+def _of(kept: Answered) -> Found:
     rows = kept.rows.to_pandas()
-    why = pd.read_parquet(out / answered.FOLDER / f"{name}-{mark}-{WHY}")
     gains = [pd.DataFrame(one) for one in kept.told["gains"]]
-    return Found([rows] if len(rows) else [], [why], gains, kept.scored, kept.told["errors"])
+    return Found([rows] if len(rows) else [], gains, kept.scored, kept.told["errors"])
 
 
 def _summary(scored: Sequence[Scored]) -> str:
@@ -283,46 +297,44 @@ def called(columns: list[tuple[str, pa.DataType]], who: Sequence[str]) -> pa.Sch
     return pa.schema([(one, kind) for name, kind in columns for one in own.get(name, [name])])
 
 
-def write(found: Found, wanted: Wanted, who: Sequence[str]) -> pa.Table:
-    """The five files, each whole or not at all; given back is the leaderboard."""
-    best = champion(found.scored)
+def tables_of(
+    found: Found, best: str, why: pd.DataFrame, task: Question, who: Sequence[str]
+) -> dict[str, pa.Table]:
+    """What is written beside the leaderboard, by file name.
+
+    Args:
+        best: the champion's name.
+        why: the champion's reasons, as `reasons` gives them.
+        who: see `keys`.
+    """
     scores = pd.concat(found.scores, ignore_index=True)
-    scores = scores.assign(task=wanted.task, champion=scores["model"] == best)
-    scores = scores.sort_values(["origin", "model", *who], ignore_index=True)
-    rows: Any = pa.Table.from_pandas(scores, called(SCORES, who), preserve_index=False)
-    why = pd.concat([one for one in found.reasons if len(one)] or [pd.DataFrame()])
+    scores = scores.assign(task=task, champion=scores["model"] == best)
     kinds = called(REASONS, who)
-    why = why[why["model"] == best] if len(why) else pd.DataFrame(columns=kinds.names)
-    why = why.sort_values(["origin", *who, "rank"], ignore_index=True)
-    told = pa.Table.from_pandas(why, kinds, preserve_index=False)
-    places = {one.place for one in found.scored}
-    table = board.table(found.scored, "origin", models.BASELINE, dict.fromkeys(places, best))
-    gains = pd.concat(found.gains).assign(task=wanted.task) if found.gains else None
-    of_gains = pa.schema(GAINS)
-    curves = of_gains.empty_table()
-    if gains is not None:
-        curves = pa.Table.from_pandas(gains, of_gains, preserve_index=False)
-    beside = {
-        "scores.parquet": rows,
-        WHY: told,
-        "gains.parquet": curves,
-        "errors.parquet": pa.Table.from_pylist(found.errors, pa.schema(ERRORS)),
+    why = why if len(why) else pd.DataFrame(columns=kinds.names)
+    gains = pd.concat(found.gains or [pd.DataFrame(columns=[name for name, _ in GAINS])])
+    tables = {
+        "scores": (scores.sort_values(["origin", "model", *who]), called(SCORES, who)),
+        "reasons": (why.sort_values(["origin", *who, "rank"]), kinds),
+        "gains": (gains, pa.schema(GAINS)),
+        "errors": (pd.DataFrame(found.errors, columns=[n for n, _ in ERRORS]), pa.schema(ERRORS)),
     }
-    board.write_together(table, beside, wanted.out, f"propensity {wanted.task}")
-    return table
+    return {
+        f"{name}.parquet": pa.Table.from_pandas(rows, schema, preserve_index=False)
+        for name, (rows, schema) in tables.items()
+    }
 
 
-def pictures(wanted: Wanted, run: tracking.Run) -> None:
-    """Gain and lift at each origin of which it is known what happened, here and in MLflow."""
-    for of_before in wanted.out.glob("gain-*.svg"):
-        of_before.unlink()  # what other origins looked like is not beside these scores
-    curves = pd.read_parquet(wanted.out / "gains.parquet")
-    scores = pd.read_parquet(wanted.out / "scores.parquet", filters=[("champion", "==", True)])
-    decision = decisions.told(wanted.task)
-    for origin, of_origin in curves.groupby("origin"):
-        told = scores[scores["origin"] == dt.date.fromisoformat(str(origin))]
+def pictures(found: Found, best: str, task: Question) -> dict[str, Figure]:
+    """Gain and lift at each origin of which it is known what happened, by name."""
+    if not found.gains:
+        return {}
+    scores, decision = pd.concat(found.scores), decisions.told(task)
+    figures = {}
+    for origin, of_origin in pd.concat(found.gains).groupby("origin"):
+        at = dt.date.fromisoformat(str(origin))
+        told = scores[(scores["origin"] == at) & (scores["model"] == best)]
         share = float((told["p"] >= decision.threshold).mean()) if decision else 0.0
-        roles = {"champion": told["model"].iloc[0], "baseline": models.BASELINE}
-        figure = gain_picture.figure(of_origin, roles, (decision, share) if decision else None)
-        drawn.write(figure, wanted.out / f"gain-{wanted.task}-{origin}.svg")
-        run.figure(figure, f"gain-{wanted.task}-{origin}")
+        roles = {"champion": best, "baseline": models.BASELINE}
+        told_share = (decision, share) if decision else None
+        figures[f"gain-{task}-{origin}"] = gain_picture.figure(of_origin, roles, told_share)
+    return figures

@@ -35,6 +35,7 @@ class Wanted:
     coupons: Path | None = None
     redemptions: Path | None = None
     opportunities: Path | None = None  # of a win
+    leave_out: tuple[str, ...] = ()  # models that are not judged
 
     @property
     def files(self) -> dict[str, Path]:

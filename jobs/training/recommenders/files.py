@@ -21,6 +21,7 @@ from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Data, Split
+from jobs.training.given import to_judge
 from jobs.training.recommenders.protocol import (
     MODELS,
     RECALL_AT,
@@ -154,9 +155,11 @@ def bench(asked: Asked) -> pa.Table:
 
     Raises:
         BadFile: see `read`.
+        BadModel: see `to_judge`.
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
+    names = to_judge(MODELS, BASELINE, asked.leave_out)
     data = read(asked)
     of = Recommenders(asked.terms, asked.out / DAYS)
     found = places(asked, data)
@@ -171,11 +174,11 @@ def bench(asked: Asked) -> pa.Table:
     tags = {"kind": "bench of files", "code_version": code}
     answers, errors = [], []
     with (
-        board.at_work_in(asked.out, "recommenders"),
+        board.at_work_in(asked.out, "recommenders") as folder,
         tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run,
     ):
         run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
-        for model in MODELS if len(found[-1].catalogue) else ():
+        for model in names if len(found[-1].catalogue) else ():
             name = f"{model}-{mark}"
             if (done := answered.kept(asked.out, name)) is None:
                 try:
@@ -194,9 +197,9 @@ def bench(asked: Asked) -> pa.Table:
         parts = [SCHEMA.empty_table(), *(done.rows for done in answers)]
         failures = pa.Table.from_pylist(errors, ERRORS)
         beside = {LISTS: pa.concat_tables(parts), "errors.parquet": failures}
-        board.write_together(table, beside, asked.out, "recommenders")
+        folder.write(table, beside, {})
         run.tags({f"champion_{task}": champion for task, champion in champions.items()})
-    answered.not_too_many(len(errors), len(MODELS), asked.out)
+    answered.not_too_many(len(errors), len(names), asked.out)
     return table
 
 

@@ -35,6 +35,7 @@ class Asked:
     min_buyers: int = 20  # of a product in the catalogue
     products: Path | None = None
     promotions: Path | None = None
+    leave_out: tuple[str, ...] = ()  # models that are not judged
 
     @property
     def terms(self) -> Terms:

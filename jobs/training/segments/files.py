@@ -24,9 +24,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from jobs.training import board, drawn, tracking, transactions
+from jobs.training import board, tracking, transactions
 from jobs.training.board import Scored
 from jobs.training.family import NothingToJudge, Split
+from jobs.training.given import to_judge
 from jobs.training.segments import dbscan, hdbscan, kmeans, picture, segmentation, ward
 from jobs.training.segments.features import features
 from jobs.training.segments.segmentation import Refit
@@ -67,6 +68,7 @@ class Asked:
     transactions: Path  # see jobs/training/transactions.py
     origins: tuple[dt.date, ...]  # last days that count
     out: Path
+    leave_out: tuple[str, ...] = ()  # ways that are not judged
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,11 @@ def bench(asked: Asked) -> pa.Table:
 
     Raises:
         BadFile: see `transactions.days`.
+        BadModel: see `to_judge`.
         BadFolder: see `board.at_work_in`.
         NothingToJudge: too few days before an origin.
     """
+    ways = to_judge(WAYS, BASELINE, asked.leave_out)
     days = transactions.days(asked.transactions)
     places = [Place.at(origin, days) for origin in sorted(set(asked.origins))]
     told = {
@@ -126,15 +130,15 @@ def bench(asked: Asked) -> pa.Table:
     mark = tracking.fingerprint(kind="bench of files", code=code.partition("+")[2], **told)
     tags, found = {"kind": "bench of files", "code_version": code}, {}
     with (
-        board.at_work_in(asked.out, "segments"),
+        board.at_work_in(asked.out, "segments") as folder,
         tracking.run(EXPERIMENT, f"bench {asked.transactions.name}", mark, (), tags) as run,
     ):
         run.params(told)
-        for model in WAYS:
+        for model in ways:
             found[model] = _judged(model, places, run)
         champions = {at.origin: champion(found, at.origin) for at in places}
         run.tags({f"champion_{origin}": model for origin, model in champions.items()})
-        return _write(found, champions, asked.out, run)
+        return _write(found, champions, folder, run)
 
 
 def way(model: str, count: int) -> Segmenter:
@@ -241,12 +245,13 @@ def _comparable(found: Mapping[str, Found]) -> list[Scored]:
 
 
 def _write(
-    found: Mapping[str, Found], champions: Mapping[dt.date, str], out: Path, run: tracking.Run
+    found: Mapping[str, Found],
+    champions: Mapping[dt.date, str],
+    folder: board.Folder,
+    run: tracking.Run,
 ) -> pa.Table:
     """All files, each whole or not at all; given back is the leaderboard."""
-    segments, movement, refits = [], [], []
-    for of_before in out.glob("movement-*.svg"):
-        of_before.unlink()  # what other origins looked like is not beside these tables
+    segments, movement, refits, figures = [], [], [], {}
     for model, one in found.items():
         for origin, refit in one.refits.items():
             at: dict[str, Any] = {"model": model, "origin": origin}
@@ -256,9 +261,9 @@ def _write(
             movement.append(refit.movement.assign(**at))
             refits.append(at | _told(refit))
             if is_champion:
-                figure = picture.movement_figure(refit.movement)
-                drawn.write(figure, out / f"movement-{origin}.svg")
-                run.figure(figure, f"movement-{origin}")
+                name, figure = f"movement-{origin}", picture.movement_figure(refit.movement)
+                run.figure(figure, name)
+                figures[f"{name}.svg"] = figure
     told = pa.Table.from_pandas(pd.concat(segments), SEGMENTS, preserve_index=False)
     moves = pa.Table.from_pandas(pd.concat(movement), preserve_index=False)
     by_place: dict[str | int, str | None] = {
@@ -270,7 +275,7 @@ def _write(
         "movement.parquet": moves,
         "refits.parquet": pa.Table.from_pylist(refits),
     }
-    board.write_together(table, beside, out, "segments")
+    folder.write(table, beside, figures)
     return table
 
 

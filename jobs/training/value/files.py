@@ -15,7 +15,7 @@ OUT/errors.parquet       model, reason: those that failed, and are in none of th
 import datetime as dt
 import logging
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from jobs.training import answered, board, tracking, transactions
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Configuration, NothingToJudge, Split
-from jobs.training.given import BadFile
+from jobs.training.given import BadFile, to_judge
 from jobs.training.value import accuracy, models
 from jobs.training.value.history import VALID_WINDOWS, History, past_origins
 
@@ -66,6 +66,7 @@ class Asked:
     origins: tuple[dt.date, ...]
     horizon_days: int  # 1 or more
     out: Path
+    leave_out: tuple[str, ...] = ()  # models that are not judged
 
 
 def bench(asked: Asked) -> pa.Table:
@@ -79,26 +80,40 @@ def bench(asked: Asked) -> pa.Table:
 
     Raises:
         BadFile: the file or an option is not what is needed.
+        BadModel: see `to_judge`.
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
+    names = to_judge(models.MODELS, models.BASELINE, asked.leave_out)
     days = transactions.days(asked.transactions)
     origins = checked(asked, days)
-    with board.at_work_in(asked.out, "value"), _run(asked, origins) as (run, mark):
-        answers, errors = judge_all(asked, days, origins, run, mark)
-        leaderboard, champion = write(answers, errors, origins, asked.out)
+    with board.at_work_in(asked.out, "value") as folder, _run(asked, origins) as (run, mark):
+        answers, errors = judge_all(asked, names, days, origins, (run, mark))
+        leaderboard, champion = write(answers, errors, origins, folder)
         run.tags({"champion": champion})
     answered.not_too_many(len(errors), len(errors) + len(answers), asked.out)
     return leaderboard
 
 
 def judge_all(
-    asked: Asked, days: pd.DataFrame, origins: Sequence[dt.date], run: tracking.Run, mark: str
+    asked: Asked,
+    names: Collection[str],
+    days: pd.DataFrame,
+    origins: Sequence[dt.date],
+    of: tuple[tracking.Run, str],
 ) -> tuple[list[Answered], list[dict[str, str]]]:
-    """What every model has answered, now or before, and why some did not."""
+    """What every model has answered, now or before, and why some did not.
+
+    Args:
+        names: of the models.
+        of: the bench's run and its fingerprint.
+    """
+    run, mark = of
     answers: list[Answered] = []
     errors: list[dict[str, str]] = []
     for one in models.configurations():
+        if one.model not in names:
+            continue
         name = f"{one.model}-{mark}"
         if (done := answered.kept(asked.out, name)) is None:
             try:
@@ -253,7 +268,7 @@ def write(
     answers: Sequence[Answered],
     errors: Sequence[dict[str, str]],
     origins: Sequence[dt.date],
-    out: Path,
+    folder: board.Folder,
 ) -> tuple[pa.Table, str]:
     """The four files, each whole or not at all; given back are the leaderboard and the champion."""
     scored = [one for done in answers for one in done.scored]
@@ -274,5 +289,5 @@ def write(
         "calibration.parquet": pa.Table.from_pylist(calibration, pa.schema(CALIBRATION)),
         "errors.parquet": pa.Table.from_pylist(list(errors), ERRORS),
     }
-    board.write_together(table, beside, out, "value")
+    folder.write(table, beside, {})
     return table, champion

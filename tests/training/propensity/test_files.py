@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from jobs.training import tracking
-from jobs.training.given import BadFile
-from jobs.training.propensity import files, models
+from jobs.training.given import BadFile, BadModel
+from jobs.training.propensity import files, models, reasons
+from jobs.training.propensity.models import BASELINE
 from jobs.training.propensity.task import NothingToAsk
 from jobs.training.propensity.wanted import Wanted
 from tests.training.propensity import shoppers
@@ -181,6 +182,33 @@ def test_one_that_was_killed_goes_on_where_it_stood(tmp_path, monkeypatch, churn
     assert again == ["gbm"]
     for name in ("scores", "reasons", "gains"):
         pd.testing.assert_frame_equal(read(asked, name), read(alone, name))
+
+
+def test_a_model_can_be_left_out_but_not_what_others_are_compared_with(tmp_path, churn):
+    alone, _ = churn
+    asked = replace(alone, out=tmp_path / "out", leave_out=("gbm",))
+    files.bench(asked)
+    assert set(read(asked)["model"]) == {"single_feature", "logistic"}
+    for name, why in (
+        ("gmb", "no such model is judged; there are single_f"),
+        (BASELINE, "keep it"),
+    ):
+        with pytest.raises(BadModel, match=f"^--leave-out {name}: .*{why}"):
+            files.bench(replace(asked, leave_out=(name,)))
+    assert set(read(asked)["model"]) == {"single_feature", "logistic"}
+
+
+def test_of_models_only_the_champion_is_asked_why(tmp_path, monkeypatch, churn):
+    alone, _ = churn
+    found, real = [], reasons.directions
+    monkeypatch.setattr(
+        reasons, "directions", lambda by, *told: found.append(type(by).name) or real(by, *told)
+    )
+    asked = replace(alone, out=tmp_path / "out")
+    files.bench(asked)
+    scores = read(asked)
+    [best] = scores.loc[scores["champion"], "model"].unique()
+    assert set(found) == {best}
 
 
 def broken(*_):
