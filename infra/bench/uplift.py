@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import duckdb
 import numpy as np
 import pandas as pd
 import typer
@@ -19,20 +18,14 @@ from rich.table import Table
 
 from infra.bench import figures, sales
 from infra.bench.figures import Figure
-from infra.bench.panel import PACKAGE
 from jobs import command
 from jobs.training import transactions
+from jobs.training.propensity.campaigns import Files, read
 from jobs.training.uplift.campaign import Asked, table
 from jobs.training.uplift.estimate import estimate
 from jobs.training.uplift.study import Study, told
 
 CAMPAIGNS = ("8", "13", "18")  # type A: the only ones that reached a thousand households
-RECIPIENTS = f"""
-    select cast(household_id as varchar) as account_id, cast(campaign_id as varchar) as campaign_id,
-           start_date as starts_on
-    from '{PACKAGE}/campaigns.parquet'
-    join '{PACKAGE}/campaign_descriptions.parquet' using (campaign_id)
-"""  # noqa: S608
 EFFECT, ACCOUNTS = 10.0, 1_000  # planted: USD per treated account; accounts of a table
 
 
@@ -77,12 +70,13 @@ def covered(effect: float, draws: int, first: int = 0) -> int:
 def campaigns(before_days: int) -> list[Study]:
     """What is found of each campaign."""
     with tempfile.TemporaryDirectory() as folder:
-        days = transactions.days(sales.write(Path(folder))["transactions"])
-    recipients = duckdb.sql(RECIPIENTS).df()
+        given = sales.write(Path(folder))
+        days = transactions.days(given["transactions"])
+        known = read(Files(given["campaigns"], given["recipients"]))
     found = []
     for campaign in CAMPAIGNS:
-        starts = recipients.loc[recipients["campaign_id"] == campaign, "starts_on"].iloc[0]
-        rows = table(days, recipients, Asked(campaign, starts.date(), before_days=before_days))
+        starts = known.starts_on(campaign, given["campaigns"])
+        rows = table(days, known.received(), Asked(campaign, starts, before_days=before_days))
         found.append(estimate(rows, f"campaign {campaign}"))
     return found
 

@@ -1,13 +1,17 @@
 """Anyone's files of campaigns: which there were, whom they reached, coupons, and who used them."""
 
 import datetime as dt
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from jobs.reviewed import near
 from jobs.training import given, transactions
 from jobs.training.given import BadFile
+
+logger = logging.getLogger(__name__)
 
 # column → type, and the names that other public files have for it
 CAMPAIGNS = {"campaign_id": "varchar", "starts_on": "date", "ends_on": "date"}
@@ -31,8 +35,8 @@ class Files:
 
     campaigns: Path
     recipients: Path
-    coupons: Path | None
-    redemptions: Path
+    coupons: Path | None = None
+    redemptions: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,46 @@ class Campaigns:
     def ended(self, by: dt.date) -> pd.DataFrame:
         """Campaigns whose last day was that day or before."""
         return self.campaigns[self.campaigns["ends_on"] <= pd.Timestamp(by)]
+
+    def received(self) -> pd.DataFrame:
+        """account_id, campaign_id, starts_on: whom each campaign reached."""
+        return self.recipients.merge(self.campaigns[["campaign_id", "starts_on"]])
+
+    def starts_on(self, campaign_id: str, file: Path) -> dt.date:
+        """A campaign's first day.
+
+        Args:
+            file: of the campaigns.
+
+        Raises:
+            BadFile: there is no such campaign.
+        """
+        found = self.campaigns.loc[self.campaigns["campaign_id"] == campaign_id, "starts_on"]
+        if found.empty:
+            known = self.campaigns["campaign_id"].tolist()
+            raise BadFile(f"campaign {campaign_id}: {file} has none; {near(campaign_id, known)}")
+        day: dt.date = found.iloc[0].date()
+        return day
+
+
+def tell_unknown(theirs: pd.Series, ours: pd.Series, lines: Path) -> None:
+    """Say how many ids of campaigns no line has.
+
+    Raises:
+        BadFile: that is all of them.
+    """
+    asked, known = theirs.dropna().unique(), set(ours.astype(str))
+    unknown = [one for one in asked if one not in known]
+    if not unknown:
+        return
+    said = (
+        f"{len(unknown)} of {len(asked)} {theirs.name}s that campaigns name, such as"
+        f" {unknown[0]!r}, have no line in {lines}, where they are such as"
+        f" {min(known, default='none')!r}"
+    )
+    if len(unknown) == len(asked):
+        raise BadFile(f"{said}: write them alike in all files")
+    logger.warning(said)
 
 
 def read(files: Files) -> Campaigns:

@@ -138,8 +138,8 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
         parts_of[window].append(_accuracy(asking.of, then.asked, said))
         if window == "test":
             told = accuracy.gains(said, then.asked.label)
-            of_all = {"model": name, "origin": place, "asked": len(said)}
-            found.gains.append(told.assign(task=asking.of.name, **of_all))
+            told = told.assign(task=asking.of.name, model=name, origin=place, asked=len(said))
+            found.gains.append(told)
     for window, parts in parts_of.items():
         for metric in parts[0] if parts else ():
             values = pd.concat([part[metric] for part in parts], ignore_index=True)

@@ -1,11 +1,8 @@
 """What a bench of files is asked for: which question, of which files, at which origins."""
 
 import datetime as dt
-import logging
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from jobs.training import transactions
 from jobs.training.family import Question
@@ -17,8 +14,6 @@ from jobs.training.propensity.offer import Offer
 from jobs.training.propensity.soft_churn import SoftChurn
 from jobs.training.propensity.task import Task
 from jobs.training.propensity.win import Win
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,24 +68,8 @@ def task(wanted: Wanted) -> Task:
         (told.redemptions, days, "account_id"),
         (told.coupons, bought, "product_id"),
     ):
-        _tell_unknown(theirs[name], ours[name], lines)
+        campaigns.tell_unknown(theirs[name], ours[name], lines)
     return Offer(days, bought, told, wanted.horizon_days)
-
-
-def _tell_unknown(theirs: pd.Series, ours: pd.Series, lines: Path) -> None:
-    """Say how many ids of campaigns no line has, and refuse where that is all of them."""
-    asked, known = theirs.dropna().unique(), set(ours.astype(str))
-    unknown = [one for one in asked if one not in known]
-    if not unknown:
-        return
-    said = (
-        f"{len(unknown)} of {len(asked)} {theirs.name}s that campaigns name, such as"
-        f" {unknown[0]!r}, have no line in {lines}, where they are such as"
-        f" {min(known, default='none')!r}"
-    )
-    if len(unknown) == len(asked):
-        raise BadFile(f"{said}: write them alike in all files")
-    logger.warning(said)
 
 
 def _given(wanted: Wanted, name: str) -> Path:

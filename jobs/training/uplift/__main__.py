@@ -1,7 +1,7 @@
-"""Asks a file what a treatment did: python -m jobs.training.uplift TABLE OUT [--subject WORDS]
+"""Asks files what a treatment did.
 
-TABLE holds rows as in rows.py. Written are report.txt, overlap.png and, only where the effect is
-estimable, effects.parquet: one row per account within the overlap.
+Each command writes to a folder report.txt, overlap.png and, only where the effect is estimable,
+effects.parquet: one row per account within the overlap.
 """
 
 from pathlib import Path
@@ -11,6 +11,9 @@ import pandas as pd
 import typer
 
 from jobs import command
+from jobs.training import transactions
+from jobs.training.propensity import campaigns
+from jobs.training.uplift import campaign as rows_of
 from jobs.training.uplift.customers import customers
 from jobs.training.uplift.estimate import judged
 from jobs.training.uplift.overlap import picture
@@ -18,18 +21,62 @@ from jobs.training.uplift.rows import read
 from jobs.training.uplift.study import report
 from jobs.training.written import whole
 
-REPORT, PICTURE, EFFECTS = "report.txt", "overlap.png", "effects.parquet"
+REPORT, PICTURE, EFFECTS, ROWS = "report.txt", "overlap.png", "effects.parquet", "rows.parquet"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+Out = Annotated[Path, typer.Argument(help="folder of the answers", file_okay=False)]
 
 
-def main(
-    table: Annotated[Path, typer.Argument(help="CSV or Parquet, a row per account")],
-    out: Annotated[Path, typer.Argument(help="folder of the answers", file_okay=False)],
+@app.command()
+def table(
+    rows: Annotated[Path, typer.Argument(help="CSV or Parquet, a row per account: see rows.py")],
+    out: Out,
     subject: Annotated[str, typer.Option(help="what was done to the treated")] = "the treatment",
 ) -> None:
-    found = judged(read(table), subject)
+    """What a treatment did, by a table with a row per account."""
+    answer(read(rows), out, subject)
+
+
+@app.command()
+def campaign(
+    campaign_id: Annotated[str, typer.Argument(help="as the files call it")],
+    out: Out,
+    transactions_file: Annotated[
+        Path, typer.Option("--transactions", help="CSV or Parquet, a row per sales line")
+    ],
+    campaigns_file: Annotated[
+        Path, typer.Option("--campaigns", help="campaign_id, starts_on, ends_on")
+    ],
+    recipients_file: Annotated[Path, typer.Option("--recipients", help="account_id, campaign_id")],
+    horizon_days: Annotated[
+        int, typer.Option(min=1, max=3_650, help="from its start, in which spend is compared")
+    ] = rows_of.HORIZON_DAYS,
+    before_days: Annotated[
+        int, typer.Option(min=1, max=3_650, help="before its start, of which the placebo asks")
+    ] = rows_of.BEFORE_DAYS,
+) -> None:
+    """What a campaign did to spend, by sales lines and whom campaigns reached.
+
+    The rows that it was told from are kept beside the answers, as rows.parquet.
+    """
+    told = campaigns.read(campaigns.Files(campaigns_file, recipients_file))
+    days = transactions.days(transactions_file)
+    campaigns.tell_unknown(told.recipients["account_id"], days["account_id"], transactions_file)
+    starts = told.starts_on(campaign_id, campaigns_file)
+    asked = rows_of.Asked(campaign_id, starts, horizon_days, before_days)
+    rows = rows_of.table(days, told.received(), asked)
+    answer(rows, out, f"campaign {campaign_id}")
+    with whole(out / ROWS) as candidate:
+        rows.to_parquet(candidate, index=False)
+
+
+def answer(rows: pd.DataFrame, out: Path, subject: str) -> None:
+    """Ask rows, write what they say, and print the report."""
+    found = judged(rows, subject)
     text = report(found.study)
     # of an earlier answer: nobody may act on it if this one is another
-    (out / EFFECTS).unlink(missing_ok=True)
+    for name in (EFFECTS, ROWS):
+        (out / name).unlink(missing_ok=True)
     with whole(out / PICTURE) as candidate:
         picture(found.study.overlap, subject).savefig(candidate, format="png", dpi=120)
     if not found.study.reasons:
@@ -43,4 +90,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(app)

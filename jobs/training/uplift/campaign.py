@@ -18,14 +18,19 @@ WINDOWS = (28, 84, 3_650)  # days back from the last that covariates may know; t
 SUMMED = ("sales_usd", "orders", "coupon_usd", "discount_usd", "products")
 
 
+HORIZON_DAYS = 28  # of the outcome
+# of the time just before, of which the placebo asks: longer than the outcome's, as what chance
+# hides of a month the placebo does not see
+BEFORE_DAYS = 56
+RECEIVED = (ACCOUNT, "campaign_id", "starts_on")
+
+
 @dataclass(frozen=True)
 class Asked:
     campaign_id: str
     starts_on: dt.date  # first day of the outcome
-    horizon_days: int = 28  # of the outcome
-    # of the time just before, of which the placebo asks: longer than the outcome's, as what chance
-    # hides of a month the placebo does not see
-    before_days: int = 56
+    horizon_days: int = HORIZON_DAYS
+    before_days: int = BEFORE_DAYS
 
 
 def table(days: pd.DataFrame, recipients: pd.DataFrame, asked: Asked) -> pd.DataFrame:
@@ -37,8 +42,14 @@ def table(days: pd.DataFrame, recipients: pd.DataFrame, asked: Asked) -> pd.Data
             that an account received earlier say who is chosen.
 
     Raises:
-        BadTable: the days end before the outcome does, or begin after the covariates.
+        BadTable: the days end before the outcome does, or begin after the covariates; or the
+            recipients lack a column.
     """
+    if missing := [name for name in RECEIVED if name not in recipients]:
+        raise BadTable(
+            f"recipients lack {', '.join(missing)}: give a row per account and campaign, with"
+            f" {', '.join(RECEIVED)}"
+        )
     start = pd.Timestamp(asked.starts_on)
     ahead = pd.Timedelta(days=asked.horizon_days)
     # covariates know what came before `last`

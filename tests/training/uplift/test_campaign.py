@@ -77,3 +77,8 @@ def test_days_that_end_too_early_or_begin_too_late_are_told() -> None:
         table(days(), recipients(), Asked("c", STARTS))
     with pytest.raises(BadTable, match="nobody bought before 2017-03-03, so that nothing is known"):
         table(days(), recipients(), Asked("c", STARTS, horizon_days=10, before_days=90))
+
+
+def test_recipients_without_a_column_are_told() -> None:
+    with pytest.raises(BadTable, match="recipients lack starts_on: give a row per account and"):
+        table(days(), recipients().drop(columns="starts_on"), ASKED)

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from infra.bench.uplift import EFFECT, covered, planted
@@ -137,15 +136,14 @@ def test_the_command_writes_effects_only_where_they_are_estimable(tmp_path: Path
     for name, unseen in (("good", 0.0), ("bad", 8.0)):
         planted(0, unseen=unseen).to_parquet(tmp_path / f"{name}.parquet")
     out, app = tmp_path / "out", CliRunner()
-    line = typer.Typer()
-    line.command()(command_line.main)
-    told = app.invoke(line, [str(tmp_path / "good.parquet"), str(out), "--subject", "an offer"])
+    asked = ["table", str(tmp_path / "good.parquet"), str(out), "--subject", "an offer"]
+    told = app.invoke(command_line.app, asked)
     assert told.stdout == (out / "report.txt").read_text()
     assert (out / "overlap.png").read_bytes().startswith(b"\x89PNG")
     effects = pd.read_parquet(out / "effects.parquet")
     assert effects["effect"].mean() == pytest.approx(EFFECT, abs=4)
     # an earlier answer's effects must not outlive a worse one
-    told = app.invoke(line, [str(tmp_path / "bad.parquet"), str(out)])
+    told = app.invoke(command_line.app, ["table", str(tmp_path / "bad.parquet"), str(out)])
     assert "the treatment: not estimable" in told.stdout
     assert not (out / "effects.parquet").exists()
 

@@ -1,0 +1,57 @@
+"""An effect by files of sales lines, campaigns and recipients, as anyone would ask for it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from jobs.training.given import BadFile
+from jobs.training.uplift.__main__ import app
+from tests.training.propensity import shoppers
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Synthetic shoppers; each campaign reaches 120 of 240 of them, drawn by lot."""
+    bought = shoppers.lines(accounts=240)
+    frames = {"transactions": bought, **shoppers.campaigns(bought)}
+    return shoppers.written(tmp_path_factory.mktemp("given"), frames)
+
+
+def told(given: dict[str, Path], campaign: str, out: Path, **files: Path) -> Result:
+    names = ("transactions", "campaigns", "recipients")
+    options = [part for n in names for part in (f"--{n}", str((given | files)[n]))]
+    return CliRunner().invoke(app, ["campaign", campaign, str(out), *options])
+
+
+def test_rows_report_and_picture_of_a_campaign_are_written(
+    given: dict[str, Path], tmp_path: Path
+) -> None:
+    found = told(given, "c3", tmp_path)
+    assert found.exit_code == 0, found.output
+    assert found.stdout == (tmp_path / "report.txt").read_text()
+    assert found.stdout.startswith("campaign c3: ")
+    rows = pd.read_parquet(tmp_path / "rows.parquet")
+    received = pd.read_csv(given["recipients"])
+    reached = set(received.loc[received["campaign_id"] == "c3", "account_id"])
+    assert set(rows.loc[rows["treated"] == 1, "account_id"]) == reached & set(rows["account_id"])
+    # the rows are what the other command takes
+    again = ["table", str(tmp_path / "rows.parquet"), str(tmp_path / "again")]
+    by_table = CliRunner().invoke(app, [*again, "--subject", "campaign c3"])
+    assert by_table.stdout == found.stdout
+
+
+def test_a_campaign_that_there_is_not_and_recipients_that_nobody_knows_are_told(
+    given: dict[str, Path], tmp_path: Path
+) -> None:
+    found = told(given, "c33", tmp_path)
+    assert isinstance(found.exception, BadFile)
+    assert "campaign c33: " in str(found.exception)
+    assert str(found.exception).endswith("has none; is it c3?")
+    strangers = pd.read_csv(given["recipients"]).assign(account_id="x")
+    strangers.to_csv(tmp_path / "strangers.csv", index=False)
+    found = told(given, "c3", tmp_path, recipients=tmp_path / "strangers.csv")
+    assert isinstance(found.exception, BadFile)
+    assert "1 of 1 account_ids that campaigns name, such as 'x', have no" in str(found.exception)
+    assert [file.name for file in tmp_path.iterdir()] == ["strangers.csv"]
