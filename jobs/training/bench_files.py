@@ -64,11 +64,12 @@ def value(given: Given) -> None:
 
 
 def segments(given: Given) -> None:
-    from jobs.training.segments import files
+    from jobs.training.segments import files, kinds
 
     lines, days = given["transactions"], dates(given["origins"])
     wanted = files.Asked(lines, days, given["out"], given.get("leave_out", ()))
     board.show(files.bench(wanted), "origin", wanted.out, is_higher_better=True)
+    kinds.show(wanted.out)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from jobs.training.propensity.wanted import Wanted
 from jobs.training.recommenders import files as purchase_files
 from jobs.training.recommenders.purchase_files import Asked
 from jobs.training.segments import files as segment_files
+from jobs.training.segments import kinds
 from jobs.training.value import files as value_files
 
 VALUES = {
@@ -55,6 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setattr(series_files, "bench", lambda *wanted: found.append(wanted))
     for room in (propensity_files, value_files, segment_files):
         monkeypatch.setattr(room, "bench", lambda wanted: found.append(wanted))
+    monkeypatch.setattr(kinds, "show", lambda out: None)
     monkeypatch.setattr(bench, "bench", lambda *wanted: found.append(wanted))
     monkeypatch.setattr(board, "show", lambda *_, is_higher_better: None)
     monkeypatch.setattr(bench, "show", lambda run_id: None)

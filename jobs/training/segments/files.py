@@ -7,6 +7,8 @@ go through. Nothing after an origin changes its rows.
 
 OUT/segments.parquet     account_id, origin, model, segment_id, segment_code, distance, silhouette,
                          champion: every account with an order in the 52 weeks
+OUT/kinds.parquet        model, origin, segment_id, segment_code, name_en, name_zh, accounts, the
+                         median of each feature over them, champion
 OUT/movement.parquet     model, origin, from_id, from_code, to_id, to_code, accounts, week
 OUT/refits.parquet       model, origin, segments, moved_share, kept_share, waits, reasons
 OUT/movement-ORIGIN.svg  the champion's
@@ -28,7 +30,7 @@ from jobs.training import board, tracking, transactions
 from jobs.training.board import Scored
 from jobs.training.family import NothingToJudge, Split
 from jobs.training.given import to_judge
-from jobs.training.segments import dbscan, hdbscan, kmeans, picture, segmentation, ward
+from jobs.training.segments import dbscan, hdbscan, kinds, kmeans, picture, segmentation, ward
 from jobs.training.segments.features import features
 from jobs.training.segments.segmentation import Refit
 from jobs.training.segments.segmenter import Segmenter
@@ -251,13 +253,15 @@ def _write(
     run: tracking.Run,
 ) -> pa.Table:
     """All files, each whole or not at all; given back is the leaderboard."""
-    segments, movement, refits, figures = [], [], [], {}
+    segments, centres, movement, refits, figures = [], [], [], [], {}
     for model, one in found.items():
         for origin, refit in one.refits.items():
             at: dict[str, Any] = {"model": model, "origin": origin}
             is_champion = champions[origin] == model
             rows = one.accounts[origin].rename_axis("account_id").reset_index()
             segments.append(rows.assign(champion=is_champion, **at))
+            of_kinds = kinds.kinds(refit.segments, rows)
+            centres.append(of_kinds.assign(champion=is_champion, **at))
             movement.append(refit.movement.assign(**at))
             refits.append(at | _told(refit))
             if is_champion:
@@ -272,6 +276,9 @@ def _write(
     table = board.table(_comparable(found), "origin", BASELINE, by_place)
     beside = {
         "segments.parquet": told,
+        kinds.FILE: pa.Table.from_pandas(
+            pd.concat(centres), pa.schema(kinds.COLUMNS), preserve_index=False
+        ),
         "movement.parquet": moves,
         "refits.parquet": pa.Table.from_pylist(refits),
     }

@@ -7,6 +7,7 @@ where it reaches to the window's end. There is one champion: the best on the val
 earliest origin, because later ones have seen its test window.
 
 OUT/values.parquet       model, account_id, origin, value_usd, lo80, hi80, champion
+OUT/customers.parquet    as jobs/training/value/standing.py says: RFM, still there, how often
 OUT/leaderboard.parquet  as jobs/training/board.py says, by origin
 OUT/calibration.parquet  foretold and actual means by model, origin, window and decile
 OUT/errors.parquet       model, reason: those that failed, and are in none of them
@@ -29,7 +30,7 @@ from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Configuration, NothingToJudge, Split
 from jobs.training.given import BadFile, to_judge
-from jobs.training.value import accuracy, models
+from jobs.training.value import accuracy, models, standing
 from jobs.training.value.history import VALID_WINDOWS, History, past_origins
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,8 @@ def bench(asked: Asked) -> pa.Table:
     origins = checked(asked, days)
     with board.at_work_in(asked.out, "value") as folder, _run(asked, origins) as (run, mark):
         answers, errors = judge_all(asked, names, days, origins, (run, mark))
-        leaderboard, champion = write(answers, errors, origins, folder)
+        every = pd.concat([standing.standing(days, o, asked.horizon_days) for o in origins])
+        leaderboard, champion = write(answers, errors, every, origins, folder)
         run.tags({"champion": champion})
     answered.not_too_many(len(errors), len(errors) + len(answers), asked.out)
     return leaderboard
@@ -267,10 +269,11 @@ def _champion(scored: Sequence[Scored], first: dt.date) -> str:
 def write(
     answers: Sequence[Answered],
     errors: Sequence[dict[str, str]],
+    customers: pd.DataFrame,
     origins: Sequence[dt.date],
     folder: board.Folder,
 ) -> tuple[pa.Table, str]:
-    """The four files, each whole or not at all; given back are the leaderboard and the champion."""
+    """The files, each whole or not at all; given back are the leaderboard and the champion."""
     scored = [one for done in answers for one in done.scored]
     champion = _champion(scored, origins[0])
     values = pa.concat_tables([done.rows for done in answers]).to_pandas()
@@ -286,6 +289,9 @@ def write(
     table = board.table(scored, "origin", models.BASELINE, champions)
     beside = {
         "values.parquet": told,
+        standing.FILE: pa.Table.from_pandas(
+            customers, pa.schema(standing.COLUMNS), preserve_index=False
+        ),
         "calibration.parquet": pa.Table.from_pylist(calibration, pa.schema(CALIBRATION)),
         "errors.parquet": pa.Table.from_pylist(list(errors), ERRORS),
     }

@@ -11,7 +11,7 @@ import pytest
 from jobs.training import tracking
 from jobs.training.board import Scored
 from jobs.training.family import NothingToJudge
-from jobs.training.segments import files, stability
+from jobs.training.segments import files, kinds, stability
 from jobs.training.segments.features import features
 from jobs.training.segments.files import Asked, Found
 from tests.training.segments.shoppers import KINDS, SUNDAY, lines, shoppers
@@ -86,6 +86,24 @@ def test_movement_adds_up_to_the_accounts(whole: Path) -> None:
     )
     assert (moves["week"].dt.date == moves["origin"]).all()
     assert all((whole / f"movement-{origin}.svg").exists() for origin in ORIGINS)
+
+
+def test_kinds_are_named_counted_and_shown(whole: Path, capsys: pytest.CaptureFixture) -> None:
+    found = pd.read_parquet(whole / "kinds.parquet")
+    assert list(found) == [name for name, _ in kinds.COLUMNS]
+    of_accounts = pd.read_parquet(whole / "segments.parquet").dropna(subset="segment_id")
+    keys = ["model", "origin", "segment_id", "segment_code"]
+    counted = of_accounts.groupby(keys).size().to_dict()
+    assert found.set_index(keys)["accounts"].to_dict() == counted
+    high = found[(found["model"] == "kmeans") & (found["segment_code"] == "high_value")]
+    assert set(high["name_zh"]) == {"高价值客户"}
+    others = found.loc[found["model"] == "kmeans", "spend_per_week_usd"]
+    assert high["spend_per_week_usd"].max() == others.max()
+    kinds.show(whole)
+    shown = capsys.readouterr().out
+    assert f"as of {ORIGINS[-1]}, medians" in shown
+    champions = found[found["champion"] & (found["origin"] == ORIGINS[-1])]
+    assert all(name in shown for name in champions["name_en"])
 
 
 def test_the_leaderboard_and_the_refits_tell_what_was_measured(whole: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from jobs.training import tracking
 from jobs.training.family import Configuration, TooManyFailed
 from jobs.training.given import BadFile
-from jobs.training.value import files, models
+from jobs.training.value import files, models, standing
 from jobs.training.value.fading import Fading
 from jobs.training.value.files import Asked
 from jobs.training.value.rate import Rate
@@ -67,6 +67,28 @@ def test_every_model_has_a_value_of_every_account_at_every_origin(tmp_path: Path
             assert set(one["account_id"]) == set(known["account_id"])
     assert set(found["origin"]) == {after(20), after(24)}
     assert found.notna().all().all()
+
+
+def test_every_account_has_its_fifths_and_is_more_or_less_still_there(tmp_path: Path) -> None:
+    rows = lines()
+    out = benched(rows, tmp_path, after(20))
+    found = read(out, "customers")
+    assert list(found) == [name for name, _ in standing.COLUMNS]
+    values = read(out, "values")
+    assert set(found["account_id"]) == set(values["account_id"])
+    assert not found["account_id"].duplicated().any()
+    assert (found["rfm"].str.fullmatch("[1-5]{3}")).all()
+    assert found["alive"].between(0, 1).all()
+    assert (found["purchases"] >= 0).all()
+    # of those who buy alike often, who has been away for longer is less likely to be there
+    often = found[found["frequency"] == 5].sort_values("recency_days")
+    assert often["alive"].iloc[0] > often["alive"].iloc[-1]
+    sealed = benched(
+        rows[rows["bought_at"] < pd.Timestamp(after(20)) + pd.Timedelta(days=1)],
+        tmp_path / "sealed",
+        after(20),
+    )
+    pd.testing.assert_frame_equal(read(sealed, "customers"), found)
 
 
 def test_the_champion_is_the_best_before_the_earliest_origin(tmp_path: Path) -> None:
