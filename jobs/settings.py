@@ -386,7 +386,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     faults: list[str] = []
     # set to nothing is not set: a folder "" would be whatever folder one stands in
     given = {name: value for name, value in environment.items() if value}
-    state = Path(given.get("SALES_STATE", ROOT / ".state")).resolve()
+    state = _Told(given, faults).folder("SALES_STATE", ROOT / ".state")
     told = _Told(_from_file(state / FILE, faults) | given, faults)
     port_base = told.number("SALES_PORT_BASE", 18080, 1024, 65_000)
     connections = told.folder("CRM_CONNECTIONS", ROOT / "jobs/delivery/connections")
@@ -428,7 +428,7 @@ def _from_file(path: Path, faults: list[str]) -> dict[str, str]:
     told: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, NotADirectoryError):  # whoever makes the folder tells of the latter
+    except (FileNotFoundError, NotADirectoryError):  # that the latter is one has been told
         return told
     except UnicodeDecodeError as error:
         faults.append(f"{path} is not UTF-8 text from byte {error.start + 1} on: save it as UTF-8")

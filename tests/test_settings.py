@@ -214,16 +214,17 @@ def test_a_state_in_which_no_lake_can_lie_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["/proc/x", "/sys/x", "{}/file", "{}/file/below", "{}/shut/x"])
-def test_a_cache_that_cannot_be_made_is_named(
-    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["SALES_CACHE", "SALES_STATE"])
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, place: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "shut").mkdir()
     # the tests may be run by root, who may write anywhere
     monkeypatch.setattr("os.access", lambda path, _: path.name != "shut")
     told = place.replace("{}", str(tmp_path))
-    with pytest.raises(SettingsError, match=f"SALES_CACHE='{told}' must be a folder that is there"):
-        from_environment({"SALES_CACHE": told})
+    with pytest.raises(SettingsError, match=f"{name}='{told}' must be a folder that is there"):
+        from_environment({name: told})
     assert from_environment({"SALES_CACHE": f"{tmp_path}/new/cache"}).cache.name == "cache"
 
 

@@ -240,7 +240,7 @@ def by_department(path: Path) -> pd.DataFrame:
         above 0), known_date, superseded_date: each as known on its own day.
 
     Raises:
-        BadFile: see `days`; or it tells no department.
+        BadFile: see `days`; or it tells no department of anything that was paid for.
     """
     lines = lines_of(path)
     if DEPARTMENT not in lines.called:
@@ -254,6 +254,11 @@ def by_department(path: Path) -> pd.DataFrame:
         group by all order by all
     """  # noqa: S608
     found = lines.asked(asked).df()
+    if found.empty:
+        raise BadFile(
+            f"{path}: column {lines.called[DEPARTMENT]} is empty in every line with an amount above"
+            " 0: say what department each product is of"
+        )
     found = found.astype({"account_id": "category", "department": "category"})
     return given.dated(found, found["business_date"])
 

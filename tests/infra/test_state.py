@@ -65,6 +65,7 @@ def test_what_comes_later_into_a_folder_of_ours_goes_with_it(tmp_path: Path) -> 
 
 
 def test_a_file_in_the_place_of_a_state_is_told_of(tmp_path: Path) -> None:
-    (tmp_path / "thesis.doc").write_text("of a person")
+    here = settings_of(tmp_path / "thesis.doc")
+    (tmp_path / "thesis.doc").write_text("of a person")  # since the settings were read
     with pytest.raises(state.NotOurs, match=r"thesis\.doc cannot be a state folder"):
-        state.claim(settings_of(tmp_path / "thesis.doc"))
+        state.claim(here)

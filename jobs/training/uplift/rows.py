@@ -8,6 +8,7 @@ that time began: later ones would know the answer of the placebo, or hold a part
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 
@@ -39,6 +40,7 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises:
         BadFile: it is not there, or not readable, or lacks a column.
+        BadTable: a needed column has text where numbers are needed.
     """
     needed = {ACCOUNT: "varchar"} | dict.fromkeys(NEEDED[1:], "double")
     # a CSV's needed columns come as texts, and are numbers again where they can be
@@ -46,7 +48,21 @@ def read(path: Path) -> pd.DataFrame:
     found = opened(path, needed)
     asked = f"select * replace (cast({ACCOUNT} as varchar) as {ACCOUNT}, {numbers}) from given"  # noqa: S608
     with reading(path):
+        for name in NEEDED[1:]:
+            _has_numbers(found, name)
         return found.query("given", asked).df()
+
+
+def _has_numbers(given: duckdb.DuckDBPyRelation, name: str) -> None:
+    text = f"trim(cast({name} as varchar))"
+    count, such = (
+        given.filter(f"{text} <> '' and try_cast({name} as double) is null")
+        .aggregate(f"count(*), min({text})")
+        .fetchall()[0]
+    )
+    if count:
+        meant = "1 (treated) or 0 (not)" if name == TREATED else "numbers"
+        raise BadTable(f"{name} is no number in {count:,} rows, such as {such!r}: give {meant}")
 
 
 def rows(table: pd.DataFrame) -> Rows:

@@ -113,6 +113,8 @@ def test_departments_of_nobody_are_said(tmp_path, monkeypatch):
 def test_a_file_without_departments_is_told(tmp_path):
     with pytest.raises(BadFile, match="column department is missing; it has "):
         read(tmp_path, shoppers.lines(20))
+    with pytest.raises(BadFile, match="column department is empty in every line with an amount"):
+        read(tmp_path, shoppers.lines(20).assign(department=None))
 
 
 def test_names_and_numbers_of_other_retailers_are_read_alike(tmp_path):
