@@ -5,7 +5,7 @@ leaderboard.parquet is for anyone's tools; ops.leaderboard keeps the same of the
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,27 @@ SCHEMA: list[tuple[str, pa.DataType]] = [
 
 class BadFolder(ValueError):
     """A bench cannot write where it was told to; the message says why and what to do."""
+
+
+class BadModel(ValueError):
+    """A name that is no model's which can be left out; the message says why and what there is."""
+
+
+def to_judge(models: Iterable[str], baseline: str, leave_out: Collection[str]) -> list[str]:
+    """Names of the models that a bench judges.
+
+    Raises:
+        BadModel: what is left out is no model, or the baseline.
+    """
+    every = list(models)
+    if unknown := [name for name in leave_out if name not in every]:
+        raise BadModel(
+            f"--leave-out {', '.join(unknown)}: no such model is judged; there are"
+            f" {', '.join(every)}"
+        )
+    if baseline in leave_out:
+        raise BadModel(f"--leave-out {baseline}: the others are compared with it; keep it")
+    return [name for name in every if name not in leave_out]
 
 
 @dataclass(frozen=True)

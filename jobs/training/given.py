@@ -2,7 +2,7 @@
 
 import codecs
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,27 +23,6 @@ ALWAYS = pd.Timestamp("1900-01-01")  # a file says nothing of when its rows were
 
 class BadFile(ValueError):
     """A file that the bench cannot read; the message names it, what is wrong and what to do."""
-
-
-class BadModel(ValueError):
-    """A name that is not that of a model which can be left out."""
-
-
-def to_judge(models: Iterable[str], baseline: str, leave_out: Collection[str]) -> list[str]:
-    """Names of the models that a bench judges.
-
-    Raises:
-        BadModel: what is left out is no model, or the baseline.
-    """
-    every = list(models)
-    if unknown := [name for name in leave_out if name not in every]:
-        raise BadModel(
-            f"--leave-out {', '.join(unknown)}: no such model is judged; there are"
-            f" {', '.join(every)}"
-        )
-    if baseline in leave_out:
-        raise BadModel(f"--leave-out {baseline}: the others are compared with it; keep it")
-    return [name for name in every if name not in leave_out]
 
 
 @contextmanager

@@ -161,12 +161,17 @@ DAYS = ("--origins", "2017-10-29,2017-11-26")
 OF_LINES = ("--transactions", "--out")
 
 
-def test_what_is_told_reaches_the_benches_of_customers(asked: list[object]) -> None:
+def test_what_is_told_reaches_the_benches_of_customers(
+    asked: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     more = ("--task", "--horizon-days", "--campaigns", "--recipients", "--coupons", "--redemptions")
     assert told("propensity", (*OF_LINES, *more), *DAYS).exit_code == 0
     assert told("value", OF_LINES, *DAYS).exit_code == 0
+    shown: list[Path] = []
+    monkeypatch.setattr(kinds, "show", shown.append)
     assert told("segments", OF_LINES, *DAYS).exit_code == 0
     lines, out = Path("lines.csv"), Path("judged")
+    assert shown == [out]
     days = (dt.date(2017, 10, 29), dt.date(2017, 11, 26))
     files = [Path(f"{name}.csv") for name in ("campaigns", "recipients", "coupons", "redemptions")]
     assert asked == [

@@ -79,6 +79,16 @@ def test_an_origin_is_a_number_and_a_sealed_run_has_valid_rows_only():
     ]
 
 
+def test_a_model_that_is_left_out_is_one_that_may_be() -> None:
+    models = {"popular": 1, "ease": 2, "als": 3}
+    assert board.to_judge(models, "popular", ()) == ["popular", "ease", "als"]
+    assert board.to_judge(models, "popular", ("ease",)) == ["popular", "als"]
+    with pytest.raises(board.BadModel, match=r"^--leave-out eas: no .* popular, ease, als$"):
+        board.to_judge(models, "popular", ("als", "eas"))
+    with pytest.raises(board.BadModel, match=r"^--leave-out popular: the .* keep it$"):
+        board.to_judge(models, "popular", ("popular",))
+
+
 @pytest.fixture
 def _no_mlflow(monkeypatch):
     monkeypatch.setattr(board.tracking, "keep_here_if_down", lambda folder: None)

@@ -30,7 +30,6 @@ from jobs.training.forecasts import accuracy, backtest, models, series_file
 from jobs.training.forecasts.backtest import Past
 from jobs.training.forecasts.forecaster import regular, steps_after
 from jobs.training.forecasts.series_file import Series
-from jobs.training.given import to_judge
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ def bench(
 
     Raises:
         BadSeries: the file or an option is not what is needed.
-        BadModel: see `to_judge`.
+        BadModel: see `board.to_judge`.
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
@@ -138,7 +137,7 @@ def bench(
             " take other --origins"
         )
     every = contenders(season, horizon, told.covariates)
-    names = to_judge(every, BASELINE, leave_out)
+    names = board.to_judge(every, BASELINE, leave_out)
     asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
     with board.at_work_in(out, "forecasts") as folder, _run(series, asked) as (run, mark):
         for name in names:

@@ -65,7 +65,7 @@ class Campaigns:
 
     def received(self) -> pd.DataFrame:
         """account_id, campaign_id, starts_on: whom each campaign reached."""
-        return self.recipients.merge(self.campaigns[["campaign_id", "starts_on"]])
+        return self.recipients.merge(self.campaigns[["campaign_id", "starts_on"]], on="campaign_id")
 
     def starts_on(self, campaign_id: str, file: Path) -> dt.date:
         """A campaign's first day.

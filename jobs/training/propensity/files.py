@@ -34,8 +34,8 @@ from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Configuration, Question, Split
-from jobs.training.given import to_judge
 from jobs.training.propensity import accuracy, close_files, decisions, gain_picture, models
+from jobs.training.propensity import reasons as told_by
 from jobs.training.propensity.asking import Asking
 from jobs.training.propensity.department import Department, judged
 from jobs.training.propensity.task import Asked, NothingToAsk, Task
@@ -182,22 +182,28 @@ def bench(wanted: Wanted) -> pa.Table:
 
     Raises:
         BadFile: see `task`.
-        BadModel: see `to_judge`.
+        BadModel: see `board.to_judge`.
         NothingToAsk: at no origin there is anything to ask.
+        BadReasons, BadDecisions: the task's files, or a feature is in none of its themes.
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
+    themes = told_by.read(wanted.task)
+    decisions.told(
+        wanted.task
+    )  # needed late, at the pictures: a fault is told before hours of work
     of, origins = task(wanted), sorted(set(wanted.origins))
+    every = models.configurations(of.baseline, of.without)
+    names = board.to_judge([one.model for one in every], models.BASELINE, wanted.leave_out)
+    configurations = [one for one in every if one.model in names]
     settings = {"task": wanted.task, "origins": origins, "horizon_days": wanted.horizon_days}
     files = {name: tracking.sha256(path) for name, path in wanted.files.items()}
     code = tracking.code_version(ROOM)
     mark = tracking.fingerprint(files=files, code=code.partition("+")[2], **settings)
     tags = {"kind": "bench of files", "code_version": code}
     places, errors = askable(of, origins)
+    told_by.themes([str(name) for name in of.examples(places[0]).rows.features], themes)
     parts = [Found([], [], [], errors)]
-    every = models.configurations(of.baseline, of.without)
-    names = to_judge([one.model for one in every], models.BASELINE, wanted.leave_out)
-    configurations = [one for one in every if one.model in names]
     with (
         board.at_work_in(wanted.out, f"propensity {wanted.task}") as folder,
         tracking.run(ROOM, f"bench {wanted.task}", mark, (), tags) as run,
@@ -207,7 +213,7 @@ def bench(wanted: Wanted) -> pa.Table:
             parts.append(_judged(of, configuration, places, wanted, mark, run))
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
         best = champion(found.scored)
-        logger.info("%s is the champion: why it says what it says, and the tables", best)
+        logger.info("%s is the champion; it is asked why", best)
         chosen = next(one for one in configurations if one.model == best)
         tables = tables_of(found, best, reasons(of, chosen, places), wanted.task, keys(of))
         figures = pictures(found, best, wanted.task)

@@ -21,7 +21,6 @@ from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Data, Split
-from jobs.training.given import to_judge
 from jobs.training.recommenders.protocol import (
     MODELS,
     RECALL_AT,
@@ -155,11 +154,11 @@ def bench(asked: Asked) -> pa.Table:
 
     Raises:
         BadFile: see `read`.
-        BadModel: see `to_judge`.
+        BadModel: see `board.to_judge`.
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
-    names = to_judge(MODELS, BASELINE, asked.leave_out)
+    names = board.to_judge(MODELS, BASELINE, asked.leave_out)
     data = read(asked)
     of = Recommenders(asked.terms, asked.out / DAYS)
     found = places(asked, data)

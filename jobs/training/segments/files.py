@@ -7,8 +7,8 @@ go through. Nothing after an origin changes its rows.
 
 OUT/segments.parquet     account_id, origin, model, segment_id, segment_code, distance, silhouette,
                          champion: every account with an order in the 52 weeks
-OUT/kinds.parquet        model, origin, segment_id, segment_code, name_en, name_zh, accounts, the
-                         median of each feature over them, champion
+OUT/kinds.parquet        model, origin, segment_id, segment_code, segment_name, segment_name_zh,
+                         accounts, the median of each feature over them, champion
 OUT/movement.parquet     model, origin, from_id, from_code, to_id, to_code, accounts, week
 OUT/refits.parquet       model, origin, segments, moved_share, kept_share, waits, reasons
 OUT/movement-ORIGIN.svg  the champion's
@@ -29,7 +29,6 @@ import pyarrow as pa
 from jobs.training import board, tracking, transactions
 from jobs.training.board import Scored
 from jobs.training.family import NothingToJudge, Split
-from jobs.training.given import to_judge
 from jobs.training.segments import dbscan, hdbscan, kinds, kmeans, picture, segmentation, ward
 from jobs.training.segments.features import features
 from jobs.training.segments.segmentation import Refit
@@ -117,11 +116,11 @@ def bench(asked: Asked) -> pa.Table:
 
     Raises:
         BadFile: see `transactions.days`.
-        BadModel: see `to_judge`.
+        BadModel: see `board.to_judge`.
         BadFolder: see `board.at_work_in`.
         NothingToJudge: too few days before an origin.
     """
-    ways = to_judge(WAYS, BASELINE, asked.leave_out)
+    ways = board.to_judge(WAYS, BASELINE, asked.leave_out)
     days = transactions.days(asked.transactions)
     places = [Place.at(origin, days) for origin in sorted(set(asked.origins))]
     told = {

@@ -15,8 +15,8 @@ COLUMNS: list[tuple[str, pa.DataType]] = [
     ("origin", pa.date32()),
     ("segment_id", pa.int64()),
     ("segment_code", pa.string()),
-    ("name_en", pa.string()),
-    ("name_zh", pa.string()),
+    ("segment_name", pa.string()),  # in English
+    ("segment_name_zh", pa.string()),
     ("accounts", pa.int64()),  # in it
     *((name, pa.float64()) for name in NAMES),  # median over them, in the feature's unit
     ("champion", pa.bool_()),
@@ -35,8 +35,8 @@ def kinds(of: Segments, accounts: pd.DataFrame) -> pd.DataFrame:
     counts = accounts["segment_id"].value_counts()
     return found.assign(
         segment_code=of.codes,
-        name_en=[text.en for text in texts],
-        name_zh=[text.zh for text in texts],
+        segment_name=[text.en for text in texts],
+        segment_name_zh=[text.zh for text in texts],
         accounts=found["segment_id"].map(counts).fillna(0).astype(int),
     )
 
@@ -46,11 +46,12 @@ def show(out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    found = pd.read_parquet(out / FILE, filters=[("champion", "==", True)])
-    newest = found[found["origin"] == found["origin"].max()]
-    page = Table("kind", "customers", *SHOWN, title=f"as of {newest['origin'].iloc[0]}, medians")
+    found = pd.read_parquet(out / FILE)
+    origin = found["origin"].max()
+    newest = found[found["champion"] & (found["origin"] == origin)]
+    page = Table("kind", "customers", *SHOWN, title=f"as of {origin}, medians")
     for row in newest.sort_values("spend_per_week_usd", ascending=False).to_dict("records"):
         values = (f"{row[name]:,.3g}" for name in SHOWN)
-        page.add_row(row["name_en"], f"{row['accounts']:,}", *values)
+        page.add_row(row["segment_name"], f"{row['accounts']:,}", *values)
     page.caption = f"all features and models: {out / FILE}"
     Console(width=130).print(page)

@@ -21,7 +21,8 @@ from jobs.training.uplift.rows import read
 from jobs.training.uplift.study import report
 from jobs.training.written import whole
 
-REPORT, PICTURE, EFFECTS, ROWS = "report.txt", "overlap.png", "effects.parquet", "rows.parquet"
+REPORT, PICTURE, EFFECTS = "report.txt", "overlap.png", "effects.parquet"
+ROWS = "campaign_rows.parquet"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Out = Annotated[Path, typer.Argument(help="folder of the answers", file_okay=False)]
@@ -57,14 +58,16 @@ def campaign(
 ) -> None:
     """What a campaign did to spend, by sales lines and whom campaigns reached.
 
-    The rows that it was told from are kept beside the answers, as rows.parquet.
+    The rows that it was told from are kept beside the answers, as campaign_rows.parquet.
     """
+    command.tell_facts()
     told = campaigns.read(campaigns.Files(campaigns_file, recipients_file))
     days = transactions.days(transactions_file)
     campaigns.tell_unknown(told.recipients["account_id"], days["account_id"], transactions_file)
     starts = told.starts_on(campaign_id, campaigns_file)
-    asked = rows_of.Asked(campaign_id, starts, horizon_days, before_days)
+    asked = rows_of.Asked(campaign_id, starts, horizon_days=horizon_days, before_days=before_days)
     rows = rows_of.table(days, told.received(), asked)
+    (out / ROWS).unlink(missing_ok=True)  # of another campaign
     answer(rows, out, f"campaign {campaign_id}")
     with whole(out / ROWS) as candidate:
         rows.to_parquet(candidate, index=False)
@@ -75,8 +78,7 @@ def answer(rows: pd.DataFrame, out: Path, subject: str) -> None:
     found = judged(rows, subject)
     text = report(found.study)
     # of an earlier answer: nobody may act on it if this one is another
-    for name in (EFFECTS, ROWS):
-        (out / name).unlink(missing_ok=True)
+    (out / EFFECTS).unlink(missing_ok=True)
     with whole(out / PICTURE) as candidate:
         picture(found.study.overlap, subject).savefig(candidate, format="png", dpi=120)
     if not found.study.reasons:

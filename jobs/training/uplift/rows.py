@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from jobs.command import number
 from jobs.training.given import opened, reading
 
 ACCOUNT, TREATED, OUTCOME, PRE_OUTCOME = "account_id", "treated", "outcome", "pre_outcome"
@@ -49,11 +50,12 @@ def read(path: Path) -> pd.DataFrame:
     asked = f"select * replace (cast({ACCOUNT} as varchar) as {ACCOUNT}, {numbers}) from given"  # noqa: S608
     with reading(path):
         for name in NEEDED[1:]:
-            _has_numbers(found, name)
+            _refuse_words(found, name)
         return found.query("given", asked).df()
 
 
-def _has_numbers(given: duckdb.DuckDBPyRelation, name: str) -> None:
+def _refuse_words(given: duckdb.DuckDBPyRelation, name: str) -> None:
+    """Raises: BadTable: a column has text where numbers are needed."""
     text = f"trim(cast({name} as varchar))"
     count, such = (
         given.filter(f"{text} <> '' and try_cast({name} as double) is null")
@@ -62,7 +64,8 @@ def _has_numbers(given: duckdb.DuckDBPyRelation, name: str) -> None:
     )
     if count:
         meant = "1 (treated) or 0 (not)" if name == TREATED else "numbers"
-        raise BadTable(f"{name} is no number in {count:,} rows, such as {such!r}: give {meant}")
+        rows = number(count, "row", "rows")
+        raise BadTable(f"{name} is no number in {rows}, such as {such!r}: give {meant}")
 
 
 def rows(table: pd.DataFrame) -> Rows:

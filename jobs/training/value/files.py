@@ -29,7 +29,7 @@ from jobs.training import answered, board, tracking, transactions
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Configuration, NothingToJudge, Split
-from jobs.training.given import BadFile, to_judge
+from jobs.training.given import BadFile
 from jobs.training.value import accuracy, models, standing
 from jobs.training.value.history import VALID_WINDOWS, History, past_origins
 
@@ -81,11 +81,11 @@ def bench(asked: Asked) -> pa.Table:
 
     Raises:
         BadFile: the file or an option is not what is needed.
-        BadModel: see `to_judge`.
+        BadModel: see `board.to_judge`.
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
-    names = to_judge(models.MODELS, models.BASELINE, asked.leave_out)
+    names = board.to_judge(models.MODELS, models.BASELINE, asked.leave_out)
     days = transactions.days(asked.transactions)
     origins = checked(asked, days)
     with board.at_work_in(asked.out, "value") as folder, _run(asked, origins) as (run, mark):

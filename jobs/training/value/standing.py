@@ -1,7 +1,7 @@
 """How good each customer has been (RFM), whether it is still there, and how often it will buy.
 
-The last two by BG/NBD (bg_nbd.py); a purchase is a day with an order. No claim of the bench rests
-on them: docs/value.md tells where BG/NBD is wrong.
+The last two by BG/NBD (bg_nbd.py); a purchase is a day with an order. The bench does not judge them
+by themselves: docs/value.md tells where BG/NBD is wrong.
 """
 
 import datetime as dt

@@ -100,6 +100,12 @@ def test_every_model_answers_for_every_series_in_its_own_weeks(tmp_path: Path) -
     assert list(one["ds"]) == list(pd.date_range("2017-06-28", periods=HORIZON, freq="7D"))
 
 
+def test_a_model_can_be_left_out(tmp_path: Path) -> None:
+    path, out = _file(series(), tmp_path), tmp_path / "out"
+    files.bench(path, "W", 1, HORIZON, [N], out, ("ets",))
+    assert set(forecasts(out)["model"]) == {"seasonal_naive", "mean"}
+
+
 def test_every_model_is_a_run_in_mlflow_below_the_bench(tmp_path: Path) -> None:
     benched(series(28), tmp_path)
     client = tracking.client()

@@ -141,6 +141,11 @@ def test_there_is_one_champion_per_task_and_both_rankers_are_rows(tmp_path):
     assert any_["ranker"] > any_["popular"] + 0.1
 
 
+def test_a_model_can_be_left_out(tmp_path):
+    wanted = asked(tmp_path, purchases(), leave_out=("ranker", "ranker_plan"))
+    assert set(files.bench(wanted).to_pandas()["model"]) == {"popular", "repeat"}
+
+
 def test_short_history_is_used_as_far_as_it_goes(tmp_path, caplog):
     bought = purchases()
     short = bought[bought["bought_at"] >= pd.Timestamp("2017-06-01")]

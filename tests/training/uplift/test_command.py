@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from jobs.training import transactions
 from jobs.training.given import BadFile
+from jobs.training.propensity import campaigns
 from jobs.training.uplift.__main__ import app
+from jobs.training.uplift.campaign import Asked, table
 from tests.training.propensity import shoppers
 
 
@@ -19,10 +22,10 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return shoppers.written(tmp_path_factory.mktemp("given"), frames)
 
 
-def told(given: dict[str, Path], campaign: str, out: Path, **files: Path) -> Result:
+def told(given: dict[str, Path], campaign: str, out: Path, *more: str, **files: Path) -> Result:
     names = ("transactions", "campaigns", "recipients")
     options = [part for n in names for part in (f"--{n}", str((given | files)[n]))]
-    return CliRunner().invoke(app, ["campaign", campaign, str(out), *options])
+    return CliRunner().invoke(app, ["campaign", campaign, str(out), *options, *more])
 
 
 def test_rows_report_and_picture_of_a_campaign_are_written(
@@ -32,14 +35,36 @@ def test_rows_report_and_picture_of_a_campaign_are_written(
     assert found.exit_code == 0, found.output
     assert found.stdout == (tmp_path / "report.txt").read_text()
     assert found.stdout.startswith("campaign c3: ")
-    rows = pd.read_parquet(tmp_path / "rows.parquet")
+    rows = pd.read_parquet(tmp_path / "campaign_rows.parquet")
     received = pd.read_csv(given["recipients"])
     reached = set(received.loc[received["campaign_id"] == "c3", "account_id"])
     assert set(rows.loc[rows["treated"] == 1, "account_id"]) == reached & set(rows["account_id"])
     # the rows are what the other command takes
-    again = ["table", str(tmp_path / "rows.parquet"), str(tmp_path / "again")]
+    again = ["table", str(tmp_path / "campaign_rows.parquet"), str(tmp_path / "again")]
     by_table = CliRunner().invoke(app, [*again, "--subject", "campaign c3"])
     assert by_table.stdout == found.stdout
+
+
+def test_the_days_that_are_asked_for_are_those_of_the_rows(
+    given: dict[str, Path], tmp_path: Path
+) -> None:
+    assert told(given, "c3", tmp_path, "--horizon-days", "14", "--before-days", "42").exit_code == 0
+    known = campaigns.read(campaigns.Files(given["campaigns"], given["recipients"]))
+    starts = shoppers.FIRST + pd.Timedelta(days=56 + 28 * 3)
+    wanted = Asked("c3", starts.date(), horizon_days=14, before_days=42)
+    expected = table(transactions.days(given["transactions"]), known.received(), wanted)
+    rows = pd.read_parquet(tmp_path / "campaign_rows.parquet")
+    pd.testing.assert_frame_equal(rows, expected, check_dtype=False)
+    assert rows["campaigns_before"].max() == 2  # c0 and c1: c2 began within the 42 days
+
+
+def test_a_table_in_the_folder_of_the_answers_stays_there(
+    given: dict[str, Path], tmp_path: Path
+) -> None:
+    told(given, "c3", tmp_path)
+    mine = tmp_path / "campaign_rows.parquet"
+    assert CliRunner().invoke(app, ["table", str(mine), str(tmp_path)]).exit_code == 0
+    assert mine.exists()
 
 
 def test_a_campaign_that_there_is_not_and_recipients_that_nobody_knows_are_told(

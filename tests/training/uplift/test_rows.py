@@ -88,7 +88,7 @@ def test_a_file_without_a_needed_column_names_it(tmp_path: Path) -> None:
 def test_a_number_that_is_none_in_a_file_is_found(tmp_path: Path) -> None:
     text = table().astype({"outcome": object})
     put("outcome", "much")(text).to_csv(tmp_path / "table.csv", index=False)
-    with pytest.raises(BadTable, match=r"outcome is no number in 1 rows, such as 'much'"):
+    with pytest.raises(BadTable, match=r"outcome is no number in 1 row, such as 'much'"):
         read(tmp_path / "table.csv")
     words = table()["treated"].map({1: "yes", 0: "no"})
     table().assign(treated=words).to_parquet(tmp_path / "table.parquet")

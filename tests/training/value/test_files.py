@@ -222,3 +222,10 @@ def test_what_cannot_be_asked_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "lies after the last day of the file" in caplog.text
     with pytest.raises(BadFile, match=r"--origins .*: the last day of .* so all look gone; take"):
         benched(rows, tmp_path, after(60))
+
+
+def test_a_model_can_be_left_out(tmp_path: Path) -> None:
+    lines().to_parquet(tmp_path / "lines.parquet")
+    asked = Asked(tmp_path / "lines.parquet", (after(20),), HORIZON, tmp_path / "out", ("rate",))
+    files.bench(asked)
+    assert set(read(asked.out, "values")["model"]) == {"last_period", "fading"}
