@@ -25,12 +25,14 @@ logger = logging.getLogger(__name__)
 
 FILE = "leaderboard.parquet"
 HOLDS = ".bench.json"
+FEWEST = 3  # subjects that an interval is drawn of; a metric may be one number of all
 SCHEMA: list[tuple[str, pa.DataType]] = [
     ("model", pa.string()),  # file name of the model
     ("window", pa.string()),  # valid: what the choice rests on; test: judged beside it
     ("metric", pa.string()),
     ("value", pa.float64()),  # mean over the subjects
-    ("lo", pa.float64()),  # ends of its 95% interval (bootstrap over subjects)
+    # ends of its 95% interval (bootstrap over subjects); null: of fewer than FEWEST there is none
+    ("lo", pa.float64()),
     ("hi", pa.float64()),
     ("diff_to_baseline", pa.float64()),  # value - the baseline's, paired by subject
     ("diff_lo", pa.float64()),
@@ -67,6 +69,13 @@ def to_judge(models: Iterable[str], baseline: str, leave_out: Collection[str]) -
     return [name for name in every if name not in leave_out]
 
 
+def in_turn(names: Sequence[str]) -> Iterator[str]:
+    """The models of a bench, each told of when its turn has come."""
+    for number, name in enumerate(names, 1):
+        logger.info("%d of %d: %s", number, len(names), name)
+        yield name
+
+
 @dataclass(frozen=True)
 class Folder:
     """Where a bench is at work."""
@@ -98,39 +107,61 @@ class Folder:
 
 
 @contextmanager
-def at_work_in(out: Path, of: str) -> Iterator[Folder]:
-    """A folder for one bench at a time, made if need be; runs are kept there if MLflow is down.
+def locked(out: Path, given: Iterable[Path]) -> Iterator[None]:
+    """A folder of answers, made if need be, for one process at a time.
 
     Args:
-        of: what is judged: it is told where the folder holds another.
+        given: files that are read.
 
     Raises:
-        BadFolder: it cannot be written, or another bench is at work there.
+        BadFolder: it cannot be written, another process is at work there, or a file that is read
+            lies in it, where it could be written over.
     """
+    for path in given:
+        if path.resolve().parent == out.resolve():
+            raise BadFolder(
+                f"{out}: {path.name}, which is read, lies there and could be written over; take"
+                " another folder for the answers"
+            )
     lock = FileLock(out / ".bench.lock", timeout=0)
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise BadFolder(
-            f"--out {out}: another bench is at work there; wait for its end, or take another folder"
+            f"{out}: another bench is at work there; wait for its end, or take another folder"
         ) from None
     except OSError as error:
         raise BadFolder(
-            f"--out {out}: cannot be written ({error.strerror}); take another folder"
+            f"{out}: cannot be written ({error.strerror}); take another folder"
         ) from None
     try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def at_work_in(out: Path, of: str, given: Iterable[Path]) -> Iterator[Folder]:
+    """A bench's folder; runs are kept there if MLflow is down.
+
+    Args:
+        of: what is judged: it is told where the folder holds another.
+        given: files that are read.
+
+    Raises:
+        BadFolder: see `locked`.
+    """
+    with locked(out, given):
         before = _held(out)["of"]
         if before not in ("", of):
             logger.warning(
-                "--out %s: the files there of %s will be replaced by those of %s; to keep both,"
-                " stop now and take another folder",
+                "%s: the files there of %s will be replaced by those of %s; to keep both, stop now"
+                " and take another folder",
                 *(out, before, of),
             )
         tracking.keep_here_if_down(out)
         yield Folder(out, of)
-    finally:
-        lock.release()
 
 
 @dataclass(frozen=True)
@@ -170,6 +201,8 @@ def table(
 ) -> pa.Table:
     """The leaderboard, with paired differences to the baseline at the same place.
 
+    What has no value of anybody is left out, such as the order of chances where all have left.
+
     Args:
         place_name: what a place is called: task, or origin.
         baseline: a model's name.
@@ -180,7 +213,8 @@ def table(
         for one in scored
         if one.model == baseline
     }
-    rows = [_row(one, place_name, naive, champions.get(one.place)) for one in scored]
+    told = [one for one in scored if one.per_subject.notna().any()]
+    rows = [_row(one, place_name, naive, champions.get(one.place)) for one in told]
     numbered = all(isinstance(one.place, int) for one in scored)
     kind = pa.int64() if place_name == "origin" and numbered else pa.string()
     schema = pa.schema([SCHEMA[0], (place_name, kind), *SCHEMA[1:]])
@@ -193,24 +227,36 @@ def _row(
     naive: Mapping[tuple[str | int, Split, str], pd.Series],
     champion: str | None,
 ) -> dict[str, Any]:
-    found = metrics.estimate(one.per_subject)
-    gain = metrics.difference(one.per_subject, naive[one.place, one.window, one.metric])
+    value, low, high = _estimate(one.per_subject)
+    others = naive.get((one.place, one.window, one.metric), pd.Series(dtype=float))
+    gain, least, most = _estimate(one.per_subject - others.reindex(one.per_subject.index))
     return {
         "model": one.model,
         place_name: one.place,
         "window": one.window,
         "metric": one.metric,
-        "value": found.value,
-        "lo": found.low,
-        "hi": found.high,
-        "diff_to_baseline": gain.value,
-        "diff_lo": gain.low,
-        "diff_hi": gain.high,
+        "value": value,
+        "lo": low,
+        "hi": high,
+        "diff_to_baseline": gain,
+        "diff_lo": least,
+        "diff_hi": most,
         "uses_plan": one.uses_plan,
         "champion": one.model == champion,
         "seconds": one.seconds,
         "peak_mb": one.peak_mb,
     }
+
+
+def _estimate(values: pd.Series) -> tuple[float | None, float | None, float | None]:
+    """Mean, and the ends of its interval; null where no subject has a value, or too few have."""
+    known = values.dropna()
+    if known.empty:
+        return None, None, None
+    if len(known) < FEWEST:
+        return float(known.mean()), None, None
+    found = metrics.estimate(values.sort_index())
+    return found.value, found.low, found.high
 
 
 def write(found: pa.Table, out: Path, name: str = FILE) -> Path:
@@ -224,9 +270,9 @@ def _held(out: Path) -> dict[str, Any]:
     """What the last bench to write into a folder judged, and its files beside the leaderboard."""
     try:
         told = json.loads((out / HOLDS).read_text())
-    except FileNotFoundError:
+        return {"of": str(told["of"]), "files": [Path(name).name for name in told["files"]]}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # none yet, or no longer whole
         return {"of": "", "files": []}
-    return {"of": str(told["of"]), "files": [Path(name).name for name in told["files"]]}
 
 
 def show(found: pa.Table, place: str, out: Path, is_higher_better: bool) -> None:
@@ -245,13 +291,17 @@ def show(found: pa.Table, place: str, out: Path, is_higher_better: bool) -> None
             r["window"],
             r["metric"],
             f"{r['value']:.4f}",
-            f"{r['lo']:.4f} .. {r['hi']:.4f}",
-            f"{r['diff_to_baseline']:+.4f} ({r['diff_lo']:+.4f} .. {r['diff_hi']:+.4f})",
+            _interval(r["lo"], r["hi"], ".4f"),
+            f"{r['diff_to_baseline']:+.4f} ({_interval(r['diff_lo'], r['diff_hi'], '+.4f')})",
             f"{r['seconds']:.1f}",
             f"{r['peak_mb']:.0f}",
         )
-    page.caption = (
-        "* champion, chosen on the window valid; s: to fit and to answer; MiB: peak memory\n"
-        f"all metrics and answers: {out}; runs: {tracking.where()}"
-    )
+    page.caption = "* champion, chosen on valid rows; s: to fit and to answer; MiB: peak memory"
     Console(width=130).print(page)
+    # what is to be copied stands in one line
+    told = f"all metrics and answers: {out}\nruns: {tracking.where()}"
+    Console().print(told, soft_wrap=True, highlight=False)
+
+
+def _interval(low: float, high: float, form: str) -> str:
+    return "" if low != low else f"{low:{form}} .. {high:{form}}"

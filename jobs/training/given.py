@@ -2,6 +2,7 @@
 
 import codecs
 import logging
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,7 +18,10 @@ from jobs.table import FOREVER
 
 logger = logging.getLogger(__name__)
 
+PARQUET = (".parquet", ".pq")
 CHUNK_BYTES = 16 * 1024**2
+YEARS = range(1700, 2200)  # of days and moments: pandas knows few more
+ZONED = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)\s*$"  # a text that ends with a time and its zone
 ALWAYS = pd.Timestamp("1900-01-01")  # a file says nothing of when its rows were known
 
 
@@ -54,7 +58,7 @@ def opened(path: Path, needed: Mapping[str, str], is_text: bool = False) -> duck
     """
     if not path.is_file():
         raise BadFile(f"{path} is not there: give the path of a CSV or Parquet file")
-    is_parquet = path.suffix.lower() in (".parquet", ".pq")
+    is_parquet = path.suffix.lower() in PARQUET
     if not is_parquet:
         _refuse_other_encodings(path, path.stat().st_mtime_ns)
     try:
@@ -65,9 +69,7 @@ def opened(path: Path, needed: Mapping[str, str], is_text: bool = False) -> duck
         )
         names = found.columns
         if missing := [name for name in needed if name not in names]:
-            raise BadFile(
-                f"{path}: column {', '.join(missing)} is missing; it has {', '.join(names)}"
-            )
+            raise _lacks(path, missing, names)
         if is_parquet:
             return found
         if is_text:
@@ -122,8 +124,21 @@ def named(
         if called not in (None, name):
             logger.info("%s: %s is read as %s", path, called, name)
     if missing := [name for name in needed if name not in found]:
-        raise BadFile(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(has)}")
+        raise _lacks(path, missing, has)
     return found
+
+
+def _lacks(path: Path, missing: Sequence[str], has: Sequence[str]) -> BadFile:
+    """Of a CSV whose lines have not equally many values DuckDB finds another header, or none."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = file.readline().strip()
+    first = re.split(r"[,;\t|]", header)[0].strip('" ')
+    if path.suffix.lower() not in PARQUET and has[0] != first:
+        return BadFile(
+            f"{path}: some line has more or fewer values than the header has names: mend it, or"
+            " quote what holds the separator"
+        )
+    return BadFile(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(has)}")
 
 
 def quoted(name: str) -> duckdb.Expression:
@@ -132,10 +147,11 @@ def quoted(name: str) -> duckdb.Expression:
 
 
 def text(of: duckdb.DuckDBPyRelation, name: str) -> str:
-    """SQL: a column as text; an id that a tool has made a number with a point is whole again."""
+    """SQL: a column as text, null where it is empty; an id that a tool has made a number with a
+    point is whole again."""
     column = identifier(name)
-    if str(of.types[of.columns.index(name)]) not in ("DOUBLE", "FLOAT"):
-        return f"cast({column} as varchar)"
+    if not str(of.types[of.columns.index(name)]).startswith(("DOUBLE", "FLOAT", "DECIMAL")):
+        return f"nullif(trim(cast({column} as varchar)), '')"
     whole = f"cast(try_cast({column} as hugeint) as varchar)"
     return f"case when {column} = floor({column}) then {whole} else cast({column} as varchar) end"
 
@@ -147,15 +163,24 @@ def number(name: str) -> str:
 
 
 def _cast(of: duckdb.DuckDBPyRelation, name: str, kind: str) -> str:
-    """SQL; null where it cannot be: DuckDB reads infinity as a day, and nothing else can."""
+    """SQL; null where it cannot be: DuckDB reads days that nothing else can, infinity among them.
+
+    Instants with a zone become the shop's own time, wherever this runs.
+    """
     if kind == "varchar":
         return text(of, name)
-    column = identifier(name)
-    if str(of.types[of.columns.index(name)]) == "TIMESTAMP WITH TIME ZONE":
-        # the shop's own time, wherever this runs
-        column = f"timezone({literal(settings().timezone)}, {column})"
+    column, theirs = identifier(name), str(of.types[of.columns.index(name)])
+    here = f"timezone({literal(settings().timezone)}, {{}})"
+    if theirs == "TIMESTAMP WITH TIME ZONE":
+        column = here.format(column)
     cast = f"try_cast({column} as {kind})"
-    return f"case when isfinite({cast}) then {cast} end"
+    if kind not in ("timestamp", "date"):
+        return f"case when isfinite({cast}) then {cast} end"
+    if theirs == "VARCHAR":
+        instant = f"cast({here.format(f'try_cast({column} as timestamptz)')} as {kind})"
+        cast = f"case when regexp_matches({column}, '{ZONED}') then {instant} else {cast} end"
+    first, end = (f"{kind} '{year}-01-01'" for year in (YEARS[0], YEARS[-1] + 1))
+    return f"case when {cast} >= {first} and {cast} < {end} then {cast} end"
 
 
 def rows(path: Path, needed: Mapping[str, str], is_text: bool = False) -> duckdb.DuckDBPyRelation:

@@ -5,8 +5,10 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -94,7 +96,9 @@ def keep_here_if_down(folder: Path) -> None:
         for name in FAMILIES | ROOMS:
             if client().get_experiment_by_name(name) is None:
                 client().create_experiment(name, str(folder.resolve() / "mlflow"))
-        logger.info("%s; runs are kept in %s", down, folder / "mlflow.db")
+        logger.debug("%s", down)
+        kept = folder / "mlflow.db"
+        logger.info("MLflow is not up, and need not be: runs are kept in %s", kept)
 
 
 def where() -> str:
@@ -102,7 +106,7 @@ def where() -> str:
     kept = mlflow.get_tracking_uri()
     if not kept.startswith("sqlite:"):
         return f"MLflow at {kept}"
-    return f"{kept.removeprefix('sqlite:///')} (mlflow ui --backend-store-uri {kept})"
+    return f"{sys.prefix}/bin/mlflow ui --backend-store-uri {shlex.quote(kept)}"
 
 
 # packages of other families that decide what a family answers: a value's reasons are told as theirs
@@ -116,6 +120,8 @@ def code_version(family: str) -> str:
     files = [
         *ROOT.glob("jobs/training/*.py"),
         *(path for name in packages for path in ROOT.glob(f"jobs/training/{name}/*.py")),
+        # what people review there, such as which features may be used
+        *(path for name in packages for path in ROOT.glob(f"jobs/training/{name}/*.yaml")),
     ]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
     git = subprocess.run(

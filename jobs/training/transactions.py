@@ -42,6 +42,7 @@ ALSO_CALLED = {
 }
 DIGITS = 4  # of sums, in USD
 PAUSE = pd.Timedelta(days=366)  # in which nobody buys anything, at most
+FEWEST_DAYS = 7  # with a line, on which a time between two pauses is no mistake
 COLUMNS = (
     *("account_id", "business_date", "known_date", "superseded_date"),
     *("orders", "sales_usd", "products", "discount_usd", "coupon_usd"),
@@ -104,7 +105,7 @@ class Lines:
         at = f"cast({self.moment} as varchar)"
         if BASKET not in self.called:
             return at
-        return f"coalesce(nullif(trim({self.text(BASKET)}), ''), {at})"
+        return f"coalesce({self.text(BASKET)}, {at})"
 
     @property
     def moment(self) -> str:
@@ -136,28 +137,38 @@ def _lines(path: Path, written_ns: int) -> Lines:
 
 
 def _of_one_time(path: Path, rows: duckdb.DuckDBPyRelation, moment: str) -> duckdb.DuckDBPyRelation:
-    """The lines between whose days no more than PAUSE lie: a date of 1900, or of 2099, is a
-    mistake that makes history of a century in which nobody came."""
+    """Without days of 1900 or of 2099: a mistake, that makes history of a century without anyone.
+
+    Such are days between two pauses of more than PAUSE, fewer than FEWEST_DAYS of them: by
+    themselves, so that what is told of later days changes nothing. Where all are such, the time
+    with the most lines stays.
+    """
     at = identifier(moment)
-    by_day = f"select cast({at} as date) as day, count(*) as lines from rows group by day"  # noqa: S608
+    by_day = f"select cast({at} as date), count(*) from rows group by 1 order by 1"  # noqa: S608
     with given.reading(path):
-        days = rows.query("rows", f"{by_day} order by day").df()
+        found = rows.query("rows", by_day).fetchall()
+    days = pd.DataFrame(found, columns=["day", "lines"]).astype({"day": "datetime64[s]"})
     if days.empty:
         return rows
     times = (days["day"].diff() > PAUSE).cumsum()
-    of_time = days.groupby(times)["lines"].sum()
-    is_here = times == of_time.idxmax()
-    if not is_here.all():
-        here, others = days.loc[is_here, "day"], days.loc[~is_here]
-        first, last = here.iloc[0].date(), here.iloc[-1].date()
-        logger.warning(
-            "%s: %d lines of %s are left out, such as of %s: they lie more than %d days away from"
-            " the others (%s to %s)",
-            *(path, others["lines"].sum(), moment, others["day"].iloc[0].date()),
-            *(PAUSE.days, first, last),
-        )
-        return rows.filter(f"cast({at} as date) between date '{first}' and date '{last}'")
-    return rows
+    of_time = days.groupby(times)["lines"].agg(["size", "sum"])
+    kept = of_time.index[of_time["size"] >= FEWEST_DAYS]
+    is_here = times.isin(kept if len(kept) else [of_time["sum"].idxmax()])
+    if is_here.all():
+        return rows
+    here, others = days[is_here], days[~is_here]
+    logger.warning(
+        "%s: %d lines of %s are left out, such as of %s: they lie more than %d days away from"
+        " the others (%s to %s)",
+        *(path, others["lines"].sum(), moment, others["day"].iloc[0].date()),
+        *(PAUSE.days, here["day"].iloc[0].date(), here["day"].iloc[-1].date()),
+    )
+    spans = here.groupby(times[is_here])["day"].agg(["min", "max"])
+    parts = [
+        f"cast({at} as date) between date '{span.min:%Y-%m-%d}' and date '{span.max:%Y-%m-%d}'"
+        for span in spans.itertuples()
+    ]
+    return rows.filter(" or ".join(parts))
 
 
 def total(amount: str) -> str:

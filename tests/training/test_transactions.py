@@ -69,7 +69,7 @@ def test_lines_without_an_order_are_ordered_by_account_and_moment(tmp_path: Path
     assert transactions.days(csv(tmp_path, *lines))["orders"].to_list() == [1, 2]
 
 
-@pytest.mark.parametrize("day", ["1900-01-01", "1970-01-01", "2099-12-31", "9999-12-31"])
+@pytest.mark.parametrize("day", ["1900-01-01", "1970-01-01", "2099-12-31"])
 def test_a_day_of_another_time_is_left_out_and_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, day: str
 ) -> None:
@@ -79,6 +79,45 @@ def test_a_day_of_another_time_is_left_out_and_told(
     assert set(found["account_id"]) == {"a"}
     assert len(transactions.purchases(csv(tmp_path, *lines, wrong))) == 3
     assert f"1 lines of bought_at are left out, such as of {day}" in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31", "290000-01-01", "0044-03-15 (BC)"])
+def test_a_day_that_nothing_else_can_hold_is_as_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, moment: str
+) -> None:
+    wrong = f"b,{moment},9,10.0,7"
+    found = transactions.days(csv(tmp_path, line("a", 0, "1"), wrong))
+    assert found["account_id"].to_list() == ["a"]
+    assert "1 of 2 rows left out" in caplog.text
+
+
+def test_a_shop_that_opened_again_keeps_both_its_times(tmp_path: Path) -> None:
+    before = [line("a", n, str(n)) for n in range(7)]
+    after = [line("b", 1_200 + n, str(n)) for n in range(9) for _ in range(3)]
+    alone, both = (transactions.days(csv(tmp_path, *rows)) for rows in (before, before + after))
+    assert both[both["account_id"] == "a"]["sales_usd"].to_list() == alone["sales_usd"].to_list()
+    assert set(both["account_id"]) == {"a", "b"}
+
+
+def test_who_has_no_name_is_nobody_and_spaces_make_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = [line(name, 1, "9") for name in ("", " ", '""')]
+    found = transactions.days(csv(tmp_path, line("a", 0, "1"), line(" a ", 1, "2"), *wrong))
+    assert found["account_id"].to_list() == ["a", "a"]
+    assert "3 of 5 rows left out" in caplog.text
+
+
+def test_other_columns_may_be_called_as_we_call_what_we_work_out(tmp_path: Path) -> None:
+    header = "account_id,bought_at,DAY,lines,amount_usd"
+    path = csv(tmp_path, "a,2017-01-03,3,7,5.0", header=header)
+    assert transactions.days(path)["sales_usd"].to_list() == [5]
+
+
+def test_a_line_with_too_many_values_is_told(tmp_path: Path) -> None:
+    path = csv(tmp_path, *(line("a", n, str(n)) for n in range(9)), "a,b,c,d,e,f,g,h,i,j")
+    with pytest.raises(BadFile, match="some line has more or fewer values than the header has"):
+        transactions.days(path)
 
 
 def test_a_year_without_a_line_parts_nothing(tmp_path: Path) -> None:
@@ -111,6 +150,10 @@ def test_an_instant_is_of_the_shop_s_day_and_a_number_with_a_point_is_an_id(
     at = pd.to_datetime(["2017-01-03T03:00:00Z", "2017-01-03T12:00:00Z"])
     path = tmp_path / "lines.parquet"
     pd.DataFrame({"account_id": [7.0, 10.0], "bought_at": at}).to_parquet(path)
-    found = transactions.days(path)
-    told = dict(zip(found["account_id"], found["business_date"].dt.date, strict=True))
-    assert told == {"7": dt.date(2017, 1, 2), "10": dt.date(2017, 1, 3)}
+    texts = tmp_path / "lines.csv"
+    moments = ("2017-01-03T03:00:00Z", "2017-01-03 14:00:00+02:00")
+    pd.DataFrame({"account_id": [7, 10], "bought_at": moments}).to_csv(texts, index=False)
+    for file in (path, texts):
+        found = transactions.days(file)
+        told = dict(zip(found["account_id"], found["business_date"].dt.date, strict=True))
+        assert told == {"7": dt.date(2017, 1, 2), "10": dt.date(2017, 1, 3)}

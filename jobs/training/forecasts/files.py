@@ -139,8 +139,8 @@ def bench(
     every = contenders(season, horizon, told.covariates)
     names = board.to_judge(every, BASELINE, leave_out)
     asked = {"freq": freq, "season": season, "horizon": horizon, "origins": points}
-    with board.at_work_in(out, "forecasts") as folder, _run(series, asked) as (run, mark):
-        for name in names:
+    with board.at_work_in(out, "forecasts", [series]) as folder, _run(series, asked) as (run, mark):
+        for name in board.in_turn(names):
             if done := answered.kept(out, f"{name}-{mark}"):
                 found.add(Found.of(done))
                 continue

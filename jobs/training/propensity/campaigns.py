@@ -118,12 +118,39 @@ def read(files: Files) -> Campaigns:
     if campaigns["campaign_id"].duplicated().any():
         twice = campaigns.loc[campaigns["campaign_id"].duplicated(), "campaign_id"].iloc[0]
         raise BadFile(f"{files.campaigns}: campaign {twice} is there twice, with other days")
-    return Campaigns(
+    found = Campaigns(
         campaigns,
         _table(files.recipients, RECIPIENTS),
         _table(files.coupons, COUPONS),
         _table(files.redemptions, REDEMPTIONS),
     )
+    if found.recipients.empty:
+        raise BadFile(f"{files.recipients} has no row with an account_id and a campaign_id")
+    ours = campaigns["campaign_id"]
+    for path, told in (
+        (files.recipients, found.recipients),
+        (files.coupons, found.coupons),
+        (files.redemptions, found.redemptions),
+    ):
+        _tell_unknown_campaigns(told["campaign_id"], ours, path, files.campaigns)
+    return found
+
+
+def _tell_unknown_campaigns(
+    theirs: pd.Series, ours: pd.Series, path: Path | None, home: Path
+) -> None:
+    """Raises: BadFile: no campaign that a file names is among the campaigns."""
+    asked = theirs.unique()
+    unknown = [one for one in asked if one not in set(ours)]
+    if not unknown:
+        return
+    said = (
+        f"{path}: {len(unknown)} of {len(asked)} campaigns, such as {unknown[0]!r}, are not in"
+        f" {home}, where they are such as {ours.iloc[0]!r}"
+    )
+    if len(unknown) == len(asked):
+        raise BadFile(f"{said}: write them alike in all files")
+    logger.warning(said)
 
 
 def _table(path: Path | None, needed: dict[str, str], more: str | None = None) -> pd.DataFrame:

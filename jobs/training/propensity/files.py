@@ -16,7 +16,7 @@ OUT/gain-TASK-ORIGIN.svg the same of champion and baseline, with the share from 
 OUT/errors.parquet       model, origin, reason
 
 Of wins the column is opportunity_id in place of account_id, and close_files.py writes when they
-will close beside it. Of departments `subject` stands beside it: which one.
+will close beside it. Of departments `subject` stands beside it, which one; of offers `campaign_id`.
 """
 
 import datetime as dt
@@ -30,6 +30,7 @@ import pandas as pd
 import pyarrow as pa
 from matplotlib.figure import Figure
 
+from jobs.settings import settings
 from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
@@ -38,6 +39,7 @@ from jobs.training.propensity import accuracy, close_files, decisions, gain_pict
 from jobs.training.propensity import reasons as told_by
 from jobs.training.propensity.asking import Asking
 from jobs.training.propensity.department import Department, judged
+from jobs.training.propensity.offer import Offer
 from jobs.training.propensity.task import Asked, NothingToAsk, Task
 from jobs.training.propensity.wanted import Wanted, task
 from jobs.training.propensity.win import Win
@@ -48,6 +50,7 @@ ROOM = "propensity"  # whose experiment in MLflow it is
 DECIDES = "log_loss"  # lower is better: chances must be right, not only in order
 TOLD = "auc"  # in a line of the log
 SUBJECT = "subject"  # the department that an account is asked about
+CAMPAIGN = "campaign_id"  # or the campaign
 SCORES: list[tuple[str, pa.DataType]] = [
     ("task", pa.string()),
     ("account_id", pa.string()),  # or what the task's subject is called
@@ -110,13 +113,15 @@ def askable(of: Task, origins: Sequence[dt.date]) -> tuple[list[dt.date], list[M
     for origin in origins:
         try:
             of.examples(origin)
-            of.asked(origin)
+            asked = of.asked(origin)
         except NothingToAsk as error:
             logger.warning("%s", error)
-            told = {"model": None, "origin": origin.isoformat()}
-            errors.append({**told, "reason": str(error)})
+            errors.append({"model": None, "origin": origin.isoformat(), "reason": str(error)})
         else:
             places.append(origin)
+            if asked.about is not None and isinstance(of, Offer):
+                told, count = ", ".join(sorted(set(asked.about))), len(asked.ids)
+                logger.info("%s: asks about %d recipients of campaign %s", origin, count, told)
     if not places:
         raise NothingToAsk(errors[0]["reason"])
     return places, errors
@@ -160,7 +165,9 @@ def reasons(of: Task, configuration: Configuration, origins: Sequence[dt.date]) 
 
 def keys(of: Task) -> list[str]:
     """Columns that say who is asked about, and of what."""
-    return [of.subject, SUBJECT] if isinstance(of, Department) else [of.subject]
+    if isinstance(of, Department):
+        return [of.subject, SUBJECT]
+    return [of.subject, CAMPAIGN] if isinstance(of, Offer) else [of.subject]
 
 
 def _who(of: Task, asked: Asked) -> pd.DataFrame:
@@ -195,27 +202,32 @@ def bench(wanted: Wanted) -> pa.Table:
     of, origins = task(wanted), sorted(set(wanted.origins))
     every = models.configurations(of.baseline, of.without)
     names = board.to_judge([one.model for one in every], models.BASELINE, wanted.leave_out)
-    configurations = [one for one in every if one.model in names]
-    settings = {"task": wanted.task, "origins": origins, "horizon_days": wanted.horizon_days}
+    configurations = {one.model: one for one in every if one.model in names}
+    asked = {
+        "task": wanted.task,
+        "origins": origins,
+        "horizon_days": wanted.horizon_days,
+        "timezone": settings().timezone,
+    }
     files = {name: tracking.sha256(path) for name, path in wanted.files.items()}
     code = tracking.code_version(ROOM)
-    mark = tracking.fingerprint(files=files, code=code.partition("+")[2], **settings)
+    mark = tracking.fingerprint(files=files, code=code.partition("+")[2], **asked)
     tags = {"kind": "bench of files", "code_version": code}
     places, errors = askable(of, origins)
     told_by.themes([str(name) for name in of.examples(places[0]).rows.features], themes)
     parts = [Found([], [], [], errors)]
     with (
-        board.at_work_in(wanted.out, f"propensity {wanted.task}") as folder,
+        board.at_work_in(wanted.out, f"propensity {wanted.task}", wanted.files.values()) as folder,
         tracking.run(ROOM, f"bench {wanted.task}", mark, (), tags) as run,
     ):
-        run.params({**settings, **{f"{name}_sha256": sha for name, sha in files.items()}})
-        for configuration in configurations:
-            parts.append(_judged(of, configuration, places, wanted, mark, run))
+        run.params({**asked, **{f"{name}_sha256": sha for name, sha in files.items()}})
+        for name in board.in_turn(names):
+            parts.append(_judged(of, configurations[name], places, wanted, mark, run))
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
         best = champion(found.scored)
         logger.info("%s is the champion; it is asked why", best)
-        chosen = next(one for one in configurations if one.model == best)
-        tables = tables_of(found, best, reasons(of, chosen, places), wanted.task, keys(of))
+        why = reasons(of, configurations[best], places)
+        tables = tables_of(found, best, why, wanted.task, keys(of))
         figures = pictures(found, best, wanted.task)
         for name, figure in figures.items():
             run.figure(figure, name)

@@ -173,11 +173,11 @@ def bench(asked: Asked) -> pa.Table:
     tags = {"kind": "bench of files", "code_version": code}
     answers, errors = [], []
     with (
-        board.at_work_in(asked.out, "recommenders") as folder,
+        board.at_work_in(asked.out, "recommenders", _files(asked).values()) as folder,
         tracking.run(of.name, f"bench {asked.train_until}", mark, (), tags) as run,
     ):
         run.params({**_settings(asked), **{f"{name}_sha256": sha for name, sha in files.items()}})
-        for model in names if len(found[-1].catalogue) else ():
+        for model in board.in_turn(names if len(found[-1].catalogue) else []):
             name = f"{model}-{mark}"
             if (done := answered.kept(asked.out, name)) is None:
                 try:

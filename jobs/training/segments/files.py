@@ -131,11 +131,11 @@ def bench(asked: Asked) -> pa.Table:
     mark = tracking.fingerprint(kind="bench of files", code=code.partition("+")[2], **told)
     tags, found = {"kind": "bench of files", "code_version": code}, {}
     with (
-        board.at_work_in(asked.out, "segments") as folder,
+        board.at_work_in(asked.out, "segments", [asked.transactions]) as folder,
         tracking.run(EXPERIMENT, f"bench {asked.transactions.name}", mark, (), tags) as run,
     ):
         run.params(told)
-        for model in ways:
+        for model in board.in_turn(ways):
             found[model] = _judged(model, places, run)
         champions = {at.origin: champion(found, at.origin) for at in places}
         run.tags({f"champion_{origin}": model for origin, model in champions.items()})
@@ -232,19 +232,6 @@ def champion(found: Mapping[str, Found], origin: dt.date) -> str:
     return BASELINE
 
 
-def _comparable(found: Mapping[str, Found]) -> list[Scored]:
-    """What a model and the baseline both have a value of, of one account or bootstrap at least."""
-    base = {(s.place, s.window, s.metric): s.per_subject for s in found[BASELINE].scored}
-    every = [s for one in found.values() for s in one.scored]
-    return [
-        s
-        for s in every
-        if (s.per_subject - base[s.place, s.window, s.metric].reindex(s.per_subject.index))
-        .notna()
-        .any()
-    ]
-
-
 def _write(
     found: Mapping[str, Found],
     champions: Mapping[dt.date, str],
@@ -272,7 +259,8 @@ def _write(
     by_place: dict[str | int, str | None] = {
         f"{origin}": model for origin, model in champions.items()
     }
-    table = board.table(_comparable(found), "origin", BASELINE, by_place)
+    scored = [one for each in found.values() for one in each.scored]
+    table = board.table(scored, "origin", BASELINE, by_place)
     beside = {
         "segments.parquet": told,
         kinds.FILE: pa.Table.from_pandas(

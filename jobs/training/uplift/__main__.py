@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 
 from jobs import command
-from jobs.training import transactions
+from jobs.training import board, transactions
 from jobs.training.propensity import campaigns
 from jobs.training.uplift import campaign as rows_of
 from jobs.training.uplift.customers import customers
@@ -35,7 +35,8 @@ def table(
     subject: Annotated[str, typer.Option(help="what was done to the treated")] = "the treatment",
 ) -> None:
     """What a treatment did, by a table with a row per account."""
-    answer(read(rows), out, subject)
+    with board.locked(out, [rows]):
+        answer(read(rows), out, subject)
 
 
 @app.command()
@@ -61,24 +62,28 @@ def campaign(
     The rows that it was told from are kept beside the answers, as campaign_rows.parquet.
     """
     command.tell_facts()
-    told = campaigns.read(campaigns.Files(campaigns_file, recipients_file))
-    days = transactions.days(transactions_file)
-    campaigns.tell_unknown(told.recipients["account_id"], days["account_id"], transactions_file)
-    starts = told.starts_on(campaign_id, campaigns_file)
-    asked = rows_of.Asked(campaign_id, starts, horizon_days=horizon_days, before_days=before_days)
-    rows = rows_of.table(days, told.received(), asked)
-    (out / ROWS).unlink(missing_ok=True)  # of another campaign
-    answer(rows, out, f"campaign {campaign_id}")
-    with whole(out / ROWS) as candidate:
-        rows.to_parquet(candidate, index=False)
+    with board.locked(out, [transactions_file, campaigns_file, recipients_file]):
+        told = campaigns.read(campaigns.Files(campaigns_file, recipients_file))
+        days = transactions.days(transactions_file)
+        ids = told.recipients["account_id"]
+        campaigns.tell_unknown(ids, days["account_id"], transactions_file)
+        starts = told.starts_on(campaign_id, campaigns_file)
+        asked = rows_of.Asked(
+            campaign_id, starts, horizon_days=horizon_days, before_days=before_days
+        )
+        rows = rows_of.table(days, told.received(), asked)
+        answer(rows, out, f"campaign {campaign_id}", are_rows_kept=True)
 
 
-def answer(rows: pd.DataFrame, out: Path, subject: str) -> None:
-    """Ask rows, write what they say, and print the report."""
+def answer(rows: pd.DataFrame, out: Path, subject: str, are_rows_kept: bool = False) -> None:
+    """Ask rows, write what they say, and print the report.
+
+    Where report.txt stands, the other files are of its question.
+    """
     found = judged(rows, subject)
     text = report(found.study)
-    # of an earlier answer: nobody may act on it if this one is another
-    (out / EFFECTS).unlink(missing_ok=True)
+    for name in (REPORT, PICTURE, EFFECTS, ROWS):
+        (out / name).unlink(missing_ok=True)
     with whole(out / PICTURE) as candidate:
         picture(found.study.overlap, subject).savefig(candidate, format="png", dpi=120)
     if not found.study.reasons:
@@ -86,6 +91,9 @@ def answer(rows: pd.DataFrame, out: Path, subject: str) -> None:
         text += f"effect per account {effects.model}, in {EFFECTS}\n"
         with whole(out / EFFECTS) as candidate:
             pd.DataFrame(effects.per_account).to_parquet(candidate)
+    if are_rows_kept:
+        with whole(out / ROWS) as candidate:
+            rows.to_parquet(candidate, index=False)
     with whole(out / REPORT) as candidate:
         candidate.write_text(text)
     typer.echo(text, nl=False)

@@ -58,18 +58,21 @@ def table(days: pd.DataFrame, recipients: pd.DataFrame, asked: Asked) -> pd.Data
     if newest < start + ahead - one:
         raise BadTable(
             f"campaign {asked.campaign_id}: purchases are known up to {newest:%Y-%m-%d}, its"
-            f" {asked.horizon_days} days end on {start + ahead - one:%Y-%m-%d}"
+            f" {asked.horizon_days} days end on {start + ahead - one:%Y-%m-%d}: take an earlier"
+            " campaign, or fewer --horizon-days"
         )
     before = known_by(days, (last - one).date())
     if before.empty:
         raise BadTable(
             f"campaign {asked.campaign_id}: nobody bought before {last:%Y-%m-%d}, so that nothing"
-            " is known of who was chosen"
+            " is known of who was chosen: take a later campaign, or fewer --before-days"
         )
     of = believed(days)
     found = _covariates(before, last)
     found["campaigns_before"] = _counted(recipients[recipients["starts_on"] < last], found.index)
     this = recipients[recipients["campaign_id"] == asked.campaign_id]
+    if this.empty:
+        raise BadTable(f"campaign {asked.campaign_id}: no recipient of it is told")
     spent_before = _spent(between(of, last, start - one), found.index)
     spent = {
         TREATED: found.index.isin(set(this[ACCOUNT].astype(str))).astype(int),

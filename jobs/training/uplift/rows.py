@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.command import number
-from jobs.training.given import opened, reading
+from jobs.training.given import opened, reading, text
 
 ACCOUNT, TREATED, OUTCOME, PRE_OUTCOME = "account_id", "treated", "outcome", "pre_outcome"
 NEEDED = (ACCOUNT, TREATED, OUTCOME, PRE_OUTCOME)
@@ -47,7 +47,7 @@ def read(path: Path) -> pd.DataFrame:
     # a CSV's needed columns come as texts, and are numbers again where they can be
     numbers = ", ".join(f"try_cast({name} as double) as {name}" for name in NEEDED[1:])
     found = opened(path, needed)
-    asked = f"select * replace (cast({ACCOUNT} as varchar) as {ACCOUNT}, {numbers}) from given"  # noqa: S608
+    asked = f"select * replace ({text(found, ACCOUNT)} as {ACCOUNT}, {numbers}) from given"  # noqa: S608
     with reading(path):
         for name in NEEDED[1:]:
             _refuse_words(found, name)
@@ -56,10 +56,10 @@ def read(path: Path) -> pd.DataFrame:
 
 def _refuse_words(given: duckdb.DuckDBPyRelation, name: str) -> None:
     """Raises: BadTable: a column has text where numbers are needed."""
-    text = f"trim(cast({name} as varchar))"
+    said = f"trim(cast({name} as varchar))"
     count, such = (
-        given.filter(f"{text} <> '' and try_cast({name} as double) is null")
-        .aggregate(f"count(*), min({text})")
+        given.filter(f"{said} <> '' and try_cast({name} as double) is null")
+        .aggregate(f"count(*), min({said})")
         .fetchall()[0]
     )
     if count:

@@ -16,7 +16,7 @@ OUT/errors.parquet       model, reason: those that failed, and are in none of th
 import datetime as dt
 import logging
 import time
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from jobs.settings import settings
 from jobs.training import answered, board, tracking, transactions
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
@@ -88,10 +89,13 @@ def bench(asked: Asked) -> pa.Table:
     names = board.to_judge(models.MODELS, models.BASELINE, asked.leave_out)
     days = transactions.days(asked.transactions)
     origins = checked(asked, days)
-    with board.at_work_in(asked.out, "value") as folder, _run(asked, origins) as (run, mark):
+    with (
+        board.at_work_in(asked.out, "value", [asked.transactions]) as folder,
+        _run(asked, origins) as (run, mark),
+    ):
         answers, errors = judge_all(asked, names, days, origins, (run, mark))
-        every = pd.concat([standing.standing(days, o, asked.horizon_days) for o in origins])
-        leaderboard, champion = write(answers, errors, every, origins, folder)
+        customers = pd.concat([standing.standing(days, o, asked.horizon_days) for o in origins])
+        leaderboard, champion = write(answers, errors, customers, origins, folder)
         run.tags({"champion": champion})
     answered.not_too_many(len(errors), len(errors) + len(answers), asked.out)
     return leaderboard
@@ -99,7 +103,7 @@ def bench(asked: Asked) -> pa.Table:
 
 def judge_all(
     asked: Asked,
-    names: Collection[str],
+    names: Sequence[str],
     days: pd.DataFrame,
     origins: Sequence[dt.date],
     of: tuple[tracking.Run, str],
@@ -113,9 +117,8 @@ def judge_all(
     run, mark = of
     answers: list[Answered] = []
     errors: list[dict[str, str]] = []
-    for one in models.configurations():
-        if one.model not in names:
-            continue
+    every = {one.model: one for one in models.configurations()}
+    for one in (every[name] for name in board.in_turn(names)):
         name = f"{one.model}-{mark}"
         if (done := answered.kept(asked.out, name)) is None:
             try:
@@ -172,6 +175,7 @@ def _run(asked: Asked, origins: Sequence[dt.date]) -> Iterator[tuple[tracking.Ru
         "origins": [one.isoformat() for one in origins],
         "horizon_days": asked.horizon_days,
         "transactions_sha256": tracking.sha256(asked.transactions),
+        "timezone": settings().timezone,
     }
     code = tracking.code_version(FAMILY)
     mark = tracking.fingerprint(kind="bench of files", code=code.partition("+")[2], **told)

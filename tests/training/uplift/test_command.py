@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from jobs.training import transactions
+from jobs.training import board, transactions
 from jobs.training.given import BadFile
 from jobs.training.propensity import campaigns
 from jobs.training.uplift.__main__ import app
@@ -63,20 +63,53 @@ def test_a_table_in_the_folder_of_the_answers_stays_there(
 ) -> None:
     told(given, "c3", tmp_path)
     mine = tmp_path / "campaign_rows.parquet"
-    assert CliRunner().invoke(app, ["table", str(mine), str(tmp_path)]).exit_code == 0
+    found = CliRunner().invoke(app, ["table", str(mine), str(tmp_path)])
+    assert isinstance(found.exception, board.BadFolder)
     assert mine.exists()
+
+
+def test_answers_of_another_question_are_gone_and_a_folder_that_is_none_is_told(
+    given: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    told(given, "c3", out)
+    rows = tmp_path / "rows.parquet"
+    (out / "campaign_rows.parquet").rename(rows)
+    told(given, "c4", out)
+    assert CliRunner().invoke(app, ["table", str(rows), str(out)]).exit_code == 0
+    assert not (out / "campaign_rows.parquet").exists()
+    assert (out / "report.txt").read_text().startswith("the treatment: ")
+    found = told(given, "c3", rows / "below")  # of a file
+    assert isinstance(found.exception, board.BadFolder)
+
+
+def test_campaigns_under_other_names_and_without_recipients_are_told(
+    given: dict[str, Path], tmp_path: Path
+) -> None:
+    received = pd.read_csv(given["recipients"])
+    others = {
+        "such as 'x', are not in .*campaigns": received.assign(campaign_id="x"),
+        "campaign c3: no recipient of it is told": received[received["campaign_id"] != "c3"],
+        "has no row with an account_id and a campaign_id": received[:0],
+    }
+    for why, rows in others.items():
+        rows.to_csv(tmp_path / "recipients.csv", index=False)
+        found = told(given, "c3", tmp_path / "out", recipients=tmp_path / "recipients.csv")
+        with pytest.raises(ValueError, match=why):
+            raise found.exception
 
 
 def test_a_campaign_that_there_is_not_and_recipients_that_nobody_knows_are_told(
     given: dict[str, Path], tmp_path: Path
 ) -> None:
-    found = told(given, "c33", tmp_path)
+    out = tmp_path / "out"
+    found = told(given, "c33", out)
     assert isinstance(found.exception, BadFile)
     assert "campaign c33: " in str(found.exception)
     assert str(found.exception).endswith("has none; is it c3?")
     strangers = pd.read_csv(given["recipients"]).assign(account_id="x")
     strangers.to_csv(tmp_path / "strangers.csv", index=False)
-    found = told(given, "c3", tmp_path, recipients=tmp_path / "strangers.csv")
+    found = told(given, "c3", out, recipients=tmp_path / "strangers.csv")
     assert isinstance(found.exception, BadFile)
     assert "1 of 1 account_ids that campaigns name, such as 'x', have no" in str(found.exception)
-    assert [file.name for file in tmp_path.iterdir()] == ["strangers.csv"]
+    assert [file.name for file in out.iterdir()] == [".bench.lock"]
