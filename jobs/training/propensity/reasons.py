@@ -47,6 +47,7 @@ class Theme(Part):
     features: tuple[str, ...] = Field(min_length=1)  # patterns of names
     high: Text  # with {value} where the number goes
     low: Text
+    none: Text | None = None  # in place of low where the number is 0: "only 0" says nobody
     otherwise: Whole | None = None  # of a rank that says the contrary of the theme as a whole
 
     @model_validator(mode="after")
@@ -58,13 +59,15 @@ class Theme(Part):
     @property
     def texts(self) -> tuple[Text, ...]:
         more = (self.otherwise.adds, self.otherwise.takes) if self.otherwise else ()
-        return (self.high, self.low, *more)
+        return (self.high, self.low, *more, *([self.none] if self.none else []))
 
     def text(self, value: float, is_high: bool, push: float) -> Text:
         """The words for a value, of a theme that pushes as much, or as little, of it does."""
         if self.otherwise and is_high != (value >= MIDDLE):
             return self.otherwise.adds if push > 0 else self.otherwise.takes
-        return self.high if is_high else self.low
+        if is_high:
+            return self.high
+        return self.none if self.none and value == 0 else self.low
 
     def has(self, feature: str) -> bool:
         return any(fnmatchcase(feature, pattern) for pattern in self.features)

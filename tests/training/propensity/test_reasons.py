@@ -84,10 +84,19 @@ def test_reasons_are_the_strongest_sums_of_terms(churn, learnt, gbm):
 def test_a_reason_shows_the_customers_own_number_in_two_languages(churn, learnt, gbm):
     rows = churn.asked(ORIGIN).rows
     told = told_of(gbm, rows, learnt)
-    few = told[told["code"] == "orders_lately_low"].iloc[0]
-    orders = f"{rows.features['orders_4_weeks'].iloc[few['row']]:,.0f}"
-    assert few["en"] == f"Orders in the last 4 weeks: only {orders}"
-    assert few["zh"] == f"最近 4 周只下单 {orders} 次"
+    low = told[told["code"] == "orders_lately_low"]
+    orders = rows.features["orders_4_weeks"].iloc[low["row"]].to_numpy()
+    assert (orders == 0).any()
+    assert (orders > 0).any()
+    for count, en, zh in zip(orders, low["en"], low["zh"], strict=True):
+        if count == 0:
+            assert (en, zh) == ("No order in the last 4 weeks", "最近 4 周没有下单")
+        else:
+            assert en == f"Orders in the last 4 weeks: only {count:,.0f}"
+            assert zh == f"最近 4 周只下单 {count:,.0f} 次"
+    # what many of would be low, none is high
+    theme = reasons.read("churn").by_name["orders_lately"]
+    assert theme.text(0.0, True, 1.0) == theme.high
 
 
 def test_text_and_push_agree(churn, learnt, gbm):
