@@ -290,7 +290,7 @@ def _of(kept: Answered) -> Found:
 
 
 def _summary(scored: Sequence[Scored]) -> str:
-    seen = [one for one in scored if one.metric == TOLD]
+    seen = [one for one in scored if one.metric == TOLD and one.per_subject.notna().any()]
     told = [f"{one.window} {one.place} {one.per_subject.mean():.4f}" for one in seen]
     return f"{TOLD} {', '.join(told) or 'not judged'}"
 

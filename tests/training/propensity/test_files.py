@@ -193,6 +193,22 @@ def test_a_model_can_be_left_out(tmp_path, churn):
         files.bench(replace(asked, leave_out=("gmb",)))
 
 
+def test_where_everybody_comes_back_what_was_said_stands(tmp_path, churn):
+    alone, _ = churn
+    bought = shoppers.lines()
+    back = bought.drop_duplicates("account_id").assign(
+        bought_at=pd.Timestamp(ORIGIN) + pd.Timedelta(days=3)
+    )
+    asked = wanted(tmp_path, "churn", {"transactions": pd.concat([bought, back])})
+    table = files.bench(asked).to_pandas()
+    rows = read(alone)
+    rows = rows[rows["origin"] == ORIGIN].drop(columns="champion").reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, read(asked).drop(columns="champion"))
+    told = table[table["window"] == "test"].set_index("metric")
+    assert "log_loss" in told.index
+    assert "auc" not in told.index
+
+
 def test_reasons_that_cannot_be_told_stop_a_bench_before_it_judges(tmp_path, monkeypatch, churn):
     alone, _ = churn
     asked = replace(alone, out=tmp_path / "out")
