@@ -130,14 +130,14 @@ def named(
 
 def _lacks(path: Path, missing: Sequence[str], has: Sequence[str]) -> BadFile:
     """Of a CSV whose lines have not equally many values DuckDB finds another header, or none."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = file.readline().strip()
-    first = re.split(r"[,;\t|]", header)[0].strip('" ')
-    if path.suffix.lower() not in PARQUET and has[0] != first:
-        return BadFile(
-            f"{path}: some line has more or fewer values than the header has names: mend it, or"
-            " quote what holds the separator"
-        )
+    if path.suffix.lower() not in PARQUET:
+        with path.open(encoding="utf-8-sig") as file:
+            first = re.split(r"[,;\t|]", file.readline())[0].strip('" \n')
+        if has[0] != first:
+            return BadFile(
+                f"{path}: some line has more or fewer values than the header has names: mend it,"
+                " or quote what holds the separator"
+            )
     return BadFile(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(has)}")
 
 

@@ -90,14 +90,18 @@ def tell_unknown(theirs: pd.Series, ours: pd.Series, lines: Path) -> None:
     Raises:
         BadFile: that is all of them.
     """
+    what = f"{theirs.name}s that campaigns name"
+    _refuse_strangers(theirs, ours, what, f"have no line in {lines}")
+
+
+def _refuse_strangers(theirs: pd.Series, ours: pd.Series, what: str, where: str) -> None:
     asked, known = theirs.dropna().unique(), set(ours.astype(str))
     unknown = [one for one in asked if one not in known]
     if not unknown:
         return
     said = (
-        f"{len(unknown)} of {len(asked)} {theirs.name}s that campaigns name, such as"
-        f" {unknown[0]!r}, have no line in {lines}, where they are such as"
-        f" {min(known, default='none')!r}"
+        f"{len(unknown)} of {len(asked)} {what}, such as {unknown[0]!r}, {where}, where they are"
+        f" such as {min(known, default='none')!r}"
     )
     if len(unknown) == len(asked):
         raise BadFile(f"{said}: write them alike in all files")
@@ -132,25 +136,10 @@ def read(files: Files) -> Campaigns:
         (files.coupons, found.coupons),
         (files.redemptions, found.redemptions),
     ):
-        _tell_unknown_campaigns(told["campaign_id"], ours, path, files.campaigns)
+        _refuse_strangers(
+            told["campaign_id"], ours, f"campaigns of {path}", f"are not in {files.campaigns}"
+        )
     return found
-
-
-def _tell_unknown_campaigns(
-    theirs: pd.Series, ours: pd.Series, path: Path | None, home: Path
-) -> None:
-    """Raises: BadFile: no campaign that a file names is among the campaigns."""
-    asked = theirs.unique()
-    unknown = [one for one in asked if one not in set(ours)]
-    if not unknown:
-        return
-    said = (
-        f"{path}: {len(unknown)} of {len(asked)} campaigns, such as {unknown[0]!r}, are not in"
-        f" {home}, where they are such as {ours.iloc[0]!r}"
-    )
-    if len(unknown) == len(asked):
-        raise BadFile(f"{said}: write them alike in all files")
-    logger.warning(said)
 
 
 def _table(path: Path | None, needed: dict[str, str], more: str | None = None) -> pd.DataFrame:

@@ -35,8 +35,14 @@ from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
 from jobs.training.family import Configuration, Question, Split
-from jobs.training.propensity import accuracy, close_files, decisions, gain_picture, models
-from jobs.training.propensity import reasons as told_by
+from jobs.training.propensity import (
+    accuracy,
+    close_files,
+    decisions,
+    gain_picture,
+    models,
+    reasons,
+)
 from jobs.training.propensity.asking import Asking
 from jobs.training.propensity.department import Department, judged
 from jobs.training.propensity.offer import Offer
@@ -152,7 +158,7 @@ def _judge_at(asking: Asking, origin: dt.date, found: Found) -> None:
             found.scored.append(Scored(name, place, window, metric, values, False, *cost))
 
 
-def reasons(of: Task, configuration: Configuration, origins: Sequence[dt.date]) -> pd.DataFrame:
+def explained(of: Task, configuration: Configuration, origins: Sequence[dt.date]) -> pd.DataFrame:
     """Why a model says what it says, at every origin; empty: it cannot say why."""
     found = []
     for origin in origins:
@@ -195,14 +201,12 @@ def bench(wanted: Wanted) -> pa.Table:
         BadFolder: see `board.at_work_in`.
         TooManyFailed: after everything was written.
     """
-    themes = told_by.read(wanted.task)
-    decisions.told(
-        wanted.task
-    )  # needed late, at the pictures: a fault is told before hours of work
+    themes = reasons.read(wanted.task)
+    # read again at the pictures; a fault is told before hours of work
+    decisions.told(wanted.task)
     of, origins = task(wanted), sorted(set(wanted.origins))
-    every = models.configurations(of.baseline, of.without)
-    names = board.to_judge([one.model for one in every], models.BASELINE, wanted.leave_out)
-    configurations = {one.model: one for one in every if one.model in names}
+    configurations = {c.model: c for c in models.configurations(of.baseline, of.without)}
+    names = board.to_judge(configurations, models.BASELINE, wanted.leave_out)
     asked = {
         "task": wanted.task,
         "origins": origins,
@@ -214,7 +218,7 @@ def bench(wanted: Wanted) -> pa.Table:
     mark = tracking.fingerprint(files=files, code=code.partition("+")[2], **asked)
     tags = {"kind": "bench of files", "code_version": code}
     places, errors = askable(of, origins)
-    told_by.themes([str(name) for name in of.examples(places[0]).rows.features], themes)
+    reasons.themes([str(name) for name in of.examples(places[0]).rows.features], themes)
     parts = [Found([], [], [], errors)]
     with (
         board.at_work_in(wanted.out, f"propensity {wanted.task}", wanted.files.values()) as folder,
@@ -226,7 +230,7 @@ def bench(wanted: Wanted) -> pa.Table:
         found = Found(*([one for p in parts for one in getattr(p, n)] for n in FIELDS))
         best = champion(found.scored)
         logger.info("%s is the champion; it is asked why", best)
-        why = reasons(of, configurations[best], places)
+        why = explained(of, configurations[best], places)
         tables = tables_of(found, best, why, wanted.task, keys(of))
         figures = pictures(found, best, wanted.task)
         for name, figure in figures.items():
@@ -237,7 +241,7 @@ def bench(wanted: Wanted) -> pa.Table:
         table = board.table(found.scored, "origin", models.BASELINE, dict.fromkeys(at, best))
         folder.write(table, tables, {f"{name}.svg": one for name, one in figures.items()})
     failed = {one["model"] for one in found.errors if one["reason"].startswith(FAILED)}
-    answered.not_too_many(len(failed), len(configurations), wanted.out)
+    answered.not_too_many(len(failed), len(names), wanted.out)
     return table
 
 
@@ -322,7 +326,7 @@ def tables_of(
 
     Args:
         best: the champion's name.
-        why: the champion's reasons, as `reasons` gives them.
+        why: the champion's reasons, as `explained` gives them.
         who: see `keys`.
     """
     scores = pd.concat(found.scores, ignore_index=True)

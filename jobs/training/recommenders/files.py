@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from jobs.settings import settings
 from jobs.training import answered, board, tracking
 from jobs.training.answered import Answered
 from jobs.training.board import Scored
@@ -169,7 +170,8 @@ def bench(asked: Asked) -> pa.Table:
         )
     code = tracking.code_version(of.name).partition("+")[2]
     files = {name: tracking.sha256(path) for name, path in _files(asked).items()}
-    mark = tracking.fingerprint(files=files, code=code, asked=_settings(asked))
+    zone = settings().timezone  # decides on which day a moment with a zone lies
+    mark = tracking.fingerprint(files=files, code=code, asked=_settings(asked), timezone=zone)
     tags = {"kind": "bench of files", "code_version": code}
     answers, errors = [], []
     with (
